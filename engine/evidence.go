@@ -1,0 +1,70 @@
+package engine
+
+import (
+	"context"
+	"io/fs"
+)
+
+// Inspector reads files of one layer and knows no other layer. It must be safe for concurrent use.
+type Inspector interface {
+	// Name carries a version ("dpkg/1"): it is part of the layer cache's key, so it changes whenever the evidence would.
+	Name() string
+	// Wants says from path, mode and size alone whether Inspect is to see the file. No I/O, no allocation: it runs for every entry.
+	Wants(path string, mode fs.FileMode, size int64) bool
+	// Inspect returns facts about this file alone; it must not keep the file's body. An error is turned into a coverage fact
+	// (kind limit for a *LimitError, else malformed) and what was found before it is kept; the error of a context aborts the scan.
+	Inspect(ctx context.Context, f *File) (Evidence, error)
+}
+
+// Anchored is the ability of an Inspector that wants fixed paths. After the merge each anchor is resolved through links, and what
+// it leads to is read too when its own path was not wanted. An anchor that is a directory stands for the files right in it.
+type Anchored interface {
+	Anchors() []string
+}
+
+// Evidence is what one inspector learned from one file. It is serialisable, because the layer cache keeps it.
+type Evidence struct {
+	Inspector string
+	Path      string // as the layer names it; once read through a link or a hard link, the path that was asked for
+	Layer     int    // index of the layer that it was read from, from 1
+	Sums      Sums   // of the file's body; only when it holds packages or coverage
+	OS        *OS
+	Packages  []Package
+	Owned     []Owned
+	// Coverage says what of this file could not be read or understood; path and layer are filled in by the gate.
+	Coverage []Coverage
+}
+
+// Sums are checksums of a body in lower-case hex, for comparison with what a package database recorded.
+type Sums struct {
+	MD5  string
+	SHA1 string
+}
+
+// Owned is what a package database says about the files of one package.
+type Owned struct {
+	Type    string // package type: deb, apk
+	Package string // binary package name
+	Arch    string // architecture, "" when the database does not say
+	Files   []OwnedFile
+}
+
+// OwnedFile is one file that a package database lists.
+type OwnedFile struct {
+	Path string // clean, like Entry.Path
+	Sum  string // "md5:…" or "sha1:…" in hex; "" when the database records none
+}
+
+// LayerFacts is all that was learned from one layer: what the layer cache keeps.
+type LayerFacts struct {
+	Info     LayerInfo
+	Entries  []Entry
+	Evidence []Evidence
+}
+
+// Inventory is what an image contains, after the merge.
+type Inventory struct {
+	OS       *OS
+	Packages []Package
+	Coverage []Coverage
+}

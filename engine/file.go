@@ -1,0 +1,185 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"sync"
+)
+
+// LimitError says that hostile or oversized input reached one of veto's limits. As a coverage fact its kind is "limit".
+type LimitError struct {
+	What  string // "file size", "inflated bytes" …
+	Limit int64
+}
+
+func (e *LimitError) Error() string {
+	return fmt.Sprintf("%s is over the limit of %d", e.What, e.Limit)
+}
+
+// File is an entry with its body, valid while the walk that produced it is visiting it. Not safe for concurrent use.
+type File struct {
+	Entry
+	body   io.Reader   // the stream, at the first byte not yet in buf
+	at     io.ReaderAt // set when the source seeks
+	buf    []byte      // what has been read of a stream
+	memory *Budget
+	held   int64
+}
+
+// NewFile makes a File of a stream: its body can be read once, so random access holds it in memory.
+func NewFile(e Entry, body io.Reader) *File { return &File{Entry: e, body: body} }
+
+// NewFileAt makes a File of a source that seeks; the body is the first e.Size bytes of at.
+func NewFileAt(e Entry, at io.ReaderAt) *File { return &File{Entry: e, at: at} }
+
+// Charge makes the file's buffers count against b until Release.
+func (f *File) Charge(b *Budget) { f.memory = b }
+
+// Release gives back what the file's buffers took from the budget.
+func (f *File) Release() {
+	if f.memory != nil && f.held > 0 {
+		f.memory.give(f.held)
+	}
+	f.held, f.buf = 0, nil
+}
+
+// Head returns up to n bytes from the start of the body, fewer when the body is shorter. The caller must not change them.
+func (f *File) Head(n int) ([]byte, error) {
+	n = int(min(int64(n), f.Size))
+	if f.at != nil {
+		b := make([]byte, n)
+		if _, err := f.at.ReadAt(b, 0); err != nil && !(errors.Is(err, io.EOF) && n == 0) {
+			return nil, f.short(err)
+		}
+		return b, nil
+	}
+	if err := f.fill(int64(n)); err != nil {
+		return nil, err
+	}
+	return f.buf[:n], nil
+}
+
+// Bytes returns the whole body, or a *LimitError when it is larger than limit bytes. The caller must neither change nor keep it.
+func (f *File) Bytes(limit int64) ([]byte, error) {
+	if f.Size > limit {
+		return nil, &LimitError{What: "file size", Limit: limit}
+	}
+	if f.at != nil && f.buf == nil {
+		if err := f.take(f.Size); err != nil {
+			return nil, err
+		}
+		b := make([]byte, f.Size)
+		if n, err := f.at.ReadAt(b, 0); int64(n) < f.Size {
+			return nil, f.short(err)
+		}
+		f.buf = b
+	}
+	if f.at == nil {
+		if err := f.fill(f.Size); err != nil {
+			return nil, err
+		}
+	}
+	return f.buf, nil
+}
+
+// ReaderAt gives random access to the body: from the source where that seeks, else from memory, or a *LimitError when the
+// body is larger than limit bytes and would have to be held.
+func (f *File) ReaderAt(limit int64) (io.ReaderAt, error) {
+	if f.at != nil {
+		return io.NewSectionReader(f.at, 0, f.Size), nil
+	}
+	b, err := f.Bytes(limit)
+	if err != nil {
+		return nil, err
+	}
+	return bytes.NewReader(b), nil
+}
+
+func (f *File) fill(n int64) error {
+	have := int64(len(f.buf))
+	if have >= n {
+		return nil
+	}
+	if err := f.take(n - have); err != nil {
+		return err
+	}
+	b := make([]byte, n)
+	copy(b, f.buf)
+	if _, err := io.ReadFull(f.body, b[have:]); err != nil {
+		return f.short(err)
+	}
+	f.buf = b
+	return nil
+}
+
+func (f *File) take(n int64) error {
+	if f.memory == nil {
+		return nil
+	}
+	// What is held already must not wait for what only it could give back: one file is charged as one request.
+	if f.held > 0 {
+		f.memory.give(f.held)
+		n += f.held
+		f.held = 0
+	}
+	if err := f.memory.take(n); err != nil {
+		return err
+	}
+	f.held = n
+	return nil
+}
+
+func (f *File) short(err error) error {
+	if err == nil || errors.Is(err, io.EOF) {
+		err = io.ErrUnexpectedEOF
+	}
+	return fmt.Errorf("reading %s: %w", f.Path, err)
+}
+
+// Budget bounds the bytes that all files under inspection hold in memory at once. A request waits for room; one larger than
+// the whole budget is a *LimitError.
+type Budget struct {
+	ctx  context.Context // of the one scan that the budget belongs to
+	mu   sync.Mutex
+	cond *sync.Cond
+	free int64
+	size int64
+}
+
+// NewBudget makes a budget of size bytes for one scan; it stops waiting when ctx ends.
+func NewBudget(ctx context.Context, size int64) *Budget {
+	b := &Budget{ctx: ctx, free: size, size: size}
+	b.cond = sync.NewCond(&b.mu)
+	context.AfterFunc(ctx, func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.cond.Broadcast()
+	})
+	return b
+}
+
+func (b *Budget) take(n int64) error {
+	if n > b.size {
+		return &LimitError{What: "memory for one file", Limit: b.size}
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for b.free < n {
+		if err := b.ctx.Err(); err != nil {
+			return err
+		}
+		b.cond.Wait()
+	}
+	b.free -= n
+	return nil
+}
+
+func (b *Budget) give(n int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.free += n
+	b.cond.Broadcast()
+}

@@ -1,0 +1,70 @@
+package engine
+
+// Level is a severity. Unknown is a level of its own and never means "none".
+type Level string
+
+// The levels, from worst to least; unknown stands apart.
+const (
+	Critical   Level = "critical"
+	High       Level = "high"
+	Medium     Level = "medium"
+	Low        Level = "low"
+	Negligible Level = "negligible"
+	Unknown    Level = "unknown"
+)
+
+// Levels lists every level in the order in which people read them.
+func Levels() []Level { return []Level{Critical, High, Medium, Low, Negligible, Unknown} }
+
+// Severity is one statement about how bad a vulnerability is, with its source.
+type Severity struct {
+	Level  Level    `json:"level" enum:"critical,high,medium,low,negligible,unknown"`
+	Score  *float64 `json:"score"`  // CVSS base score, null when there is none
+	Vector Maybe    `json:"vector"` // CVSS vector
+	Source Maybe    `json:"source"` // "GHSA-… (alias)", "urgency of DEBIAN-CVE-…": the record that says so and how it was reached
+}
+
+// FoundPackage is the package of a finding: the source package with every binary of it that is installed.
+type FoundPackage struct {
+	Name      string     `json:"name"` // as the advisory names it: for a distribution the source package
+	Version   string     `json:"version"`
+	Type      string     `json:"type"`
+	PURL      string     `json:"purl"`
+	Ecosystem Maybe      `json:"ecosystem"`
+	Source    Source     `json:"source"`
+	Binaries  []string   `json:"binaries"` // sorted names of installed binary packages
+	Locations []Location `json:"locations"`
+}
+
+// MatchEvidence is why a package is affected.
+type MatchEvidence struct {
+	Advisory   string   `json:"advisory"` // id of the record that matched
+	Ecosystem  string   `json:"ecosystem"`
+	Range      string   `json:"range"` // "[0, 1.2.3)" or "listed in versions"
+	Comparator string   `json:"comparator"`
+	Installed  string   `json:"installed"`
+	Records    []string `json:"records"` // every record that was merged into the finding
+}
+
+// Finding is one vulnerability of one package; unique by canonical id, ecosystem, source package and version.
+type Finding struct {
+	Kind           string        `json:"kind" enum:"vulnerability"`
+	ID             string        `json:"id"`      // canonical: the CVE where exactly one is reached, else the advisory's own id
+	Aliases        []string      `json:"aliases"` // every other id of the same vulnerability
+	CVEs           []string      `json:"cves"`    // every CVE reached by id, alias or upstream
+	Summary        Maybe         `json:"summary"`
+	Package        FoundPackage  `json:"package"`
+	FixedVersions  []string      `json:"fixed_versions"` // released fixes for this package, in version order
+	Severity       Severity      `json:"severity"`
+	Severities     []Severity    `json:"severities"`
+	KnownExploited bool          `json:"known_exploited"` // in CISA's catalogue
+	ExploitedSince Maybe         `json:"exploited_since"` // the day the catalogue added it
+	Malicious      bool          `json:"malicious"`       // the package itself is malware (an OSV MAL- id)
+	Published      Maybe         `json:"published"`       // RFC 3339, UTC
+	Modified       Maybe         `json:"modified"`
+	Layer          Maybe         `json:"layer"` // diff ID of the layer that brought the package
+	Evidence       MatchEvidence `json:"evidence"`
+	Ref            string        `json:"ref"`         // opaque; unique in the report; what a rule's result names
+	Fingerprint    string        `json:"fingerprint"` // 64 hex digits; the same across rebuilds and versions
+	WaivedBy       Maybe         `json:"waived_by"`   // id of the waiver
+}

@@ -1,0 +1,105 @@
+package engine
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"regexp"
+	"sort"
+	"strings"
+)
+
+var versionLike = regexp.MustCompile(`\d+(?:[._+~-]\d+)*`)
+
+// PathClass is a path with its version-like parts replaced by "*", so that an upgrade does not change a fingerprint.
+func PathClass(p string) string { return versionLike.ReplaceAllString(p, "*") }
+
+// Fingerprint hashes parts that are told apart whatever they contain.
+func Fingerprint(parts ...string) string {
+	h := sha256.New()
+	for _, p := range parts {
+		h.Write([]byte(strings.ReplaceAll(strings.ReplaceAll(p, `\`, `\\`), "\n", `\n`)))
+		h.Write([]byte{'\n'})
+	}
+	return hex.EncodeToString(h.Sum(nil))
+}
+
+// Identify gives findings their fingerprints and refs, and sorts them: by package, version, then id. Ecosystem releases are left
+// out of the fingerprint, so that a waiver survives an upgrade of the base image.
+func Identify(fs []Finding) []Finding {
+	for i := range fs {
+		f := &fs[i]
+		eco, _, _ := strings.Cut(string(f.Package.Ecosystem), ":")
+		where := ""
+		if len(f.Package.Locations) > 0 {
+			where = PathClass(f.Package.Locations[0].Path)
+		}
+		f.Fingerprint = Fingerprint(f.Kind, f.ID, eco, f.Package.Name, where)
+		f.Ref = "v" + Fingerprint(f.Fingerprint, string(f.Package.Ecosystem), f.Package.Version)[:16]
+	}
+	sort.SliceStable(fs, func(i, j int) bool {
+		a, b := &fs[i], &fs[j]
+		switch {
+		case a.Package.Ecosystem != b.Package.Ecosystem:
+			return a.Package.Ecosystem < b.Package.Ecosystem
+		case a.Package.Name != b.Package.Name:
+			return a.Package.Name < b.Package.Name
+		case a.Package.Version != b.Package.Version:
+			return a.Package.Version < b.Package.Version
+		case a.ID != b.ID:
+			return a.ID < b.ID
+		}
+		return a.Ref < b.Ref
+	})
+	return fs
+}
+
+// IdentifyCoverage does the same for coverage facts, and folds those that are the same.
+func IdentifyCoverage(cs []Coverage) []Coverage {
+	byRef := map[string]int{}
+	var out []Coverage
+	for _, c := range cs {
+		c.Count = max(c.Count, 1)
+		c.Fingerprint = Fingerprint("coverage", string(c.Kind), PathClass(string(c.Path)), string(c.Subject))
+		c.Ref = "c" + Fingerprint(c.Fingerprint, string(c.Path), string(c.Layer), c.Detail)[:16]
+		if _, ok := byRef[c.Ref]; !ok {
+			byRef[c.Ref] = len(out)
+			out = append(out, c)
+		}
+	}
+	sort.SliceStable(out, func(i, j int) bool {
+		a, b := &out[i], &out[j]
+		switch {
+		case a.Kind != b.Kind:
+			return a.Kind < b.Kind
+		case a.Path != b.Path:
+			return a.Path < b.Path
+		case a.Subject != b.Subject:
+			return a.Subject < b.Subject
+		}
+		return a.Ref < b.Ref
+	})
+	return out
+}
+
+// NewIndex builds the positions into the arrays of f.
+func NewIndex(f *Facts) Index {
+	x := Index{PackagesByName: map[string][]int{}, PackagesByType: map[string][]int{}, FindingsByCVE: map[string][]int{}, FindingsByRef: map[string]int{}}
+	for i, p := range f.Packages {
+		x.PackagesByName[p.Name] = append(x.PackagesByName[p.Name], i)
+		x.PackagesByType[p.Type] = append(x.PackagesByType[p.Type], i)
+	}
+	sev := &x.FindingsBySeverity
+	lists := map[Level]*[]int{Critical: &sev.Critical, High: &sev.High, Medium: &sev.Medium, Low: &sev.Low, Negligible: &sev.Negligible}
+	for i, v := range f.Findings {
+		for _, cve := range v.CVEs {
+			x.FindingsByCVE[cve] = append(x.FindingsByCVE[cve], i)
+		}
+		list, ok := lists[v.Severity.Level]
+		if !ok {
+			list = &sev.Unknown
+		}
+		*list = append(*list, i)
+		x.FindingsByRef[v.Ref] = i
+	}
+	return x
+}

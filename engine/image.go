@@ -1,0 +1,150 @@
+package engine
+
+import (
+	"context"
+	"io/fs"
+	"strings"
+)
+
+// Digest is an OCI digest such as "sha256:" followed by 64 lower-case hex digits. The empty Digest is unknown (null in JSON).
+type Digest string
+
+// Short returns the first 12 hex digits, for people; the empty Digest stays empty.
+func (d Digest) Short() string {
+	_, hex, ok := strings.Cut(string(d), ":")
+	if !ok || len(hex) < 12 {
+		return string(d)
+	}
+	return hex[:12]
+}
+
+// MarshalJSON writes the empty Digest as null.
+func (d Digest) MarshalJSON() ([]byte, error) { return Maybe(d).MarshalJSON() }
+
+// UnmarshalJSON reads null as the empty Digest.
+func (d *Digest) UnmarshalJSON(b []byte) error { return (*Maybe)(d).UnmarshalJSON(b) }
+
+// Platform is an OCI platform: GOOS and GOARCH words and an optional variant.
+type Platform struct {
+	OS           string `json:"os"`
+	Architecture string `json:"architecture"`
+	Variant      Maybe  `json:"variant"`
+}
+
+// String is "linux/amd64" or "linux/arm/v7".
+func (p Platform) String() string {
+	s := p.OS + "/" + p.Architecture
+	if p.Variant != "" {
+		s += "/" + string(p.Variant)
+	}
+	return s
+}
+
+// Identity says which image this is.
+type Identity struct {
+	// Name is what the user typed, or --as: a registry reference as typed, the base name of a path (never a host path), "stdin".
+	// Suites and waivers match it and nothing else.
+	Name string `json:"name"`
+	// Named is true when Name came from --as or is a registry reference: a name that can be trusted to select waivers for an image.
+	Named bool `json:"named"`
+	// Source is the kind of source: registry, docker-archive, oci, oci-archive, rootfs.
+	Source string `json:"source"`
+	// Digest is the manifest's digest; for an archive without an OCI manifest, the image ID (the config's digest); empty for a rootfs.
+	Digest Digest `json:"digest"`
+	// ConfigDigest is the digest of the image configuration, which veto hashed.
+	ConfigDigest Digest `json:"config_digest"`
+	// ContainedNames are names found inside an archive (RepoTags, ref.name annotations): shown, never trusted.
+	ContainedNames []string `json:"contained_names"`
+	// Platform of the image, from its configuration.
+	Platform Platform `json:"-"`
+}
+
+// Config is the part of the OCI image configuration that facts carry (image-spec config.md, "Properties").
+type Config struct {
+	User         Maybe             `json:"user"`
+	Env          []string          `json:"env"`
+	Entrypoint   []string          `json:"entrypoint"`
+	Cmd          []string          `json:"cmd"`
+	WorkingDir   Maybe             `json:"working_dir"`
+	ExposedPorts []string          `json:"exposed_ports"` // sorted, "80/tcp"
+	Volumes      []string          `json:"volumes"`       // sorted
+	Labels       map[string]string `json:"labels"`
+	StopSignal   Maybe             `json:"stop_signal"`
+	Healthcheck  []string          `json:"healthcheck"` // Docker's extension: the test command, [] when none
+	Created      Maybe             `json:"created"`     // RFC 3339, UTC
+	History      []History         `json:"history"`
+}
+
+// History is one entry of the configuration's history, oldest first.
+type History struct {
+	Created    Maybe `json:"created"` // RFC 3339, UTC
+	CreatedBy  Maybe `json:"created_by"`
+	Comment    Maybe `json:"comment"`
+	EmptyLayer bool  `json:"empty_layer"`
+}
+
+// Verified says how much of a layer veto itself has hashed.
+type Verified string
+
+// The states of a layer's verification: content was hashed and matched, or the digest is only what the image claims.
+const (
+	VerifiedContent Verified = "content"
+	VerifiedClaimed Verified = "claimed"
+)
+
+// LayerInfo describes a layer. Its JSON is one element of report.layers.
+type LayerInfo struct {
+	Index     int      `json:"index"`  // from 1, oldest first
+	Digest    Digest   `json:"digest"` // of the blob as stored; of an uncompressed layer it is its diff ID
+	DiffID    Digest   `json:"diff_id"`
+	Verified  Verified `json:"verified" enum:"content,claimed"`
+	CreatedBy Maybe    `json:"created_by"` // the history entry that made it
+	Size      int64    `json:"size"`       // bytes of the blob as stored
+}
+
+// Image is an opened, immutable image of one platform. Whoever opened it closes it, once, after every Walk has returned.
+type Image interface {
+	Identity() Identity
+	Config() Config
+	Layers() []Layer // oldest first
+	Close() error
+}
+
+// Layer is one layer of an image.
+type Layer interface {
+	// Info may be called at any time; its Verified is only what is known before the walk.
+	Info() LayerInfo
+	// Walk streams every entry once, in the order of the tar, whiteouts included as they are named there. The File is valid during
+	// the call to visit only. An error from visit ends the walk and is returned as it is. Walk reads to the end of the blob, so a
+	// digest that does not match is an error here. It returns how far the content has been verified.
+	Walk(ctx context.Context, visit func(*File) error) (Verified, error)
+	// Rereadable says whether Walk may be called a second time (a stream from standard input may not).
+	Rereadable() bool
+}
+
+// EntryType is the kind of a file-system entry.
+type EntryType string
+
+// The kinds of entries.
+const (
+	TypeFile     EntryType = "file"
+	TypeDir      EntryType = "dir"
+	TypeSymlink  EntryType = "symlink"
+	TypeHardlink EntryType = "hardlink"
+	TypeChar     EntryType = "char"
+	TypeBlock    EntryType = "block"
+	TypeFifo     EntryType = "fifo"
+)
+
+// Entry is one header of a layer, serialisable.
+type Entry struct {
+	// Path is clean, slash-separated and relative to the image's root: no leading "/" or "./"; "." is the root itself.
+	// A whiteout keeps its .wh. name.
+	Path string
+	Type EntryType
+	Mode fs.FileMode // permissions with set-uid, set-gid and sticky bits; no type bits
+	UID  int
+	GID  int
+	Size int64  // bytes of the body
+	Link string // a symbolic link's target as written; a hard link's target as a clean path like Path
+}

@@ -1,0 +1,154 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"sort"
+)
+
+// reread is one body that an inspector wants under a path that only the merged tree reveals.
+type reread struct {
+	as   string // the path under which it is wanted
+	node *Node
+	by   Inspector
+}
+
+// followLinks reads what is wanted only after links resolve: hard links, files below linked directories, and anchors that are
+// links. What cannot be read a second time becomes coverage.
+func (g *Gate) followLinks(ctx context.Context, tree *Tree, layers []Layer, facts []LayerFacts, memory *Budget) error {
+	have := map[[2]string]bool{} // inspector, layer and path of the body
+	for _, lf := range facts {
+		for _, ev := range lf.Evidence {
+			have[[2]string{ev.Inspector, bodyKey(ev.Layer, ev.Path)}] = true
+		}
+	}
+	jobs := make([]map[string][]reread, len(layers)+1)
+	add := func(as string, n *Node, insp Inspector) {
+		key := [2]string{insp.Name(), bodyKey(n.BodyLayer, n.BodyPath)}
+		if n.Type != TypeFile || have[key] || !insp.Wants(as, n.Mode, n.Size) {
+			return
+		}
+		have[key] = true
+		if jobs[n.BodyLayer] == nil {
+			jobs[n.BodyLayer] = map[string][]reread{}
+		}
+		jobs[n.BodyLayer][n.BodyPath] = append(jobs[n.BodyLayer][n.BodyPath], reread{as, n, insp})
+	}
+	var moved []*Node
+	for p, n := range tree.Nodes {
+		if n.BodyPath != p || n.BodyLayer != n.Layer {
+			moved = append(moved, n)
+		}
+	}
+	sort.Slice(moved, func(i, j int) bool { return moved[i].Path < moved[j].Path })
+	for _, insp := range g.p.Inspectors {
+		for _, n := range moved {
+			add(n.Path, n, insp)
+		}
+		if anchored, ok := insp.(Anchored); ok {
+			if err := eachAnchor(tree, anchored.Anchors(), func(as string, n *Node) { add(as, n, insp) }); err != nil {
+				facts[0].Evidence = append(facts[0].Evidence, Evidence{Inspector: insp.Name(), Layer: 1,
+					Coverage: []Coverage{{Kind: CoverageUnreadable, Detail: err.Error()}}})
+			}
+		}
+	}
+	for i, l := range layers {
+		if err := readAgain(ctx, tree, l, &facts[i], jobs[i+1], memory); err != nil {
+			return fmt.Errorf("layer %d, read again for links: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+func bodyKey(layer int, p string) string { return fmt.Sprintf("%d:%s", layer, p) }
+
+// eachAnchor calls found for each file that an anchor leads to by way of a link.
+func eachAnchor(tree *Tree, anchors []string, found func(as string, n *Node)) error {
+	var loops error
+	for _, anchor := range anchors {
+		n, err := tree.Resolve(anchor)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			continue
+		case err != nil:
+			loops = errors.Join(loops, err)
+			continue
+		case n.Path == anchor:
+			continue
+		}
+		found(anchor, n)
+		if n.Type != TypeDir {
+			continue
+		}
+		var inside []*Node
+		for p, child := range tree.Nodes {
+			if path.Dir(p) == n.Path {
+				inside = append(inside, child)
+			}
+		}
+		sort.Slice(inside, func(i, j int) bool { return inside[i].Path < inside[j].Path })
+		for _, child := range inside {
+			found(path.Join(anchor, path.Base(child.Path)), child)
+		}
+	}
+	return loops
+}
+
+func readAgain(ctx context.Context, tree *Tree, l Layer, lf *LayerFacts, jobs map[string][]reread, memory *Budget) error {
+	if len(jobs) == 0 {
+		return nil
+	}
+	if !l.Rereadable() {
+		var paths []string
+		for _, js := range jobs {
+			for _, j := range js {
+				paths = append(paths, j.as)
+			}
+		}
+		sort.Strings(paths)
+		for _, p := range paths {
+			lf.Evidence = append(lf.Evidence, Evidence{Layer: lf.Info.Index, Path: p, Coverage: []Coverage{{Kind: CoverageUnreadable,
+				Path: Maybe(p), Layer: Maybe(lf.Info.DiffID), Detail: "reached through a link, and this source cannot be read a second time"}}})
+		}
+		return nil
+	}
+	found := map[string][]Evidence{}
+	_, err := l.Walk(ctx, func(f *File) error {
+		if f.Type != TypeFile {
+			return ctx.Err()
+		}
+		delete(found, f.Path) // of duplicates the last one wins
+		for _, j := range jobs[f.Path] {
+			entry := f.Path
+			f.Path = j.as
+			ev, err := inspect(ctx, j.by, f, lf.Info, memory)
+			f.Path = entry
+			if err != nil {
+				return err
+			}
+			ev.Layer = j.node.Layer
+			if tree.Moved[ev.Layer] == nil {
+				tree.Moved[ev.Layer] = map[string]string{}
+			}
+			tree.Moved[ev.Layer][j.as] = j.node.Path
+			found[entry] = append(found[entry], ev)
+		}
+		f.Release()
+		return ctx.Err()
+	})
+	if err != nil {
+		return err
+	}
+	entries := make([]string, 0, len(found))
+	for p := range found {
+		entries = append(entries, p)
+	}
+	sort.Strings(entries)
+	for _, p := range entries {
+		lf.Evidence = append(lf.Evidence, found[p]...)
+	}
+	return nil
+}

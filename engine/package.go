@@ -1,0 +1,76 @@
+package engine
+
+// OS is the distribution that an image says it is, from os-release, with what is known of its support.
+type OS struct {
+	ID         string   `json:"id"` // "debian", "alpine"
+	Name       Maybe    `json:"name"`
+	VersionID  Maybe    `json:"version_id"`
+	Codename   Maybe    `json:"codename"`
+	PrettyName Maybe    `json:"pretty_name"`
+	IDLike     []string `json:"id_like"`
+	Ecosystem  Maybe    `json:"ecosystem"` // OSV ecosystem with its release: "Debian:12", "Alpine:v3.20"
+	// Support ends on these days (UTC, "2026-07-11"), null when unknown: first the regular support, then the long-term support
+	// that costs nothing. Equal when there is no long-term support.
+	SupportEnds     Maybe `json:"support_ends"`
+	FreeSupportEnds Maybe `json:"free_support_ends"`
+	SupportSource   Maybe `json:"support_source"`
+	Path            Maybe `json:"path"`
+	Layer           Maybe `json:"layer"` // diff ID
+}
+
+// Source is the source package that a binary package was built from.
+type Source struct {
+	Name    string `json:"name"`
+	Version string `json:"version"`
+}
+
+// Location is one place in the image where a package was found.
+type Location struct {
+	Path  string `json:"path"`
+	Layer Maybe  `json:"layer"` // diff ID of the layer that the path's content is from
+}
+
+// Package is one installed package.
+type Package struct {
+	Name      string     `json:"name"`    // as its ecosystem's advisories spell it (PyPI: normalised by PEP 503)
+	Version   string     `json:"version"` // of the binary package, as installed
+	Type      string     `json:"type"`    // purl type: deb, apk, npm, pypi, golang
+	PURL      string     `json:"purl"`
+	Ecosystem Maybe      `json:"ecosystem"` // OSV ecosystem with its release; null when the distribution is unknown
+	Arch      Maybe      `json:"arch"`
+	Source    Source     `json:"source"` // equals name and version where the ecosystem has no source packages
+	Licenses  []string   `json:"licenses"`
+	Locations []Location `json:"locations"`
+	Layer     Maybe      `json:"layer"`    // diff ID of the layer that brought it
+	OwnedBy   Maybe      `json:"owned_by"` // "deb/python3-django": the OS package whose files these are and whose advisories judge them
+	Main      bool       `json:"main"`     // the main module of a Go program, the root package of an application
+}
+
+// CoverageKind says why something could not be assessed.
+type CoverageKind string
+
+// The kinds of coverage facts.
+const (
+	CoverageUnreadable         CoverageKind = "unreadable"
+	CoverageMalformed          CoverageKind = "malformed"
+	CoverageLimit              CoverageKind = "limit"
+	CoverageUnsupported        CoverageKind = "unsupported"
+	CoverageNoAdvisories       CoverageKind = "no_advisories"
+	CoverageUnknownOS          CoverageKind = "unknown_os"
+	CoveragePlatformNotScanned CoverageKind = "platform_not_scanned"
+	CoverageTOCOnly            CoverageKind = "toc_only"
+	CoverageThirdParty         CoverageKind = "third_party"
+)
+
+// Coverage is a gap: something that veto recognised but could not assess. Policies see it, the default policy denies it.
+type Coverage struct {
+	Kind        CoverageKind `json:"kind" enum:"unreadable,malformed,limit,unsupported,no_advisories,unknown_os,platform_not_scanned,toc_only,third_party"`
+	Path        Maybe        `json:"path"`
+	Layer       Maybe        `json:"layer"`   // diff ID
+	Subject     Maybe        `json:"subject"` // what has no path: an ecosystem, a package type, a platform
+	Detail      string       `json:"detail"`
+	Count       int          `json:"count"` // how many things of this subject, at least 1
+	Ref         string       `json:"ref"`
+	Fingerprint string       `json:"fingerprint"`
+	WaivedBy    Maybe        `json:"waived_by"`
+}

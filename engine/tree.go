@@ -1,0 +1,97 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+)
+
+// Node is one path of the merged tree.
+type Node struct {
+	Entry            // Type is never TypeHardlink: a hard link is a file of its own with its target's body
+	Layer     int    // index of the layer that last changed it, from 1
+	Brought   int    // index of the oldest layer from which the path has been a file of this type without a break
+	BodyLayer int    // layer and path (as that layer names it) where the body stands: differs from Layer and Path for a hard link
+	BodyPath  string // or where a parent directory is a link
+}
+
+// Removal says that a path which was there was taken away by a whiteout, an opaque directory or a change of type.
+type Removal struct {
+	Path  string
+	Layer int // the layer that removed it
+}
+
+// Tree is the merged file system of an image. Built by a merge, then only read.
+type Tree struct {
+	Nodes    map[string]*Node // by clean path; the root is not in it
+	Removals []Removal        // every regular file and link, sorted by layer, then path
+	// Moved maps a layer's own spelling of a path to its place in the tree, where a linked parent directory makes them differ.
+	Moved map[int]map[string]string
+}
+
+// maxLinks is how many links one resolution follows, as Linux's MAXSYMLINKS (path_resolution(7)).
+const maxLinks = 40
+
+// ErrLinkLoop is a resolution that followed more links than Linux would.
+var ErrLinkLoop = errors.New("too many levels of symbolic links")
+
+// Place returns where a path as a layer names it stands in the tree.
+func (t *Tree) Place(layer int, p string) string {
+	if moved, ok := t.Moved[layer][p]; ok {
+		return moved
+	}
+	return p
+}
+
+// Visible says whether what the layer holds at p (as the layer names it) is still what the merged tree shows there.
+func (t *Tree) Visible(layer int, p string) bool {
+	n, ok := t.Nodes[t.Place(layer, p)]
+	return ok && n.Layer == layer
+}
+
+// Resolve follows links inside the image, as a process with the image as its root would: ".." and absolute targets never leave it.
+// The error is fs.ErrNotExist or ErrLinkLoop.
+func (t *Tree) Resolve(p string) (*Node, error) {
+	var done []string
+	rest := strings.Split(path.Clean("/" + p)[1:], "/")
+	var node *Node
+	for links := 0; len(rest) > 0; {
+		part := rest[0]
+		rest = rest[1:]
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			if len(done) > 0 {
+				done = done[:len(done)-1]
+			}
+			node = nil
+			continue
+		}
+		at := strings.Join(append(done[:len(done):len(done)], part), "/")
+		n, ok := t.Nodes[at]
+		if !ok {
+			return nil, fmt.Errorf("%s: %w", p, fs.ErrNotExist)
+		}
+		if n.Type != TypeSymlink {
+			done, node = append(done, part), n
+			continue
+		}
+		if links++; links > maxLinks {
+			return nil, fmt.Errorf("%s: %w", p, ErrLinkLoop)
+		}
+		if strings.HasPrefix(n.Link, "/") {
+			done = nil
+		}
+		rest = append(strings.Split(n.Link, "/"), rest...)
+		node = nil
+	}
+	if node == nil {
+		if node = t.Nodes[strings.Join(done, "/")]; node == nil {
+			return nil, fmt.Errorf("%s: %w", p, fs.ErrNotExist)
+		}
+	}
+	return node, nil
+}

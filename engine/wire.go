@@ -1,0 +1,122 @@
+package engine
+
+import (
+	"encoding/json"
+	"reflect"
+	"sort"
+	"strings"
+)
+
+// Maybe is a string that may be unknown: "" in Go, null in JSON, so that no policy mistakes an unknown for an empty value.
+type Maybe string
+
+// MarshalJSON writes the unknown as null.
+func (m Maybe) MarshalJSON() ([]byte, error) {
+	if m == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(m))
+}
+
+// UnmarshalJSON reads null as unknown.
+func (m *Maybe) UnmarshalJSON(b []byte) error {
+	if string(b) == "null" {
+		*m = ""
+		return nil
+	}
+	return json.Unmarshal(b, (*string)(m))
+}
+
+// Fill replaces every nil slice and map that v (a pointer) reaches by an empty one: in the wire form a list is never null.
+func Fill(v any) { fill(reflect.ValueOf(v)) }
+
+func fill(v reflect.Value) {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			fill(v.Elem())
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			if v.Type().Field(i).IsExported() {
+				fill(v.Field(i))
+			}
+		}
+	case reflect.Slice:
+		if v.IsNil() && v.CanSet() {
+			v.Set(reflect.MakeSlice(v.Type(), 0, 0))
+		}
+		switch v.Type().Elem().Kind() {
+		case reflect.Struct, reflect.Slice, reflect.Map, reflect.Pointer:
+			for i := range v.Len() {
+				fill(v.Index(i))
+			}
+		}
+	case reflect.Map:
+		if v.IsNil() && v.CanSet() {
+			v.Set(reflect.MakeMap(v.Type()))
+		}
+	}
+}
+
+// Schema derives the JSON schema (draft 2020-12) of a wire type: every property required, none besides, unknowns nullable, `enum` tags kept.
+func Schema(t reflect.Type) map[string]any {
+	switch t {
+	case reflect.TypeFor[Maybe](), reflect.TypeFor[Digest]():
+		return map[string]any{"type": []any{"string", "null"}}
+	}
+	switch t.Kind() {
+	case reflect.Pointer:
+		s := Schema(t.Elem())
+		s["type"] = []any{s["type"], "null"}
+		return s
+	case reflect.String:
+		return map[string]any{"type": "string"}
+	case reflect.Bool:
+		return map[string]any{"type": "boolean"}
+	case reflect.Int, reflect.Int64:
+		return map[string]any{"type": "integer"}
+	case reflect.Float64:
+		return map[string]any{"type": "number"}
+	case reflect.Slice:
+		return map[string]any{"type": "array", "items": Schema(t.Elem())}
+	case reflect.Map:
+		return map[string]any{"type": "object", "additionalProperties": Schema(t.Elem())}
+	case reflect.Struct:
+		props := map[string]any{}
+		schemaFields(t, props)
+		names := make([]string, 0, len(props))
+		for name := range props {
+			names = append(names, name)
+		}
+		sort.Strings(names)
+		return map[string]any{"type": "object", "properties": props, "required": names, "additionalProperties": false}
+	}
+	return map[string]any{} // any JSON
+}
+
+func schemaFields(t reflect.Type, props map[string]any) {
+	for i := range t.NumField() {
+		f := t.Field(i)
+		name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+		switch {
+		case f.Anonymous && name == "":
+			schemaFields(f.Type, props)
+			continue
+		case !f.IsExported() || name == "-" || name == "":
+			continue
+		}
+		s := Schema(f.Type)
+		if enum := f.Tag.Get("enum"); enum != "" {
+			var values []any
+			for _, v := range strings.Split(enum, ",") {
+				values = append(values, v)
+			}
+			if _, nullable := s["type"].([]any); nullable {
+				values = append(values, nil)
+			}
+			s["enum"] = values
+		}
+		props[name] = s
+	}
+}
