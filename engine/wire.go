@@ -59,17 +59,16 @@ func fill(v reflect.Value) {
 	}
 }
 
-// Schema derives the JSON schema (draft 2020-12) of a wire type: every property required, none besides, unknowns nullable, `enum` tags kept.
+// Schema derives the JSON schema (draft 2020-12) of a wire type: every property required, none besides, unknowns nullable, `enum` tags
+// kept. Nullable is an anyOf, because OPA's type checker takes a list of types for the first of them and then refuses `x == null`.
 func Schema(t reflect.Type) map[string]any {
 	switch t {
 	case reflect.TypeFor[Maybe](), reflect.TypeFor[Digest]():
-		return map[string]any{"type": []any{"string", "null"}}
+		return nullable(map[string]any{"type": "string"})
 	}
 	switch t.Kind() {
 	case reflect.Pointer:
-		s := Schema(t.Elem())
-		s["type"] = []any{s["type"], "null"}
-		return s
+		return nullable(Schema(t.Elem()))
 	case reflect.String:
 		return map[string]any{"type": "string"}
 	case reflect.Bool:
@@ -95,6 +94,10 @@ func Schema(t reflect.Type) map[string]any {
 	return map[string]any{} // any JSON
 }
 
+func nullable(s map[string]any) map[string]any {
+	return map[string]any{"anyOf": []any{s, map[string]any{"type": "null"}}}
+}
+
 func schemaFields(t reflect.Type, props map[string]any) {
 	for i := range t.NumField() {
 		f := t.Field(i)
@@ -112,10 +115,11 @@ func schemaFields(t reflect.Type, props map[string]any) {
 			for _, v := range strings.Split(enum, ",") {
 				values = append(values, v)
 			}
-			if _, nullable := s["type"].([]any); nullable {
-				values = append(values, nil)
+			if either, ok := s["anyOf"].([]any); ok {
+				either[0].(map[string]any)["enum"] = values
+			} else {
+				s["enum"] = values
 			}
-			s["enum"] = values
 		}
 		props[name] = s
 	}
