@@ -1,0 +1,275 @@
+package engine
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// The parts below are the smallest that work: they show what the gate itself does.
+
+type memoryLayer struct {
+	info   LayerInfo
+	files  []Node // Link holds the body of a file
+	again  bool
+	broken error
+}
+
+func (l *memoryLayer) Info() LayerInfo  { return l.info }
+func (l *memoryLayer) Rereadable() bool { return l.again }
+func (l *memoryLayer) Walk(_ context.Context, visit func(*File) error) (Verified, error) {
+	for _, n := range l.files {
+		e, body := n.Entry, ""
+		if e.Type == TypeFile {
+			body, e.Link, e.Size = e.Link, "", int64(len(e.Link))
+		}
+		if err := visit(NewFile(e, strings.NewReader(body))); err != nil {
+			return "", err
+		}
+	}
+	return VerifiedContent, l.broken
+}
+
+type memoryImage []*memoryLayer
+
+func (m memoryImage) Identity() Identity { return Identity{Name: "test"} }
+func (m memoryImage) Config() Config     { return Config{} }
+func (m memoryImage) Close() error       { return nil }
+func (m memoryImage) Layers() []Layer {
+	var ls []Layer
+	for i, l := range m {
+		l.info.Index, l.info.DiffID = i+1, Digest(fmt.Sprintf("sha256:%064d", i+1))
+		ls = append(ls, l)
+	}
+	return ls
+}
+
+// reader wants files called "want" anywhere, and the anchor "etc/anchor".
+type reader struct{ inspect func(*File) (Evidence, error) }
+
+func (reader) Name() string      { return "reader/1" }
+func (reader) Anchors() []string { return []string{"etc/anchor"} }
+func (reader) Wants(p string, _ fs.FileMode, _ int64) bool {
+	return strings.HasSuffix(p, "want") || p == "etc/anchor"
+}
+func (r reader) Inspect(_ context.Context, f *File) (Evidence, error) {
+	if r.inspect != nil {
+		return r.inspect(f)
+	}
+	b, err := f.Bytes(100)
+	if err != nil {
+		return Evidence{}, err
+	}
+	return Evidence{Packages: []Package{{Name: string(bytes.Clone(b)), Type: "test"}}}, nil
+}
+
+type stage struct {
+	rules func(in *Input) []RuleResult
+}
+
+func (s stage) Decide(_ context.Context, in *Input) ([]RuleResult, error) { return s.rules(in), nil }
+func (s stage) Info() PolicyInfo                                          { return PolicyInfo{Mode: "enforce"} }
+func (stage) Mark(*Facts) error                                           { return nil }
+func (stage) Subtract(*Facts, []RuleResult) error                         { return nil }
+func (stage) Match(_ context.Context, inv *Inventory, _ time.Time) (*Matches, error) {
+	m := &Matches{Database: Database{State: "ok"}}
+	for _, p := range inv.Packages {
+		m.Findings = append(m.Findings, Finding{Kind: "vulnerability", ID: "CVE-" + p.Name, Package: FoundPackage{Name: p.Name, Ecosystem: "test"}, FixedVersions: []string{"2"}})
+	}
+	return m, nil
+}
+
+// lastWins merges by path alone, which is all that these tests need.
+func lastWins(layers []LayerFacts) (*Tree, error) {
+	t := &Tree{Nodes: map[string]*Node{}, Moved: map[int]map[string]string{}}
+	for _, l := range layers {
+		for _, e := range l.Entries {
+			for d := path.Dir(e.Path); d != "."; d = path.Dir(d) {
+				if t.Nodes[d] == nil { // as a real merge, which makes the directories that a tar leaves out
+					t.Nodes[d] = &Node{Entry: Entry{Path: d, Type: TypeDir}, Layer: l.Info.Index, BodyLayer: l.Info.Index, BodyPath: d}
+				}
+			}
+			n := &Node{Entry: e, Layer: l.Info.Index, Brought: l.Info.Index, BodyLayer: l.Info.Index, BodyPath: e.Path}
+			if e.Type == TypeHardlink {
+				n.Type, n.BodyPath, n.Size = TypeFile, e.Link, t.Nodes[e.Link].Size
+			}
+			t.Nodes[e.Path] = n
+		}
+	}
+	return t, nil
+}
+
+func assemble(tree *Tree, layers []LayerFacts) (*Inventory, error) {
+	inv := &Inventory{}
+	for _, l := range layers {
+		for _, ev := range l.Evidence {
+			if tree.Visible(ev.Layer, ev.Path) {
+				for _, p := range ev.Packages {
+					p.Locations = []Location{{Path: ev.Path}}
+					inv.Packages = append(inv.Packages, p)
+				}
+			}
+			inv.Coverage = append(inv.Coverage, ev.Coverage...)
+		}
+	}
+	return inv, nil
+}
+
+func parts() Parts {
+	s := stage{rules: func(in *Input) []RuleResult {
+		r := RuleResult{ID: "any", Status: StatusPass}
+		for _, f := range in.Findings {
+			r.Status = StatusDeny
+			r.Results = append(r.Results, Result{Msg: f.ID, Findings: []string{f.Ref}})
+		}
+		return []RuleResult{r}
+	}}
+	return Parts{Inspectors: []Inspector{reader{}}, Merge: lastWins, Assemble: assemble, Matcher: s, Waivers: s, Policy: s,
+		Plan: func(*Facts, []RuleResult) []Change { return nil }, Workers: 2, Memory: 1 << 20}
+}
+
+func mustGate(t *testing.T, p Parts) *Gate {
+	t.Helper()
+	g, err := New(p)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g
+}
+
+func TestNewNamesWhatIsMissing(t *testing.T) {
+	for name, drop := range map[string]func(*Parts){
+		"inspectors": func(p *Parts) { p.Inspectors = nil }, "merge": func(p *Parts) { p.Merge = nil }, "assemble": func(p *Parts) { p.Assemble = nil },
+		"matcher": func(p *Parts) { p.Matcher = nil }, "waivers": func(p *Parts) { p.Waivers = nil }, "policy": func(p *Parts) { p.Policy = nil },
+		"plan": func(p *Parts) { p.Plan = nil }, "workers": func(p *Parts) { p.Workers = 0 }, "memory": func(p *Parts) { p.Memory = 0 },
+	} {
+		p := parts()
+		drop(&p)
+		if _, err := New(p); err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("without %s: %v", name, err)
+		}
+	}
+}
+
+func entry(p, body string) Node { return Node{Entry: Entry{Path: p, Type: TypeFile, Link: body}} }
+
+func names(in *Input) (names []string) {
+	for _, p := range in.Packages {
+		names = append(names, p.Locations[0].Path+"="+p.Name)
+	}
+	return names
+}
+
+func TestInspectFollowsLinksAndDuplicates(t *testing.T) {
+	img := memoryImage{
+		{again: true, files: []Node{
+			entry("a/want", "first"), entry("a/want", "second"),
+			entry("usr/hidden", "anchored"), link("etc/anchor", "../usr/hidden"),
+			entry("plain", "linked"), {Entry: Entry{Path: "b/want", Type: TypeHardlink, Link: "plain"}},
+		}},
+		{again: true, files: []Node{entry("c/want", "upper")}},
+	}
+	in, err := mustGate(t, parts()).Inspect(t.Context(), img, time.Unix(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"a/want=second", "b/want=linked", "etc/anchor=anchored", "c/want=upper"}
+	got := names(in)
+	less := func(s []string) map[string]bool {
+		m := map[string]bool{}
+		for _, x := range s {
+			m[x] = true
+		}
+		return m
+	}
+	if diff := cmp.Diff(less(want), less(got)); diff != "" {
+		t.Errorf("packages (-want +got):\n%s", diff)
+	}
+	if len(in.Coverage) > 0 {
+		t.Errorf("coverage: %v", in.Coverage)
+	}
+	if in.Layers[0].Verified != VerifiedContent {
+		t.Error("the layer's verification got lost")
+	}
+}
+
+func TestWhatCannotBeReadAgainIsCoverage(t *testing.T) {
+	img := memoryImage{{files: []Node{entry("usr/hidden", "anchored"), link("etc/anchor", "../usr/hidden")}}}
+	in, err := mustGate(t, parts()).Inspect(t.Context(), img, time.Unix(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(in.Coverage) != 1 || in.Coverage[0].Kind != CoverageUnreadable || in.Coverage[0].Path != "etc/anchor" {
+		t.Errorf("coverage = %+v, want one unreadable etc/anchor", in.Coverage)
+	}
+}
+
+func TestInspectorsFailIntoCoverage(t *testing.T) {
+	for name, c := range map[string]struct {
+		inspect func(*File) (Evidence, error)
+		want    CoverageKind
+	}{
+		"error": {func(*File) (Evidence, error) { return Evidence{}, errors.New("no such format") }, CoverageMalformed},
+		"panic": {func(*File) (Evidence, error) { panic("index out of range") }, CoverageMalformed},
+		"limit": {func(f *File) (Evidence, error) { _, err := f.Bytes(1); return Evidence{}, err }, CoverageLimit},
+	} {
+		t.Run(name, func(t *testing.T) {
+			p := parts()
+			p.Inspectors = []Inspector{reader{c.inspect}}
+			in, err := mustGate(t, p).Inspect(t.Context(), memoryImage{{files: []Node{entry("want", "body"), entry("z/want", "x2")}}}, time.Unix(0, 0))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if len(in.Coverage) != 2 || in.Coverage[0].Kind != c.want || in.Coverage[0].Path != "want" || in.Coverage[0].Layer == "" || in.Coverage[0].Ref == "" {
+				t.Errorf("coverage = %+v, want two of kind %s with path and layer", in.Coverage, c.want)
+			}
+		})
+	}
+}
+
+func TestABrokenLayerIsAnError(t *testing.T) {
+	broken := errors.New("digest does not match")
+	img := memoryImage{{}, {files: []Node{entry("want", "x")}, broken: broken}}
+	_, err := mustGate(t, parts()).Check(t.Context(), img, time.Unix(0, 0))
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "layer 2 of 2") {
+		t.Errorf("error = %v, want the broken layer named", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := mustGate(t, parts()).Check(ctx, memoryImage{{}}, time.Unix(0, 0)); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %v", err)
+	}
+}
+
+// A plan says that it passes only when the policies, asked again, agree.
+func TestPlanIsAskedAgain(t *testing.T) {
+	img := memoryImage{{files: []Node{entry("want", "a"), entry("z/want", "b")}}}
+	for _, clearAll := range []bool{true, false} {
+		p := parts()
+		p.Plan = func(f *Facts, _ []RuleResult) []Change {
+			c := Change{Findings: []string{f.Findings[0].Ref}}
+			if clearAll {
+				c.Findings = append(c.Findings, f.Findings[1].Ref)
+			}
+			return []Change{c}
+		}
+		r, err := mustGate(t, p).Check(t.Context(), img, time.Unix(0, 0))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if r.Decision.Verdict != Denied || r.Decision.Plan.Passes != clearAll || len(r.Findings) != 2 {
+			t.Errorf("clearing all %v: verdict %s, passes %v, %d findings kept", clearAll, r.Decision.Verdict, r.Decision.Plan.Passes, len(r.Findings))
+		}
+		if (len(r.Decision.Plan.Left) == 0) != clearAll {
+			t.Errorf("left = %v", r.Decision.Plan.Left)
+		}
+	}
+}
