@@ -1,0 +1,180 @@
+package image
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"sort"
+	"time"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// configuration is an image configuration with what only the layers need.
+type configuration struct {
+	config   engine.Config
+	platform engine.Platform
+	diffIDs  []engine.Digest
+}
+
+// ociConfig is the OCI image configuration with Docker's extensions (image-spec config.md).
+type ociConfig struct {
+	Created      string `json:"created"`
+	OS           string `json:"os"`
+	Architecture string `json:"architecture"`
+	Variant      string `json:"variant"`
+	Config       struct {
+		User         string              `json:"User"`
+		Env          []string            `json:"Env"`
+		Entrypoint   []string            `json:"Entrypoint"`
+		Cmd          []string            `json:"Cmd"`
+		WorkingDir   string              `json:"WorkingDir"`
+		ExposedPorts map[string]struct{} `json:"ExposedPorts"`
+		Volumes      map[string]struct{} `json:"Volumes"`
+		Labels       map[string]string   `json:"Labels"`
+		StopSignal   string              `json:"StopSignal"`
+		Healthcheck  *struct {
+			Test []string `json:"Test"`
+		} `json:"Healthcheck"`
+	} `json:"config"`
+	RootFS struct {
+		Type    string          `json:"type"`
+		DiffIDs []engine.Digest `json:"diff_ids"`
+	} `json:"rootfs"`
+	History []struct {
+		Created    string `json:"created"`
+		CreatedBy  string `json:"created_by"`
+		Comment    string `json:"comment"`
+		EmptyLayer bool   `json:"empty_layer"`
+	} `json:"history"`
+}
+
+// parseConfig reads an image configuration of at most engine.MaxConfig bytes.
+func parseConfig(raw []byte) (*configuration, error) {
+	if len(raw) > engine.MaxConfig {
+		return nil, &engine.LimitError{What: "size of the image configuration", Limit: engine.MaxConfig}
+	}
+	var in ociConfig
+	if err := decode(raw, &in); err != nil {
+		return nil, fmt.Errorf("the image configuration: %w", err)
+	}
+	if in.RootFS.Type != "layers" {
+		return nil, fmt.Errorf("the image configuration: its rootfs is of type %q, not \"layers\"", in.RootFS.Type)
+	}
+	if in.OS == "" || in.Architecture == "" {
+		return nil, errors.New("the image configuration names no platform")
+	}
+	for i, d := range in.RootFS.DiffIDs {
+		if _, err := newHash(d); err != nil {
+			return nil, fmt.Errorf("the image configuration: layer %d: %w", i+1, err)
+		}
+	}
+	c := &configuration{diffIDs: in.RootFS.DiffIDs,
+		platform: engine.Platform{OS: in.OS, Architecture: in.Architecture, Variant: engine.Maybe(in.Variant)}}
+	c.config = engine.Config{
+		User: engine.Maybe(in.Config.User), Env: in.Config.Env, Entrypoint: in.Config.Entrypoint, Cmd: in.Config.Cmd,
+		WorkingDir: engine.Maybe(in.Config.WorkingDir), ExposedPorts: keys(in.Config.ExposedPorts), Volumes: keys(in.Config.Volumes),
+		Labels: in.Config.Labels, StopSignal: engine.Maybe(in.Config.StopSignal), Created: timestamp(in.Created),
+	}
+	if in.Config.Healthcheck != nil {
+		c.config.Healthcheck = in.Config.Healthcheck.Test
+	}
+	for _, h := range in.History {
+		c.config.History = append(c.config.History, engine.History{Created: timestamp(h.Created), CreatedBy: engine.Maybe(h.CreatedBy),
+			Comment: engine.Maybe(h.Comment), EmptyLayer: h.EmptyLayer})
+	}
+	return c, nil
+}
+
+// createdBy gives each layer the history entry that made it, or nil when the history does not tell: counts that disagree.
+func (c *configuration) createdBy() []engine.Maybe {
+	var by []engine.Maybe
+	for _, h := range c.config.History {
+		if !h.EmptyLayer {
+			by = append(by, h.CreatedBy)
+		}
+	}
+	if len(by) != len(c.diffIDs) {
+		return nil
+	}
+	return by
+}
+
+// timestamp normalises RFC 3339 to UTC; what is none is unknown.
+func timestamp(s string) engine.Maybe {
+	t, err := time.Parse(time.RFC3339Nano, s)
+	if err != nil {
+		return ""
+	}
+	return engine.Maybe(t.UTC().Format(time.RFC3339Nano))
+}
+
+func keys(m map[string]struct{}) []string {
+	out := make([]string, 0, len(m))
+	for k := range m {
+		out = append(out, k)
+	}
+	sort.Strings(out)
+	return out
+}
+
+// decode reads one JSON value into v, after it has been checked for depth and for keys that stand twice: tools differ in which of
+// two they believe.
+func decode(raw []byte, v any) error {
+	if err := checkJSON(raw); err != nil {
+		return err
+	}
+	return json.Unmarshal(raw, v)
+}
+
+func checkJSON(raw []byte) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	type level struct {
+		keys map[string]bool // nil in an array
+		key  bool            // a key comes next
+	}
+	var open []level
+	for {
+		t, err := d.Token()
+		if errors.Is(err, io.EOF) && len(open) == 0 {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("not JSON: %w", cut(err))
+		}
+		switch t {
+		case json.Delim('{'), json.Delim('['):
+			if len(open) > 0 {
+				open[len(open)-1].key = true
+			}
+			if len(open) >= engine.MaxJSONDepth {
+				return &engine.LimitError{What: "depth of JSON", Limit: engine.MaxJSONDepth}
+			}
+			next := level{}
+			if t == json.Delim('{') {
+				next = level{keys: map[string]bool{}, key: true}
+			}
+			open = append(open, next)
+			continue
+		case json.Delim('}'), json.Delim(']'):
+			open = open[:len(open)-1]
+			continue
+		}
+		if len(open) == 0 {
+			continue
+		}
+		top := &open[len(open)-1]
+		if top.keys == nil || !top.key {
+			top.key = true
+			continue
+		}
+		k, _ := t.(string)
+		if top.keys[k] {
+			return fmt.Errorf("the key %q stands twice in one object", k)
+		}
+		top.keys[k], top.key = true, false
+	}
+}

@@ -1,0 +1,91 @@
+// Package image opens every kind of source as an engine.Image: saved archives, OCI layouts, registry references, standard input and
+// unpacked root directories; and it merges layers into one tree. It writes nothing to disk: plain layers of what seeks are walked by
+// seeking past bodies, compressed ones are inflated once, as a stream.
+package image
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/registry"
+)
+
+// Options say how a source is opened. The zero value opens what needs neither a registry nor standard input.
+type Options struct {
+	// Platform picks one image of several, as "linux/arm64" or "linux/arm/v7"; empty is the only one there, else linux/amd64.
+	Platform string
+	// As is the name that the user vouches for (--as); empty takes the name from the source.
+	As string
+	// Verify hashes plain local layers too and checks every diff ID.
+	Verify bool
+	// Stdin is read for the source "-". A regular file that seeks is read in place.
+	Stdin io.Reader
+	// Registry is the transport for registry references.
+	Registry *registry.Client
+}
+
+// image is one opened image. All kinds of sources end in it.
+type image struct {
+	id        engine.Identity
+	config    engine.Config
+	layers    []engine.Layer
+	unscanned []engine.Platform
+	close     func() error
+	once      sync.Once
+	closeErr  error
+}
+
+func (m *image) Identity() engine.Identity { return m.id }
+func (m *image) Config() engine.Config     { return m.config }
+func (m *image) Layers() []engine.Layer    { return m.layers }
+
+// Unscanned lists the other platforms that the source holds, sorted: an engine.Partial.
+func (m *image) Unscanned() []engine.Platform { return m.unscanned }
+
+func (m *image) Close() error {
+	m.once.Do(func() {
+		if m.close != nil {
+			m.closeErr = m.close()
+		}
+	})
+	return m.closeErr
+}
+
+// newImage puts an image together from its configuration (the bytes, already checked against their digest) and its layers' blobs,
+// oldest first. The identity's Name, Named, Source, Digest and ContainedNames are the caller's; the rest is filled in here.
+func newImage(id engine.Identity, config []byte, blobs []blob, o Options) (*image, error) {
+	c, err := parseConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	if len(blobs) > engine.MaxLayers {
+		return nil, &engine.LimitError{What: "number of layers", Limit: engine.MaxLayers}
+	}
+	if len(blobs) != len(c.diffIDs) {
+		return nil, fmt.Errorf("the manifest names %d layers and the configuration %d: they are not of one image", len(blobs), len(c.diffIDs))
+	}
+	id.ConfigDigest = sha256Digest(config)
+	id.Platform = c.platform
+	if o.As != "" {
+		id.Name, id.Named = o.As, true
+	}
+	m := &image{id: id, config: c.config}
+	createdBy := c.createdBy()
+	for i, b := range blobs {
+		info := engine.LayerInfo{Index: i + 1, Digest: b.digest, DiffID: c.diffIDs[i], Verified: engine.VerifiedClaimed, Size: b.size}
+		if createdBy != nil {
+			info.CreatedBy = createdBy[i]
+		}
+		m.layers = append(m.layers, &layer{info: info, blob: b, verify: o.Verify})
+	}
+	return m, nil
+}
+
+// Open opens the source that a user named: see ParseSource for what it may be. The caller closes the image after the last Walk.
+// A mistake of the caller's is an engine.UsageError; what cannot be read or contradicts itself is another error.
+func Open(ctx context.Context, source string, o Options) (engine.Image, error) {
+	return nil, engine.Usage("not yet")
+}

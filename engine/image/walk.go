@@ -1,0 +1,200 @@
+package image
+
+import (
+	"archive/tar"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// walkSeeking walks a plain tar of size bytes by seeking past the bodies that nobody reads.
+func walkSeeking(ctx context.Context, at io.ReaderAt, size int64, visit func(*engine.File) error) error {
+	w := &window{at: at, size: size}
+	return walkTar(ctx, tar.NewReader(w), w, visit)
+}
+
+// walkTar shows every entry to visit. With w the tar is read from there, and bodies are sections of it; else they are streams.
+func walkTar(ctx context.Context, tr *tar.Reader, w *window, visit func(*engine.File) error) error {
+	for n := 0; ; n++ {
+		h, err := tr.Next()
+		if errors.Is(err, io.EOF) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("reading the tar after %d entries: %w", n, err)
+		}
+		if n >= engine.MaxEntries {
+			return &engine.LimitError{What: "number of entries of one layer", Limit: engine.MaxEntries}
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if h.Typeflag == tar.TypeXGlobalHeader {
+			continue
+		}
+		e, err := entryOf(h)
+		if err != nil {
+			return err
+		}
+		f := engine.NewFile(e, tr)
+		if w != nil && e.Type == engine.TypeFile && !sparse(h) {
+			if e.Size > w.size-w.pos {
+				return fmt.Errorf("entry %q: %w", e.Path, io.ErrUnexpectedEOF)
+			}
+			f = engine.NewFileAt(e, io.NewSectionReader(w.at, w.pos, e.Size))
+		}
+		if err := visit(f); err != nil {
+			return err
+		}
+	}
+}
+
+// sparse says that a body is not stored as it reads (GNU tar manual, "Storing Sparse Files").
+func sparse(h *tar.Header) bool {
+	if h.Typeflag == tar.TypeGNUSparse {
+		return true
+	}
+	for k := range h.PAXRecords {
+		if strings.HasPrefix(k, "GNU.sparse.") {
+			return true
+		}
+	}
+	return false
+}
+
+func entryOf(h *tar.Header) (engine.Entry, error) {
+	p, err := cleanPath(h.Name)
+	if err != nil {
+		return engine.Entry{}, err
+	}
+	e := engine.Entry{Path: p, Mode: modeOf(h.Mode), UID: h.Uid, GID: h.Gid}
+	switch h.Typeflag {
+	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
+		e.Type, e.Size = engine.TypeFile, h.Size
+	case tar.TypeDir:
+		e.Type = engine.TypeDir
+	case tar.TypeSymlink:
+		e.Type, e.Link = engine.TypeSymlink, h.Linkname
+	case tar.TypeLink:
+		e.Type = engine.TypeHardlink
+		if e.Link, err = cleanPath(h.Linkname); err != nil {
+			return e, fmt.Errorf("the hard link %q: its target: %w", e.Path, err)
+		}
+	case tar.TypeChar:
+		e.Type = engine.TypeChar
+	case tar.TypeBlock:
+		e.Type = engine.TypeBlock
+	case tar.TypeFifo:
+		e.Type = engine.TypeFifo
+	default:
+		return e, fmt.Errorf("the entry %q has the unknown type %q", e.Path, h.Typeflag)
+	}
+	if e.Path == "." && e.Type != engine.TypeDir {
+		return e, fmt.Errorf("an entry of type %s stands for the root directory", e.Type)
+	}
+	if len(e.Link) > engine.MaxPath {
+		return e, fmt.Errorf("the target of the link %q: %w", e.Path, &engine.LimitError{What: "length of a path", Limit: engine.MaxPath})
+	}
+	return e, nil
+}
+
+// modeOf takes the permissions with set-uid, set-gid and sticky bits from a tar header's mode (POSIX pax, "ustar Interchange Format").
+func modeOf(m int64) fs.FileMode {
+	mode := fs.FileMode(m & 0o777) //nolint:gosec // nine bits
+	if m&0o4000 != 0 {
+		mode |= fs.ModeSetuid
+	}
+	if m&0o2000 != 0 {
+		mode |= fs.ModeSetgid
+	}
+	if m&0o1000 != 0 {
+		mode |= fs.ModeSticky
+	}
+	return mode
+}
+
+// cleanPath makes an entry's name relative to the image's root: "./", "/" and doubled slashes go away, ".." is an error, because
+// no honest builder writes it and what it means differs between tools.
+func cleanPath(name string) (string, error) {
+	if len(name) > engine.MaxPath {
+		return "", fmt.Errorf("the entry %q…: %w", name[:60], &engine.LimitError{What: "length of a path", Limit: engine.MaxPath})
+	}
+	depth := 1
+	for i := 0; i < len(name); i++ {
+		if name[i] != '/' {
+			continue
+		}
+		depth++
+	}
+	if depth > engine.MaxDepth {
+		return "", fmt.Errorf("the entry %q…: %w", name[:60], &engine.LimitError{What: "depth of a path", Limit: engine.MaxDepth})
+	}
+	if strings.Contains(name, "..") {
+		for part := range strings.SplitSeq(name, "/") {
+			if part == ".." {
+				return "", fmt.Errorf("the entry %q has \"..\" in its path", name)
+			}
+		}
+	}
+	return path.Clean(strings.TrimLeft(name, "/")), nil
+}
+
+// window reads a source that seeks through a small buffer, so that headers of small neighbours cost one read together.
+type window struct {
+	at   io.ReaderAt
+	size int64
+	pos  int64
+	from int64 // where buf starts
+	buf  []byte
+	room []byte
+}
+
+// windowBytes holds a few small files with their headers; more would read bodies that nobody wants.
+const windowBytes = 16 << 10
+
+func (w *window) Read(p []byte) (int, error) {
+	if w.pos >= w.size {
+		return 0, io.EOF
+	}
+	if w.pos < w.from || w.pos >= w.from+int64(len(w.buf)) {
+		if len(p) >= windowBytes {
+			n, err := w.at.ReadAt(p[:min(int64(len(p)), w.size-w.pos)], w.pos)
+			w.pos += int64(n)
+			if n > 0 {
+				return n, nil
+			}
+			return 0, cut(err)
+		}
+		if w.room == nil {
+			w.room = make([]byte, windowBytes)
+		}
+		n, err := w.at.ReadAt(w.room[:min(windowBytes, w.size-w.pos)], w.pos)
+		if n == 0 {
+			return 0, cut(err)
+		}
+		w.from, w.buf = w.pos, w.room[:n]
+	}
+	n := copy(p, w.buf[w.pos-w.from:])
+	w.pos += int64(n)
+	return n, nil
+}
+
+func (w *window) Seek(offset int64, whence int) (int64, error) {
+	switch whence {
+	case io.SeekCurrent:
+		offset += w.pos
+	case io.SeekEnd:
+		offset += w.size
+	}
+	if offset < 0 {
+		return 0, errors.New("seeking before the start")
+	}
+	w.pos = offset
+	return offset, nil
+}
