@@ -27,3 +27,13 @@ const (
 	MaxSettings    = 4 << 20 // veto.yaml, the waiver file
 	MaxFacts       = 1 << 30 // facts and runs that judge and render read
 )
+
+// Limits of the vulnerability data.
+const (
+	MaxFeedInflated  = 64 << 30 // all records of one feed together
+	MaxEcosystemList = 1 << 20  // ecosystems.txt
+	MaxCatalogue     = 64 << 20 // CISA's catalogue
+	MaxShardList     = 16 << 20 // the database's manifest.json
+	MaxShard         = 16 << 30 // one shard of the database
+	MaxOSVFiles      = 200_000  // files of a directory that is read into memory
+)
