@@ -3,29 +3,31 @@ package engine
 // Limits on hostile input, in one place. Bytes unless the name says otherwise. Reaching one that concerns a single file is a
 // coverage fact of kind limit; reaching one that concerns a whole source is an error (exit 3).
 const (
-	MaxEntries     = 4_000_000 // headers of one layer
-	MaxPath        = 4096      // PATH_MAX (limits.h)
-	MaxDepth       = 512       // components of a path
-	MaxLayers      = 1024      // Docker stops at 127, OCI names no number
-	MaxManifest    = 4 << 20   // distribution-spec: registries need not accept more
-	MaxConfig      = 16 << 20
-	MaxJSONDepth   = 128
-	MaxInflated    = 256 << 30 // one layer
-	MaxRatio       = 2000      // inflated to compressed, counted from MaxRatioAfter on; deflate itself ends at 1032
-	MaxRatioAfter  = 1 << 30
-	MaxHeader      = 1 << 20   // one PAX or GNU long-name header
-	MaxPackageDB   = 256 << 20 // dpkg status, apk installed
-	MaxFileList    = 64 << 20  // one package's list of files
-	MaxMetadata    = 16 << 20  // package.json, METADATA, PKG-INFO, os-release
-	MaxProgram     = 2 << 30   // an executable whose build information is read
-	MaxMemory      = 512 << 20 // what all files under inspection hold together
-	MaxLines       = 8_000_000 // of a package database
-	MaxAdvisory    = 32 << 20  // one OSV record
-	MaxFeed        = 4 << 30   // one downloaded feed
-	MaxFeedRecords = 5_000_000
-	MaxPolicyFile  = 8 << 20
-	MaxSettings    = 4 << 20 // veto.yaml, the waiver file
-	MaxFacts       = 1 << 30 // facts and runs that judge and render read
+	MaxArchiveFiles = 100_000   // files of an outer archive: layers, manifests
+	MaxHeld         = 2 << 30   // an archive from a pipe or packed with gzip, which memory holds
+	MaxEntries      = 4_000_000 // headers of one layer
+	MaxPath         = 4096      // PATH_MAX (limits.h)
+	MaxDepth        = 512       // components of a path
+	MaxLayers       = 1024      // Docker stops at 127, OCI names no number
+	MaxManifest     = 4 << 20   // distribution-spec: registries need not accept more
+	MaxConfig       = 16 << 20
+	MaxJSONDepth    = 128
+	MaxInflated     = 256 << 30 // one layer
+	MaxRatio        = 2000      // inflated to compressed, counted from MaxRatioAfter on; deflate itself ends at 1032
+	MaxRatioAfter   = 1 << 30
+	MaxHeader       = 1 << 20   // one PAX or GNU long-name header
+	MaxPackageDB    = 256 << 20 // dpkg status, apk installed
+	MaxFileList     = 64 << 20  // one package's list of files
+	MaxMetadata     = 16 << 20  // package.json, METADATA, PKG-INFO, os-release
+	MaxProgram      = 2 << 30   // an executable whose build information is read
+	MaxMemory       = 512 << 20 // what all files under inspection hold together
+	MaxLines        = 8_000_000 // of a package database
+	MaxAdvisory     = 32 << 20  // one OSV record
+	MaxFeed         = 4 << 30   // one downloaded feed
+	MaxFeedRecords  = 5_000_000
+	MaxPolicyFile   = 8 << 20
+	MaxSettings     = 4 << 20 // veto.yaml, the waiver file
+	MaxFacts        = 1 << 30 // facts and runs that judge and render read
 )
 
 // Limits of the vulnerability data.

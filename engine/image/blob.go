@@ -42,7 +42,9 @@ const sniffBytes = 512
 
 // packingOf tells a blob's packing from its first bytes (all of them, when it is shorter than sniffBytes).
 func packingOf(head []byte) (packing, error) {
-	has := func(at int, magic string) bool { return len(head) >= at+len(magic) && string(head[at:at+len(magic)]) == magic }
+	has := func(at int, magic string) bool {
+		return len(head) >= at+len(magic) && string(head[at:at+len(magic)]) == magic
+	}
 	switch {
 	case has(0, "\x1f\x8b"): // RFC 1952, 2.3.1
 		return packedGzip, nil

@@ -4,7 +4,6 @@
 package image
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"sync"
@@ -75,6 +74,16 @@ func newImage(id engine.Identity, config []byte, blobs []blob, o Options) (*imag
 	m := &image{id: id, config: c.config}
 	createdBy := c.createdBy()
 	for i, b := range blobs {
+		if b.at != nil {
+			if kind, err := sniff(b); err == nil && kind == packedNot { // what cannot be told is the walk's error
+				if b.digest == "" {
+					b.digest = c.diffIDs[i]
+				}
+				if b.digest != c.diffIDs[i] {
+					return nil, fmt.Errorf("layer %d is not compressed, yet its digest %s is not the diff ID %s that the configuration says", i+1, b.digest.Short(), c.diffIDs[i].Short())
+				}
+			}
+		}
 		info := engine.LayerInfo{Index: i + 1, Digest: b.digest, DiffID: c.diffIDs[i], Verified: engine.VerifiedClaimed, Size: b.size}
 		if createdBy != nil {
 			info.CreatedBy = createdBy[i]
@@ -82,10 +91,4 @@ func newImage(id engine.Identity, config []byte, blobs []blob, o Options) (*imag
 		m.layers = append(m.layers, &layer{info: info, blob: b, verify: o.Verify})
 	}
 	return m, nil
-}
-
-// Open opens the source that a user named: see ParseSource for what it may be. The caller closes the image after the last Walk.
-// A mistake of the caller's is an engine.UsageError; what cannot be read or contradicts itself is another error.
-func Open(ctx context.Context, source string, o Options) (engine.Image, error) {
-	return nil, engine.Usage("not yet")
 }

@@ -19,10 +19,11 @@ type candidate struct {
 
 // candidates gathers the image manifests that an index leads to.
 type candidates struct {
-	c    content
-	seen map[engine.Digest]bool
-	list []candidate
-	read int // indexes
+	c      content
+	seen   map[engine.Digest]bool
+	list   []candidate
+	absent []candidate // those that the source does not hold
+	read   int         // indexes
 	// prefer is the digest to take when no platform was asked for and several are there; may be empty.
 	prefer engine.Digest
 }
@@ -115,6 +116,11 @@ func (s *candidates) open(ctx context.Context, id engine.Identity, o Options) (*
 	}
 	for j, other := range s.list {
 		if j != i && other.platform.OS != "" && other.platform != chosen.platform {
+			m.unscanned = append(m.unscanned, other.platform)
+		}
+	}
+	for _, other := range s.absent {
+		if other.platform.OS != "" && other.platform != chosen.platform {
 			m.unscanned = append(m.unscanned, other.platform)
 		}
 	}

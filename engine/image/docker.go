@@ -1,0 +1,214 @@
+package image
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// dockerEntry is one image of a docker save archive's manifest.json (moby image/tarexport/tarexport.go, manifestItem).
+type dockerEntry struct {
+	Config   string
+	RepoTags []string
+	Layers   []string
+}
+
+// openDocker opens an archive that has a manifest.json, and with oci an index.json beside it, which must then name the same content.
+func (a *archive) openDocker(ctx context.Context, oci bool, pick string, id engine.Identity, o Options) (*image, error) {
+	raw, err := read(a, "manifest.json", engine.MaxManifest)
+	if err != nil {
+		return nil, err
+	}
+	var entries []dockerEntry
+	if err := decode(raw, &entries); err != nil {
+		return nil, fmt.Errorf("manifest.json: %w", err)
+	}
+	if len(entries) > maxManifests {
+		return nil, &engine.LimitError{What: "number of images in manifest.json", Limit: maxManifests}
+	}
+	i, err := pickEntry(entries, pick, id.Name)
+	if err != nil {
+		return nil, err
+	}
+	id.ContainedNames = sorted(entries[i].RepoTags)
+	if oci {
+		found, err := a.agree(ctx, entries)
+		if err != nil {
+			return nil, err
+		}
+		return found[i].open(ctx, id, o)
+	}
+	return a.openLegacy(entries[i], id, o)
+}
+
+func pickEntry(entries []dockerEntry, pick, name string) (int, error) {
+	var known []string
+	for i, e := range entries {
+		if pick != "" && slices.Contains(e.RepoTags, pick) {
+			return i, nil
+		}
+		known = append(known, e.RepoTags...)
+		if len(e.RepoTags) == 0 {
+			known = append(known, "(untagged) "+path.Base(e.Config))
+		}
+	}
+	switch {
+	case len(entries) == 0:
+		return 0, fmt.Errorf("the manifest.json of %s lists no image", name)
+	case pick != "":
+		return 0, engine.UnknownWord("image in the archive:", pick, known)
+	case len(entries) > 1:
+		return 0, engine.Hint(engine.Usage("%s holds %d images", name, len(entries)), "choose one with docker-archive:PATH:NAME: %s", strings.Join(quoted(known), ", "))
+	}
+	return 0, nil
+}
+
+// openLegacy opens an image that only a manifest.json describes.
+func (a *archive) openLegacy(e dockerEntry, id engine.Identity, o Options) (*image, error) {
+	config, err := read(a, e.Config, engine.MaxConfig)
+	if err != nil {
+		return nil, fmt.Errorf("the image configuration: %w", err)
+	}
+	if d := digestOfName(e.Config); d != "" {
+		if err := checkDigest("the image configuration", d, config); err != nil {
+			return nil, err
+		}
+	}
+	var blobs []blob
+	for i, name := range e.Layers {
+		section, err := a.get(name)
+		if err != nil {
+			return nil, fmt.Errorf("layer %d of %d: %w", i+1, len(e.Layers), err)
+		}
+		b := blob{at: section, size: section.Size()}
+		if strings.HasPrefix(name, "blobs/") {
+			b.digest = digestOfName(name)
+		}
+		blobs = append(blobs, b)
+	}
+	id.Digest = sha256Digest(config)
+	m, err := newImage(id, config, blobs, o)
+	if err != nil {
+		return nil, err
+	}
+	return m, checkPlatform(m.id.Platform, o.Platform)
+}
+
+// digestOfName returns the digest that a file's name claims: "<hex>.json", "sha256:<hex>", "blobs/sha256/<hex>"; empty when it
+// claims none.
+func digestOfName(name string) engine.Digest {
+	d := engine.Digest("sha256:" + strings.TrimPrefix(strings.TrimSuffix(path.Base(name), ".json"), "sha256:"))
+	if strings.HasPrefix(name, "blobs/sha512/") {
+		d = engine.Digest("sha512:" + path.Base(name))
+	}
+	if _, err := newHash(d); err != nil {
+		return ""
+	}
+	return d
+}
+
+// agree checks that manifest.json and index.json name the same images, since tools differ in which of the two they read. It returns
+// for each entry of manifest.json the image manifests of the index's entry that holds it.
+func (a *archive) agree(ctx context.Context, entries []dockerEntry) ([]*candidates, error) {
+	c := local{a}
+	index, err := readIndex(c)
+	if err != nil {
+		return nil, err
+	}
+	matched := make([]*candidates, len(entries))
+	for _, top := range index.Manifests {
+		s := &candidates{c: c, seen: map[engine.Digest]bool{}}
+		if err := s.collect(ctx, &document{Manifests: []descriptor{top}}, 1); err != nil {
+			return nil, err
+		}
+		if err := s.split(ctx); err != nil {
+			return nil, err
+		}
+		known := len(s.list) == 0 // attestations and artifacts alone
+		for i := range s.list {
+			doc, err := s.load(ctx, &s.list[i])
+			if err != nil {
+				return nil, err
+			}
+			for j, e := range entries {
+				if doc.Config != nil && a.same(e, doc) {
+					known, matched[j] = true, s
+					s.prefer = s.list[i].Digest
+				}
+			}
+		}
+		if !known {
+			return nil, fmt.Errorf("index.json names the image %s, which manifest.json does not: they disagree about what this archive holds", top.Digest.Short())
+		}
+	}
+	for j, e := range entries {
+		if matched[j] == nil {
+			return nil, fmt.Errorf("manifest.json names the image with the configuration %q, which index.json does not: they disagree about what this archive holds", path.Base(e.Config))
+		}
+	}
+	return matched, nil
+}
+
+// same says whether both descriptions lead to the same bytes of the archive.
+func (a *archive) same(e dockerEntry, doc *document) bool {
+	if len(e.Layers) != len(doc.Layers) || !a.sameFile(e.Config, doc.Config.Digest) {
+		return false
+	}
+	for i, name := range e.Layers {
+		if !a.sameFile(name, doc.Layers[i].Digest) {
+			return false
+		}
+	}
+	return true
+}
+
+func (a *archive) sameFile(name string, d engine.Digest) bool {
+	m, err := a.find(name)
+	if err != nil {
+		return false
+	}
+	n, err := a.find(blobPath(d))
+	return err == nil && m == n
+}
+
+func sorted(names []string) []string {
+	out := slices.Clone(names)
+	sort.Strings(out)
+	return slices.Compact(out)
+}
+
+func quoted(names []string) []string {
+	out := make([]string, len(names))
+	for i, n := range names {
+		out[i] = fmt.Sprintf("%q", n)
+	}
+	return out
+}
+
+// split sets aside the manifests that the source does not hold: an archive of one platform keeps the whole index.
+func (s *candidates) split(ctx context.Context) error {
+	var held []candidate
+	for _, m := range s.list {
+		_, err := s.c.manifest(ctx, m.descriptor)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			s.absent = append(s.absent, m)
+		case err != nil:
+			return err
+		default:
+			held = append(held, m)
+		}
+	}
+	if len(held) == 0 && len(s.absent) > 0 {
+		return fmt.Errorf("the image manifest %s is missing", s.absent[0].Digest.Short())
+	}
+	s.list = held
+	return nil
+}

@@ -1,0 +1,91 @@
+package image
+
+import (
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// The kinds of sources: the prefixes that a user may write, and what they decide.
+const (
+	kindRegistry = "registry"
+	kindDocker   = "docker-archive"
+	kindOCI      = "oci"
+	kindOCITar   = "oci-archive"
+	kindRoot     = "rootfs"
+	kindPath     = "path" // an archive or a layout, told by its content
+	kindStdin    = "-"
+)
+
+// parseSource tells what kind of source a user named, and the rest of the name. It looks at the words alone, never at the disk, so
+// that a file appearing somewhere cannot change what a name means.
+func parseSource(source string) (kind, rest string, err error) {
+	word, after, prefixed := strings.Cut(source, ":")
+	switch {
+	case source == "":
+		return "", "", engine.Hint(engine.Usage("the source is empty"), "name an image, a .tar file, an OCI layout directory or -")
+	case source == "-":
+		return kindStdin, "", nil
+	case isPath(source):
+		return kindPath, source, nil
+	case !prefixed || strings.ContainsAny(word, "/.@"):
+		return kindRegistry, source, nil
+	}
+	switch word {
+	case kindRegistry:
+		return registryName(after)
+	case kindDocker, kindOCI, kindOCITar, kindRoot:
+		if after == "" {
+			return "", "", engine.Usage("%q names no path after its prefix", source)
+		}
+		return word, after, nil
+	case "docker", "podman":
+		return "", "", engine.Hint(engine.Usage("%s: is not supported yet: veto does not talk to daemons", word),
+			"%s save -o image.tar %s, then veto scan ./image.tar; for an image called %q in a registry: registry:%s", word, after, word, source)
+	case "sbom":
+		return "", "", engine.Hint(engine.Usage("sbom: is not supported yet"), "give the image itself: a registry reference, a .tar file or an OCI layout directory")
+	}
+	if isBareTag(after) {
+		return kindRegistry, source, nil
+	}
+	if strings.HasPrefix(after, "//") {
+		return "", "", engine.Hint(engine.Usage("%q is a URL, not an image", source), "a registry reference has no scheme: %s", strings.TrimPrefix(after, "//"))
+	}
+	return "", "", engine.UnknownWord("source prefix", word, []string{kindRegistry, kindDocker, kindOCI, kindOCITar, kindRoot, "docker", "podman", "sbom"})
+}
+
+// isPath holds the rule that decides between a path and a registry reference.
+func isPath(s string) bool {
+	if s[0] == '/' || s[0] == '.' {
+		return true
+	}
+	if word, _, ok := strings.Cut(s, ":"); ok && !strings.Contains(word, "/") {
+		switch word {
+		case kindRegistry, kindDocker, kindOCI, kindOCITar, kindRoot, "docker", "podman", "sbom":
+			return false
+		}
+	}
+	return strings.HasSuffix(s, ".tar") || strings.HasSuffix(s, ".tar.gz") || strings.HasSuffix(s, ".tgz")
+}
+
+// isBareTag says whether what follows the first colon can be a tag, or a port with a repository: what makes "foo:bar" a reference
+// and no prefix.
+func isBareTag(after string) bool {
+	after, _, _ = strings.Cut(after, "@")
+	if port, _, ok := strings.Cut(after, "/"); ok {
+		return port != "" && strings.Trim(port, "0123456789") == ""
+	}
+	return after != "" && !strings.Contains(after, ":")
+}
+
+// registryName refuses the trap of the image called "registry": "registry:2" would otherwise mean an image called "2".
+func registryName(name string) (kind, rest string, err error) {
+	if name == "" {
+		return "", "", engine.Usage(`"registry:" names no image after its prefix`)
+	}
+	if tag := strings.Trim(name, "0123456789.") == "" || name == "latest"; tag {
+		return "", "", engine.Hint(engine.Usage("registry:%s is ambiguous: registry: is a prefix", name),
+			"the image called registry: registry:registry:%s; an image called %s: registry:docker.io/library/%s", name, name, name)
+	}
+	return kindRegistry, name, nil
+}

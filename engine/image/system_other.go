@@ -1,0 +1,10 @@
+//go:build !unix
+
+package image
+
+import "io/fs"
+
+func isNotDir(error) bool { return false }
+
+// owner is unknown where files have no numeric owners.
+func owner(fs.FileInfo) (uid, gid int) { return 0, 0 }
