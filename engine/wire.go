@@ -64,7 +64,7 @@ func fill(v reflect.Value) {
 func Schema(t reflect.Type) map[string]any {
 	switch t {
 	case reflect.TypeFor[Maybe](), reflect.TypeFor[Digest]():
-		return nullable(map[string]any{"type": "string"})
+		return nullable(map[string]any{"type": "string", "minLength": 1})
 	}
 	switch t.Kind() {
 	case reflect.Pointer:

@@ -1,0 +1,174 @@
+package lint_test
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/vetoci/veto/engine/rego/lint"
+	"github.com/vetoci/veto/policies"
+)
+
+func parse(t testing.TB, name, text string) *ast.Module {
+	t.Helper()
+	mod, err := ast.ParseModuleWithOpts(name, text, ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1})
+	if err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	return mod
+}
+
+type textFile struct{ Name, Data string }
+
+// archive splits a file in txtar form: "-- NAME --" lines head the files.
+func archive(t testing.TB, path string) (files []textFile) {
+	t.Helper()
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "-- "); ok && strings.HasSuffix(name, " --") {
+			files = append(files, textFile{Name: strings.TrimSuffix(name, " --")})
+		} else if len(files) > 0 {
+			files[len(files)-1].Data += line
+		}
+	}
+	return files
+}
+
+func folder(t testing.TB, fsys fs.FS) map[string]*ast.Module {
+	t.Helper()
+	mods := map[string]*ast.Module{}
+	err := fs.WalkDir(fsys, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(name, ".rego") {
+			return err
+		}
+		text, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			return err
+		}
+		mods[name] = parse(t, name, string(text))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return mods
+}
+
+func TestShippedPoliciesAreClean(t *testing.T) {
+	mods := folder(t, policies.Tests())
+	for _, i := range lint.Check(lint.Input{Modules: mods, Schema: policies.InputSchema()}) {
+		t.Error(i)
+	}
+	for file := range mods {
+		if strings.HasSuffix(file, "_test.rego") {
+			delete(mods, file)
+		}
+	}
+	for _, i := range lint.Check(lint.Input{Modules: mods, Schema: policies.InputSchema()}) {
+		t.Error("without tests:", i)
+	}
+}
+
+// Every archive under testdata holds policies and the issues that they are to have. A file "NAME.rego" is checked by itself, together
+// with the shipped library; "want" lists "FILE:LINE CODE: what the message contains" for each issue, and nothing besides.
+func TestCases(t *testing.T) {
+	paths, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(paths) == 0 {
+		t.Fatal("no test cases", err)
+	}
+	cases := 0
+	for _, path := range paths {
+		a := archive(t, path)
+		want := map[string][]string{}
+		for _, f := range a {
+			if f.Name == "want" {
+				for _, line := range strings.Split(strings.TrimSpace(f.Data), "\n") {
+					name, _, _ := strings.Cut(line, ":")
+					want[name] = append(want[name], line)
+				}
+			}
+		}
+		for _, f := range a {
+			if f.Name == "want" {
+				continue
+			}
+			cases++
+			t.Run(strings.TrimSuffix(filepath.Base(path), ".txtar")+"/"+f.Name, func(t *testing.T) {
+				compare(t, f, want[f.Name])
+			})
+			delete(want, f.Name)
+		}
+		for name := range want {
+			t.Errorf("%s: issues wanted of %s, which is not there", path, name)
+		}
+	}
+	if cases < 40 {
+		t.Errorf("only %d cases", cases)
+	}
+}
+
+func compare(t *testing.T, f textFile, want []string) {
+	t.Helper()
+	mods := folder(t, policies.Library())
+	mods[f.Name] = parse(t, f.Name, f.Data)
+	issues := lint.Check(lint.Input{Modules: mods, Schema: policies.InputSchema(), DataRoots: []string{"exceptions", "teams.owners"}})
+	var got []string
+	for _, i := range issues {
+		got = append(got, fmt.Sprintf("%s:%d %s: %s; %s", i.File, i.Line, i.Code, i.Msg, i.Hint))
+	}
+	for i := range min(len(got), len(want)) {
+		at, rest, _ := strings.Cut(want[i], ": ")
+		if strings.HasPrefix(got[i], at+": ") && strings.Contains(got[i], rest) {
+			got[i] = want[i]
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+func FuzzCheck(f *testing.F) {
+	paths, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range paths {
+		for _, file := range archive(f, path) {
+			if file.Name != "want" {
+				f.Add(file.Data)
+			}
+		}
+	}
+	library := folder(f, policies.Library())
+	f.Fuzz(func(t *testing.T, text string) {
+		mod, err := ast.ParseModuleWithOpts("fuzz.rego", text, ast.ParserOptions{ProcessAnnotation: true, RegoVersion: ast.RegoV1})
+		if err != nil || mod == nil {
+			return
+		}
+		mods := map[string]*ast.Module{"fuzz.rego": mod}
+		for name, m := range library {
+			mods[name] = m
+		}
+		in := lint.Input{Modules: mods, Schema: policies.InputSchema()}
+		first := lint.Check(in)
+		if diff := cmp.Diff(first, lint.Check(in)); diff != "" {
+			t.Errorf("two runs differ:\n%s", diff)
+		}
+	})
+}
+
+func BenchmarkCheck(b *testing.B) {
+	mods := folder(b, os.DirFS("../../../policies"))
+	for b.Loop() {
+		lint.Check(lint.Input{Modules: mods, Schema: policies.InputSchema()})
+	}
+}
