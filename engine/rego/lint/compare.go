@@ -176,12 +176,14 @@ func (w *walker) order(t, left, right *ast.Term) {
 		if side.s == nil || side.s.kinds&null == 0 {
 			continue
 		}
-		facts := w.facts
-		w.facts = w.all // a guard further down does as well: both must hold
-		later := w.again(side.term)
-		w.facts = facts
-		if later == nil || later.kinds&null == 0 {
-			continue
+		if w.key(side.term) != nil {
+			facts := w.facts
+			w.facts = w.all // a guard further down does as well: both must hold
+			later := w.again(side.term)
+			w.facts = facts
+			if later == nil || later.kinds&null == 0 {
+				continue
+			}
 		}
 		w.say(t, UnguardedNull, "test it too: "+source(side.term)+" != null", "%s may be null (unknown), and null is less than every number and string", source(side.term))
 		return

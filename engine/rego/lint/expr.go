@@ -169,7 +169,12 @@ func (w *walker) or(o *ast.LogicalOr) {
 	var sides [2][]fact
 	before := len(w.all)
 	for i, side := range []ast.Body{o.Lhs, o.Rhs} {
-		w.nested(side, nil, func() {
+		first := func() {
+			if i == 1 && len(o.Lhs) == 1 { // the right side matters only where the left one does not hold
+				w.facts = append(w.facts, w.negation(o.Lhs[0])...)
+			}
+		}
+		w.nested(side, first, func() {
 			if len(w.facts) > before {
 				sides[i] = append(sides[i], w.facts[before:]...)
 			}

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
@@ -14,7 +15,13 @@ func nearest(word string, known []string) string {
 			return k
 		}
 	}
-	return engine.Nearest(word, known)
+	if near := engine.Nearest(word, known); near != "" {
+		return near
+	}
+	if set := nearMiss(word); slices.Contains(known, set) {
+		return set
+	}
+	return ""
 }
 
 // meant is a hint that names the nearest known word, else the known ones.
