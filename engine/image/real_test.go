@@ -83,3 +83,12 @@ func BenchmarkWalk(b *testing.B) {
 		})
 	}
 }
+
+func BenchmarkMerge(b *testing.B) {
+	_, facts := walkAll(b, filepath.Join(realImages(b), "web.tar"), image.Options{})
+	for b.Loop() {
+		if _, err := image.Merge(facts); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -1,0 +1,274 @@
+package image
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"sort"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// Names that the changeset format gives a meaning (image-spec layer.md, "Whiteouts").
+const (
+	whiteoutPrefix = ".wh."
+	whiteoutOpaque = ".wh..wh..opq"
+	whiteoutMeta   = ".wh..wh." // what AUFS kept in the root of a layer: hard links' targets
+)
+
+// maxSteps bounds the path components that one merge looks at; an honest image needs about five for each entry.
+const maxSteps = 200_000_000
+
+// Merge applies layers, oldest first, and returns the file system that a container would see. Entries take effect in the order of
+// their tar and the last of several wins; whiteouts and opaque directories remove what lower layers brought, wherever in the tar
+// they stand. Directories on the way to an entry are followed through links as container runtimes do, inside the image. What no
+// runtime could unpack is an error: a hard link without its target, a path below a file, a link loop.
+func Merge(layers []engine.LayerFacts) (*engine.Tree, error) {
+	total := 0
+	for _, l := range layers {
+		total += len(l.Entries)
+	}
+	m := &merger{tree: &engine.Tree{Nodes: make(map[string]*engine.Node, total), Moved: map[int]map[string]string{}}}
+	for i := range layers {
+		m.layer = i + 1
+		m.cleared = nil
+		aufs := false
+		for j := range layers[i].Entries {
+			e := &layers[i].Entries[j]
+			aufs = aufs || strings.HasPrefix(e.Path, whiteoutMeta)
+			if err := m.apply(e); err != nil {
+				return nil, fmt.Errorf("layer %d of %d: %q: %w", m.layer, len(layers), e.Path, err)
+			}
+		}
+		if aufs {
+			m.dropMeta()
+		}
+	}
+	sort.Slice(m.tree.Removals, func(i, j int) bool {
+		a, b := m.tree.Removals[i], m.tree.Removals[j]
+		if a.Layer != b.Layer {
+			return a.Layer < b.Layer
+		}
+		return a.Path < b.Path
+	})
+	return m.tree, nil
+}
+
+// merger is one merge. Its invariant: the parents of every node are nodes of directories, so that a path with a node is one without
+// links.
+type merger struct {
+	tree    *engine.Tree
+	layer   int                // being applied, from 1
+	slab    []engine.Node      // room for nodes to come
+	kids    map[string]*family // by directory; nil until something is removed with what is in it
+	cleared map[string]bool    // directories in which this layer left nothing of the lower ones
+	steps   int
+}
+
+// family is what is right in a directory.
+type family struct {
+	names []string // also of what is gone
+	live  int
+}
+
+func splitPath(p string) (dir, base string) {
+	i := strings.LastIndexByte(p, '/')
+	return p[:max(i, 0)], p[i+1:]
+}
+
+func joinPath(dir, base string) string {
+	if dir == "" {
+		return base
+	}
+	return dir + "/" + base
+}
+
+func (m *merger) apply(e *engine.Entry) error {
+	if e.Path == "." {
+		return nil
+	}
+	dir, base := splitPath(e.Path)
+	if strings.HasPrefix(base, whiteoutPrefix) && (base == whiteoutOpaque || dir != "" || !strings.HasPrefix(base, whiteoutMeta)) {
+		return m.whiteout(dir, base[len(whiteoutPrefix):])
+	}
+	parent, err := m.resolve(dir, true)
+	if err != nil {
+		return err
+	}
+	at := e.Path
+	if parent != dir {
+		at = joinPath(parent, base)
+		if err := checkPlace(at); err != nil {
+			return err
+		}
+		m.move(e.Path, at)
+	} else if _, ok := m.tree.Moved[m.layer][e.Path]; ok {
+		delete(m.tree.Moved[m.layer], e.Path)
+	}
+	n := m.newNode()
+	*n = engine.Node{Entry: *e, Layer: m.layer, Brought: m.layer, BodyLayer: m.layer, BodyPath: e.Path}
+	n.Path = at
+	if e.Type == engine.TypeHardlink {
+		target, err := m.target(e, at)
+		if err != nil {
+			return err
+		}
+		n.Type, n.Size, n.Link, n.BodyLayer, n.BodyPath = target.Type, target.Size, target.Link, target.BodyLayer, target.BodyPath
+	}
+	return m.put(n, e.Path)
+}
+
+// target finds what a hard link names: a path whose directories may be links, while the last part is taken as it is (link(2)).
+func (m *merger) target(e *engine.Entry, at string) (*engine.Node, error) {
+	dir, base := splitPath(e.Link)
+	if old, ok := m.tree.Nodes[at]; ok && old.Type == engine.TypeSymlink { // unpacking removes what is in the way before it links
+		delete(m.tree.Nodes, at)
+		defer func() { m.tree.Nodes[at] = old }()
+	}
+	parent, err := m.resolve(dir, false)
+	if err != nil {
+		return nil, fmt.Errorf("its hard link's target %q: %w", e.Link, err)
+	}
+	place := joinPath(parent, base)
+	n, ok := m.tree.Nodes[place]
+	switch {
+	case !ok:
+		return nil, fmt.Errorf("its hard link's target %q is not there", e.Link)
+	case n.Type == engine.TypeDir:
+		return nil, fmt.Errorf("its hard link's target %q is a directory", e.Link)
+	case place == at || strings.HasPrefix(place, at+"/"):
+		return nil, fmt.Errorf("its hard link's target %q goes away to make room for it", e.Link)
+	}
+	return n, nil
+}
+
+// put places a node; spelled is its path as the layer names it.
+func (m *merger) put(n *engine.Node, spelled string) error {
+	old, ok := m.tree.Nodes[n.Path]
+	if !ok {
+		return m.add(n)
+	}
+	if p := old.BodyPath; old.Layer == m.layer && old.BodyLayer == m.layer && p != spelled && m.tree.Place(m.layer, p) == old.Path {
+		m.move(p, "") // the same place by another name: the earlier entry is nowhere in the tree
+	}
+	if old.Type == n.Type {
+		n.Brought = old.Brought
+		*old = *n
+		return nil
+	}
+	if old.Type == engine.TypeDir {
+		m.dropTree(old.Path)
+	}
+	m.record(old)
+	*old = *n
+	return nil
+}
+
+func (m *merger) move(spelled, at string) {
+	if m.tree.Moved[m.layer] == nil {
+		m.tree.Moved[m.layer] = map[string]string{}
+	}
+	m.tree.Moved[m.layer][spelled] = at
+}
+
+// newNode takes a node from a slab: one allocation for many.
+func (m *merger) newNode() *engine.Node {
+	const slab = 512
+	if len(m.slab) == 0 {
+		m.slab = make([]engine.Node, slab)
+	}
+	n := &m.slab[0]
+	m.slab = m.slab[1:]
+	return n
+}
+
+func (m *merger) add(n *engine.Node) error {
+	if len(m.tree.Nodes) >= engine.MaxEntries {
+		return &engine.LimitError{What: "number of files of the merged image", Limit: engine.MaxEntries}
+	}
+	m.tree.Nodes[n.Path] = n
+	if m.kids != nil {
+		m.join(n.Path)
+	}
+	return nil
+}
+
+// addDir makes a directory that no entry describes, as runtimes do.
+func (m *merger) addDir(p string) error {
+	n := m.newNode()
+	*n = m.implied(p)
+	return m.add(n)
+}
+
+func (m *merger) implied(p string) engine.Node {
+	return engine.Node{Entry: engine.Entry{Path: p, Type: engine.TypeDir, Mode: 0o755}, Layer: m.layer, Brought: m.layer, BodyLayer: m.layer, BodyPath: p}
+}
+
+func checkPlace(p string) error {
+	if len(p) > engine.MaxPath {
+		return &engine.LimitError{What: "length of a path behind links", Limit: engine.MaxPath}
+	}
+	if strings.Count(p, "/") >= engine.MaxDepth {
+		return &engine.LimitError{What: "depth of a path behind links", Limit: engine.MaxDepth}
+	}
+	return nil
+}
+
+// maxLinks is how many links one path may lead through (Linux MAXSYMLINKS, path_resolution(7)).
+const maxLinks = 40
+
+var errNotDir = errors.New("a file stands where its path has a directory")
+
+// resolve follows the links on the way to a directory. With make it makes what is missing, else that is fs.ErrNotExist.
+func (m *merger) resolve(dir string, create bool) (string, error) {
+	if dir == "" {
+		return "", nil
+	}
+	if n, ok := m.tree.Nodes[dir]; ok && n.Type == engine.TypeDir {
+		return dir, nil
+	}
+	done, rest := "", dir
+	for links := 0; rest != ""; {
+		if m.steps++; m.steps > maxSteps {
+			return "", &engine.LimitError{What: "path components to resolve", Limit: maxSteps}
+		}
+		var part string
+		part, rest, _ = strings.Cut(rest, "/")
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			done, _ = splitPath(done)
+			continue
+		}
+		at := joinPath(done, part)
+		n, ok := m.tree.Nodes[at]
+		switch {
+		case !ok && !create:
+			return "", fs.ErrNotExist
+		case !ok:
+			if err := checkPlace(at); err != nil {
+				return "", err
+			}
+			if err := m.addDir(at); err != nil {
+				return "", err
+			}
+			done = at
+		case n.Type == engine.TypeDir:
+			done = at
+		case n.Type == engine.TypeSymlink:
+			if links++; links > maxLinks {
+				return "", engine.ErrLinkLoop
+			}
+			if strings.HasPrefix(n.Link, "/") {
+				done = ""
+			}
+			rest = n.Link + "/" + rest
+			m.steps += len(rest) / 16 // what the copy cost
+		default:
+			return "", errNotDir
+		}
+	}
+	return done, nil
+}

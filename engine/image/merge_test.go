@@ -1,0 +1,150 @@
+package image_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"path"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/image"
+)
+
+// view brings a merged tree into the form of the reference.
+func view(t *engine.Tree) map[string]seen {
+	out := map[string]seen{}
+	for p, n := range t.Nodes {
+		s := seen{Type: n.Type, Layer: n.Layer, Brought: n.Brought}
+		switch n.Type {
+		case engine.TypeFile:
+			s.Body = fmt.Sprintf("%d:%s", n.BodyLayer, n.BodyPath)
+		case engine.TypeSymlink:
+			s.Link = n.Link
+		}
+		out[p] = s
+	}
+	return out
+}
+
+// randomStack makes layers over a few names, so that entries meet: linked parents, whiteouts, opaque directories, hard links.
+func randomStack(r *rand.Rand) []engine.LayerFacts {
+	dirs, files := []string{"a", "b", "lib", "usr"}, []string{"x", "y", "z", "usr"}
+	var made []string
+	randomPath := func() string {
+		p := ""
+		for r.IntN(3) > 0 && len(p) < 14 {
+			p += dirs[r.IntN(len(dirs))] + "/"
+		}
+		if r.IntN(6) == 0 {
+			return p + dirs[r.IntN(len(dirs))]
+		}
+		return p + files[r.IntN(len(files))]
+	}
+	randomDir := func() string { return path.Dir(randomPath() + "/x") }
+	layers := make([]engine.LayerFacts, 1+r.IntN(4))
+	for i := range layers {
+		for range 1 + r.IntN(9) {
+			e := engine.Entry{Path: randomPath()}
+			dir := func(base string) string {
+				if r.IntN(5) == 0 {
+					return base
+				}
+				return randomDir() + "/" + base
+			}
+			switch k := r.IntN(20); {
+			case k < 8:
+				e.Type = engine.TypeFile
+				made = append(made, e.Path)
+			case k < 10:
+				e.Type, e.Path = engine.TypeDir, path.Dir(e.Path+"/x")
+			case k < 12:
+				e.Type, e.Path, e.Link = engine.TypeSymlink, dirs[r.IntN(len(dirs))], dirs[r.IntN(len(dirs))]
+			case k < 14:
+				e.Type, e.Link = engine.TypeSymlink, randomPath()
+				switch r.IntN(3) {
+				case 0:
+					e.Link = "/" + e.Link
+				case 1:
+					e.Link = "../" + e.Link
+				}
+			case k < 16:
+				e.Type, e.Link = engine.TypeHardlink, randomPath()
+				if len(made) > 0 && r.IntN(8) > 0 {
+					e.Link = made[r.IntN(len(made))]
+				}
+			case k < 18:
+				e.Type, e.Path = engine.TypeFile, dir(".wh."+path.Base(randomPath()))
+			case k < 19:
+				e.Type, e.Path = engine.TypeFile, dir(".wh..wh..opq")
+			default:
+				e.Type = engine.TypeFifo
+			}
+			layers[i].Entries = append(layers[i].Entries, e)
+		}
+	}
+	return layers
+}
+
+func describeStack(layers []engine.LayerFacts) string {
+	s := ""
+	for i, l := range layers {
+		for _, e := range l.Entries {
+			s += fmt.Sprintf("%d  %-8s %s", i+1, e.Type, e.Path)
+			if e.Link != "" {
+				s += " -> " + e.Link
+			}
+			s += "\n"
+		}
+	}
+	return s
+}
+
+// compareStack fails when Merge and the reference differ; it returns whether the stack could be unpacked at all.
+func compareStack(tb testing.TB, layers []engine.LayerFacts) bool {
+	tb.Helper()
+	want, removals, put, werr := reference(layers)
+	tree, err := image.Merge(layers)
+	if (werr != nil) != (err != nil) {
+		tb.Fatalf("Merge: %v; the reference: %v\n%s", err, werr, describeStack(layers))
+	}
+	if err != nil {
+		return false
+	}
+	if diff := cmp.Diff(want, view(tree)); diff != "" {
+		tb.Fatalf("the trees differ (-reference +Merge):\n%s\n%s", diff, describeStack(layers))
+	}
+	if diff := cmp.Diff(removals, tree.Removals); diff != "" {
+		tb.Fatalf("the removals differ (-reference +Merge):\n%s\n%s", diff, describeStack(layers))
+	}
+	for i, l := range layers {
+		last := map[string]engine.EntryType{}
+		for _, e := range l.Entries {
+			last[e.Path] = e.Type
+		}
+		for p, kind := range last {
+			if id := fmt.Sprintf("%d:%s", i+1, p); kind == engine.TypeFile && put[id] != "" {
+				s := want[put[id]]
+				if visible := s.Body == id && s.Layer == i+1; visible != tree.Visible(i+1, p) {
+					tb.Fatalf("Visible(%d, %q) is %t, the reference says %t\n%s", i+1, p, !visible, visible, describeStack(layers))
+				}
+			}
+		}
+	}
+	return true
+}
+
+func TestMergeEqualsReference(t *testing.T) {
+	unpacked := 0
+	const stacks = 30_000
+	for seed := range uint64(stacks) {
+		if compareStack(t, randomStack(rand.New(rand.NewPCG(seed, 7)))) {
+			unpacked++
+		}
+	}
+	t.Logf("%d of %d stacks could be unpacked", unpacked, stacks)
+	if unpacked < stacks/4 {
+		t.Errorf("only %d of %d stacks could be unpacked", unpacked, stacks)
+	}
+}
