@@ -27,7 +27,8 @@ type Removal struct {
 type Tree struct {
 	Nodes    map[string]*Node // by clean path; the root is not in it
 	Removals []Removal        // every regular file and link, sorted by layer, then path
-	// Moved maps a layer's own spelling of a path to its place in the tree, where a linked parent directory makes them differ.
+	// Moved maps a layer's own spelling of a path to its place in the tree, where a linked parent directory makes them differ; to ""
+	// when a later entry of the same layer took that place, so that it is nowhere in the tree.
 	Moved map[int]map[string]string
 }
 

@@ -122,11 +122,13 @@ func (m *merger) apply(e *engine.Entry) error {
 // target finds what a hard link names: a path whose directories may be links, while the last part is taken as it is (link(2)).
 func (m *merger) target(e *engine.Entry, at string) (*engine.Node, error) {
 	dir, base := splitPath(e.Link)
-	if old, ok := m.tree.Nodes[at]; ok && old.Type == engine.TypeSymlink { // unpacking removes what is in the way before it links
+	find := m.resolve
+	if old, ok := m.tree.Nodes[at]; ok { // unpacking removes what is in the way, with all in it, before it links
 		delete(m.tree.Nodes, at)
 		defer func() { m.tree.Nodes[at] = old }()
+		find = m.follow
 	}
-	parent, err := m.resolve(dir, false)
+	parent, err := find(dir, false)
 	if err != nil {
 		return nil, fmt.Errorf("its hard link's target %q: %w", e.Link, err)
 	}
@@ -137,8 +139,6 @@ func (m *merger) target(e *engine.Entry, at string) (*engine.Node, error) {
 		return nil, fmt.Errorf("its hard link's target %q is not there", e.Link)
 	case n.Type == engine.TypeDir:
 		return nil, fmt.Errorf("its hard link's target %q is a directory", e.Link)
-	case place == at || strings.HasPrefix(place, at+"/"):
-		return nil, fmt.Errorf("its hard link's target %q goes away to make room for it", e.Link)
 	}
 	return n, nil
 }
@@ -149,8 +149,8 @@ func (m *merger) put(n *engine.Node, spelled string) error {
 	if !ok {
 		return m.add(n)
 	}
-	if p := old.BodyPath; old.Layer == m.layer && old.BodyLayer == m.layer && p != spelled && m.tree.Place(m.layer, p) == old.Path {
-		m.move(p, "") // the same place by another name: the earlier entry is nowhere in the tree
+	if old.BodyPath != spelled { // the same place by another name
+		m.forget(old)
 	}
 	if old.Type == n.Type {
 		n.Brought = old.Brought
@@ -163,6 +163,13 @@ func (m *merger) put(n *engine.Node, spelled string) error {
 	m.record(old)
 	*old = *n
 	return nil
+}
+
+// forget notes that an entry of this layer is nowhere in the tree any more: a later one of the same layer took its place.
+func (m *merger) forget(n *engine.Node) {
+	if p := n.BodyPath; n.Layer == m.layer && n.BodyLayer == m.layer && m.tree.Place(m.layer, p) == n.Path {
+		m.move(p, "")
+	}
 }
 
 func (m *merger) move(spelled, at string) {
@@ -228,6 +235,11 @@ func (m *merger) resolve(dir string, create bool) (string, error) {
 	if n, ok := m.tree.Nodes[dir]; ok && n.Type == engine.TypeDir {
 		return dir, nil
 	}
+	return m.follow(dir, create)
+}
+
+// follow is resolve, part by part.
+func (m *merger) follow(dir string, create bool) (string, error) {
 	done, rest := "", dir
 	for links := 0; rest != ""; {
 		if m.steps++; m.steps > maxSteps {
