@@ -7,6 +7,7 @@ package veto.config
 # title: Runs as root
 # description: The image configuration names no user, or names root, so the container's process starts as root unless whoever runs it says otherwise.
 # related_resources:
+#   - ref: https://github.com/vetoci/veto/blob/main/docs/policies.md#user-root
 #   - ref: https://docs.docker.com/build/building/best-practices/#user
 # custom:
 #   severity: medium

@@ -8,6 +8,8 @@ package veto.coverage
 # description: >-
 #   A part of the image could not be read, understood or matched. Whatever hides there was not judged, so the image
 #   is not known to be good.
+# related_resources:
+#   - ref: https://github.com/vetoci/veto/blob/main/docs/policies.md#coverage-incomplete
 # custom:
 #   severity: high
 #   remediation: Repair or remove what could not be assessed; if the gap is acceptable, waive it with a reason and a date.
@@ -35,6 +37,8 @@ deny["coverage-incomplete"] contains r if {
 # title: Packages without advisories
 # description: >-
 #   The database has no advisories for the ecosystem of some packages, so nothing can be said about their vulnerabilities.
+# related_resources:
+#   - ref: https://github.com/vetoci/veto/blob/main/docs/policies.md#advisories-missing
 # custom:
 #   severity: high
 #   remediation: Add the ecosystem to the database with `veto db update --ecosystem NAME`; if no advisories exist for it, waive the gap.

@@ -6,6 +6,8 @@ package veto.database
 # METADATA
 # title: No vulnerability database
 # description: The image was not matched against known vulnerabilities, so their absence says nothing.
+# related_resources:
+#   - ref: https://github.com/vetoci/veto/blob/main/docs/policies.md#database-missing
 # custom:
 #   severity: critical
 #   remediation: Get a database with `veto db update` and scan without `--db none`.
@@ -21,6 +23,8 @@ deny["database-missing"] contains r if {
 # description: >-
 #   The advisories of an ecosystem are older than allowed, by the date of the data itself, or their date is unknown. What
 #   became known since then is missing.
+# related_resources:
+#   - ref: https://github.com/vetoci/veto/blob/main/docs/policies.md#database-stale
 # custom:
 #   severity: high
 #   remediation: Refresh the database with `veto db update`.

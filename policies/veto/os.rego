@@ -8,6 +8,8 @@ package veto.os
 # description: >-
 #   The last support of the distribution release that costs nothing has ended. New vulnerabilities in it get neither
 #   fixes nor, often, advisories, so a clean report means little.
+# related_resources:
+#   - ref: https://github.com/vetoci/veto/blob/main/docs/policies.md#os-end-of-life
 # custom:
 #   severity: high
 #   remediation: Build from a supported release of the distribution.
@@ -28,6 +30,8 @@ deny["os-end-of-life"] contains r if {
 # description: >-
 #   The regular support of the distribution release has ended. Until its free long-term support ends too, fixes still
 #   come, but later and for fewer packages.
+# related_resources:
+#   - ref: https://github.com/vetoci/veto/blob/main/docs/policies.md#os-support-ended
 # custom:
 #   severity: medium
 #   remediation: Plan the move to a release under regular support.

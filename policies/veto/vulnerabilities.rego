@@ -7,6 +7,7 @@ package veto.vulnerabilities
 # title: Vulnerability that attackers use
 # description: CISA's catalogue of known exploited vulnerabilities lists it, so it is used in attacks now, whatever its severity and whether or not a fix is out.
 # related_resources:
+#   - ref: https://github.com/vetoci/veto/blob/main/docs/policies.md#vuln-known-exploited
 #   - ref: https://www.cisa.gov/known-exploited-vulnerabilities-catalog
 # custom:
 #   severity: critical
@@ -24,6 +25,8 @@ deny["vuln-known-exploited"] contains r if {
 # description: >-
 #   A vulnerability of a severity that counts has a fix that is already out, so an upgrade clears it. A severity that nobody
 #   has stated counts as the parameter says, as high unless changed.
+# related_resources:
+#   - ref: https://github.com/vetoci/veto/blob/main/docs/policies.md#vuln-fixable
 # custom:
 #   severity: high
 #   remediation: Upgrade the package to the fixed version.
@@ -53,6 +56,7 @@ deny["vuln-fixable"] contains r if {
 # title: Malicious package
 # description: The package itself is malware. It was published to harm whoever installs it, so no upgrade mends it.
 # related_resources:
+#   - ref: https://github.com/vetoci/veto/blob/main/docs/policies.md#package-malicious
 #   - ref: https://github.com/ossf/malicious-packages
 # custom:
 #   severity: critical
@@ -66,6 +70,11 @@ deny["package-malicious"] contains r if {
 }
 
 skip["vuln-known-exploited"] contains no_database if input.database.state == "none"
+
+skip["vuln-known-exploited"] contains "CISA's catalogue is not in the database" if {
+	input.database.state != "none"
+	input.database.kev == null
+}
 
 skip["vuln-fixable"] contains no_database if input.database.state == "none"
 

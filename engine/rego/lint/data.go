@@ -40,6 +40,7 @@ func (w *walker) data(t *ast.Term, r ast.Ref) *shape {
 
 // declared walks from the value of a rule; index i of r is the first key below it.
 func (w *walker) declared(d *decl, r ast.Ref, i int) *shape {
+	w.decl.leans = true
 	if d.pkg != w.decl.pkg {
 		d.used = true
 	}

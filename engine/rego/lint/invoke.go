@@ -63,6 +63,7 @@ func (w *walker) function(op *ast.Term) *decl {
 }
 
 func (w *walker) call(d *decl, args []*ast.Term) *shape {
+	w.decl.leans = true
 	if d.pkg != w.decl.pkg {
 		d.used = true
 	}

@@ -14,19 +14,17 @@ import (
 
 // The codes of issues.
 const (
-	UnknownField    = "unknown-field"    // a key that the schema does not have
-	UnknownData     = "unknown-data"     // a data reference that nothing defines
-	UnknownParam    = "unknown-param"    // a parameter that the rule's METADATA does not declare
-	Impossible      = "impossible"       // a comparison that can only go one way
-	WrongType       = "wrong-type"       // a value of a kind that the operation cannot take
-	UnguardedNull   = "unguarded-null"   // an operation on what may be null
-	WordOrder       = "word-order"       // words of an enumeration compared by < or >
-	WrongIndex      = "wrong-index"      // a position used in another list than its own
-	NearMissRule    = "near-miss-rule"   // a rule set that veto does not read, called almost like one that it does
-	UnknownSeverity = "unknown-severity" // METADATA custom.severity
-	UnknownMetadata = "unknown-metadata" // METADATA custom key
-	ResultShape     = "result-shape"     // a result with a key that veto does not read, or without msg
-	BadSchema       = "bad-schema"       // Input.Schema is no JSON schema
+	UnknownField  = "unknown-field"  // a key that the schema does not have
+	UnknownData   = "unknown-data"   // a data reference that nothing defines
+	UnknownParam  = "unknown-param"  // a parameter that the rule's METADATA does not declare
+	Impossible    = "impossible"     // a comparison that can only go one way
+	WrongType     = "wrong-type"     // a value of a kind that the operation cannot take
+	UnguardedNull = "unguarded-null" // an operation on what may be null
+	WordOrder     = "word-order"     // words of an enumeration compared by < or >
+	WrongIndex    = "wrong-index"    // a position used in another list than its own
+	NearMissRule  = "near-miss-rule" // a rule set that veto does not read, called almost like one that it does
+	ResultShape   = "result-shape"   // a result with a key that veto does not read, or without msg
+	BadSchema     = "bad-schema"     // Input.Schema is no JSON schema
 )
 
 // Input is what Check looks at.

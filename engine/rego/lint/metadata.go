@@ -6,34 +6,32 @@ import (
 	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
-
-	"github.com/vetoci/veto/engine"
 )
 
 // actions are the rule sets that veto reads.
 func actions() []string { return []string{"deny", "warn", "info", "skip"} }
-
-// customKeys are what veto reads under METADATA custom.
-func customKeys() []string {
-	return []string{"aliases", "categories", "effective_on", "id", "params", "remediation", "severity", "waivable"}
-}
 
 // resultKeys are what veto reads of a result.
 func resultKeys() []string {
 	return []string{"details", "finding", "findings", "layer", "msg", "path", "subject"}
 }
 
-// action is the rule set that a rule belongs to by its name, "" for a helper. conftest's deny_something counts too.
+// action is the rule set that a rule belongs to by its name, "" for a helper. conftest's names count too: violation, and a suffix
+// behind any of them but skip.
 func action(name string) string {
-	for _, a := range actions() {
-		if name == a || strings.HasPrefix(name, a+"_") {
-			return a
-		}
+	set, _, suffixed := strings.Cut(name, "_")
+	switch {
+	case set == "violation":
+		return "deny"
+	case set == "skip" && suffixed:
+		return ""
+	case slices.Contains(actions(), set):
+		return set
 	}
 	return ""
 }
 
-// metadata checks the annotations and the results' shapes, and collects the declared parameters.
+// metadata collects the declared parameters and checks the results' shapes. The rest of METADATA is checked where it is read.
 func (p *program) metadata() {
 	for _, file := range p.files {
 		mod := p.in.Modules[file]
@@ -42,7 +40,7 @@ func (p *program) metadata() {
 		}
 		for _, a := range mod.Annotations {
 			if a.Scope == "rule" || a.Scope == "document" {
-				p.annotation(file, mod, a)
+				p.annotation(mod, a)
 			}
 		}
 		for _, r := range mod.Rules {
@@ -53,7 +51,7 @@ func (p *program) metadata() {
 	}
 }
 
-func (p *program) annotation(file string, mod *ast.Module, a *ast.Annotations) {
+func (p *program) annotation(mod *ast.Module, a *ast.Annotations) {
 	target := a.GetTargetPath()
 	if len(target) <= len(mod.Package.Path) {
 		return
@@ -62,29 +60,12 @@ func (p *program) annotation(file string, mod *ast.Module, a *ast.Annotations) {
 	if len(names) == 0 || action(names[0]) == "" {
 		return
 	}
-	loc := a.Location
 	id, _ := a.Custom["id"].(string)
 	if len(names) > 1 {
 		id = names[1]
 	}
 	if params, ok := a.Custom["params"].(map[string]any); ok && id != "" {
 		p.declare(id, params)
-	}
-	for _, key := range sortedKeys(a.Custom) {
-		if !slices.Contains(customKeys(), key) {
-			p.issue(file, loc, UnknownMetadata, fmt.Sprintf("veto reads no METADATA custom.%s", key), meant(key, customKeys()))
-		}
-	}
-	severity, ok := a.Custom["severity"]
-	if !ok {
-		return
-	}
-	var levels []string
-	for _, l := range engine.Levels() {
-		levels = append(levels, string(l))
-	}
-	if s, isText := severity.(string); !isText || !slices.Contains(levels, s) {
-		p.issue(file, loc, UnknownSeverity, fmt.Sprintf("%v is no severity", severity), meant(fmt.Sprint(severity), levels))
 	}
 }
 
@@ -160,11 +141,11 @@ func (k *pkg) acts() bool {
 	return false
 }
 
-// nearMiss is the set whose name was probably meant. "violation" is what other tools call deny.
+// nearMiss is the set whose name was probably meant.
 func nearMiss(name string) string {
 	name, _, _ = strings.Cut(strings.ToLower(name), "_")
 	switch name {
-	case "denied", "denies", "denial", "denials", "violation", "violations", "fail", "failure":
+	case "denied", "denies", "denial", "denials", "violations", "fail", "failure":
 		return "deny"
 	case "warning", "warnings", "warned":
 		return "warn"

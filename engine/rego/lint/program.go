@@ -40,6 +40,7 @@ type decl struct {
 	value    *shape // of the last round
 	promises []promise
 	used     bool // something outside its own package refers to it
+	leans    bool // it refers to other declarations, so its shape may get known better from round to round
 }
 
 // def is one definition.
@@ -128,17 +129,22 @@ func ruleName(r *ast.Rule) string {
 
 // run reads every rule several times and reports in the last.
 func (p *program) run() {
+	all := p.all()
 	for round := range rounds {
 		p.report = round == rounds-1
-		for _, d := range p.all() {
+		for _, d := range all {
 			d.calls, d.called = nil, false
 		}
 		values := map[*decl]*shape{}
 		promises := map[*decl][]promise{}
-		for _, d := range p.all() {
-			values[d], promises[d] = p.read(d)
+		for _, d := range all {
+			if round == 0 || p.report || d.leans || d.args != nil {
+				values[d], promises[d] = p.read(d)
+			} else {
+				values[d], promises[d] = d.value, d.promises
+			}
 		}
-		for _, d := range p.all() {
+		for _, d := range all {
 			d.value, d.promises, d.args = values[d], promises[d], d.calls
 		}
 	}

@@ -1,0 +1,99 @@
+package veto.vulnerabilities_test
+
+import data.veto.fixture
+import data.veto.vulnerabilities
+
+one(changes) := fixture.with_findings([object.union(fixture.finding, changes)])
+
+leveled(level) := one({"severity": {"level": level, "score": null, "vector": null, "source": null}})
+
+test_vuln_known_exploited_fires if {
+	vulnerabilities.deny["vuln-known-exploited"] == {{
+		"msg": "CVE-2026-0001 in curl 7.88.1-10 is used in attacks (CISA KEV); fixed in 7.88.1-11",
+		"finding": "v0000000000000001",
+	}} with input as one({"known_exploited": true, "exploited_since": "2026-02-01"})
+}
+
+test_vuln_known_exploited_fires_without_fix_or_severity if {
+	{r.msg | some r in vulnerabilities.deny["vuln-known-exploited"]} == {"CVE-2026-0001 in curl 7.88.1-10 is used in attacks (CISA KEV); no fix is out yet"} with input as one({
+		"known_exploited": true, "fixed_versions": [],
+		"severity": {"level": "unknown", "score": null, "vector": null, "source": null},
+	})
+}
+
+test_vuln_known_exploited_silent if {
+	count(vulnerabilities.deny["vuln-known-exploited"]) == 0 with input as one({})
+	count(vulnerabilities.deny["vuln-known-exploited"]) == 0 with input as fixture.base
+}
+
+test_vuln_fixable_fires[level] if {
+	some level in ["critical", "high", "unknown"]
+	vulnerabilities.deny["vuln-fixable"] == {{
+		"msg": sprintf("CVE-2026-0001 (%s) in curl 7.88.1-10; fixed in 7.88.1-11", [level]),
+		"finding": "v0000000000000001",
+	}} with input as leveled(level)
+}
+
+test_vuln_fixable_silent[level] if {
+	some level in ["medium", "low", "negligible"]
+	count(vulnerabilities.deny["vuln-fixable"]) == 0 with input as leveled(level)
+}
+
+test_vuln_fixable_silent_without_fix if {
+	count(vulnerabilities.deny["vuln-fixable"]) == 0 with input as one({"fixed_versions": []})
+	count(vulnerabilities.deny["vuln-fixable"]) == 0 with input as fixture.base
+}
+
+# The engine subtracts what is waived; a rule does not.
+test_vuln_fixable_fires_for_waived if {
+	count(vulnerabilities.deny["vuln-fixable"]) == 1 with input as one({"waived_by": "w1"})
+}
+
+test_vuln_fixable_takes_its_severities if {
+	count(vulnerabilities.deny["vuln-fixable"]) == 1 with input as leveled("low") with data.params["vuln-fixable"].severities as ["low"]
+	count(vulnerabilities.deny["vuln-fixable"]) == 0 with input as leveled("high") with data.params["vuln-fixable"].severities as ["low"]
+}
+
+test_vuln_fixable_counts_unknown_as_told if {
+	count(vulnerabilities.deny["vuln-fixable"]) == 0 with input as leveled("unknown") with data.params["vuln-fixable"].unknown_counts_as as "medium"
+	count(vulnerabilities.deny["vuln-fixable"]) == 1 with input as leveled("unknown") with data.params["vuln-fixable"].unknown_counts_as as "critical"
+	count(vulnerabilities.deny["vuln-fixable"]) == 1 with input as leveled("unknown") with data.params["vuln-fixable"] as {"severities": ["medium"], "unknown_counts_as": "medium"}
+}
+
+test_vuln_fixable_reports_each if {
+	{r.finding | some r in vulnerabilities.deny["vuln-fixable"]} == {"v1", "v3"} with input as fixture.with_findings([
+		object.union(fixture.finding, {"ref": "v1"}),
+		object.union(fixture.finding, {"ref": "v2", "severity": {"level": "low"}}),
+		object.union(fixture.finding, {"ref": "v3", "severity": {"level": "critical"}}),
+	])
+}
+
+test_package_malicious_fires if {
+	vulnerabilities.deny["package-malicious"] == {{
+		"msg": "curl 7.88.1-10 is malware (MAL-2026-1)",
+		"finding": "v0000000000000001",
+	}} with input as one({"id": "MAL-2026-1", "malicious": true, "fixed_versions": []})
+}
+
+test_package_malicious_silent if {
+	count(vulnerabilities.deny["package-malicious"]) == 0 with input as one({})
+}
+
+test_package_malicious_fires_when_all_else_is_unknown if {
+	count(vulnerabilities.deny["package-malicious"]) == 1 with input as one({
+		"malicious": true, "cves": [], "published": null, "summary": null,
+		"severity": {"level": "unknown", "score": null, "vector": null, "source": null},
+	})
+}
+
+test_skipped_without_database[id] if {
+	some id in ["vuln-known-exploited", "vuln-fixable", "package-malicious"]
+	count(vulnerabilities.skip[id]) == 1 with input as fixture.without_database
+	count(vulnerabilities.skip[id]) == 0 with input as fixture.base
+}
+
+test_known_exploited_skipped_without_catalogue if {
+	in_ := object.union(fixture.base, {"database": {"kev": null}})
+	vulnerabilities.skip["vuln-known-exploited"] == {"CISA's catalogue is not in the database"} with input as in_
+	count(vulnerabilities.skip["vuln-fixable"]) == 0 with input as in_
+}
