@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"sync/atomic"
 
 	"github.com/vetoci/veto/engine"
 )
@@ -97,40 +98,56 @@ func (l *layer) walkStream(ctx context.Context, open func(context.Context) (io.R
 			err = cerr
 		}
 	}()
-	raw := &hashing{r: rc}
+	raw := &hashing{r: &patient{ctx: ctx, r: rc}}
 	if l.blob.digest != "" {
 		if raw.h, err = newHash(l.blob.digest); err != nil {
 			return "", err
 		}
 	}
-	packed := bufio.NewReaderSize(raw, 1<<16)
+	stored := newAhead(raw)
+	packed := bufio.NewReaderSize(stored, 1<<16)
 	content, free, err := inflate(packed)
 	if err != nil {
+		stored.Close()
 		return "", err
 	}
-	defer free()
-	plain := &bounded{patient: patient{ctx: ctx, r: content}, packed: raw}
+	plain := &bounded{r: content, packed: raw}
 	// Where the image names no digest of the blob, the diff ID is all there is to check.
 	if l.verify || l.blob.digest == "" {
 		if plain.h, err = newHash(l.info.DiffID); err != nil {
+			stored.Close()
+			free()
 			return "", err
 		}
 	}
-	if err := walkTar(ctx, tar.NewReader(plain), nil, visit); err != nil {
-		return "", err
+	inflated := newAhead(plain)
+	err = drain(ctx, inflated, visit)
+	inflated.Close() // before stored: the inflater may still wait for its bytes
+	if err == nil {
+		_, err = io.Copy(io.Discard, packed) // what an inflater leaves unread
 	}
-	if _, err := io.Copy(io.Discard, plain); err != nil {
-		return "", fmt.Errorf("after the end of the tar: %w", err)
-	}
-	if _, err := io.Copy(io.Discard, packed); err != nil {
+	stored.Close()
+	free()
+	if err != nil {
 		return "", err
 	}
 	return engine.VerifiedContent, l.compare(raw, plain.h)
 }
 
+// drain walks a tar and reads on to the end of its stream.
+func drain(ctx context.Context, r io.Reader, visit func(*engine.File) error) error {
+	if err := walkTar(ctx, tar.NewReader(r), nil, visit); err != nil {
+		return err
+	}
+	if _, err := io.Copy(io.Discard, r); err != nil {
+		return fmt.Errorf("after the end of the tar: %w", err)
+	}
+	return nil
+}
+
 func (l *layer) compare(raw *hashing, diff hash.Hash) error {
-	if raw.n != l.blob.size {
-		return fmt.Errorf("the blob has %d bytes, and the image says %d", raw.n, l.blob.size)
+	if n := raw.n.Load(); n != l.blob.size {
+		return fmt.Errorf("the blob has %d bytes, and the image says %d", n, l.blob.size)
 	}
 	if raw.h != nil {
 		if got := sumDigest(l.blob.digest, raw.h); got != l.blob.digest {
@@ -149,12 +166,12 @@ func (l *layer) compare(raw *hashing, diff hash.Hash) error {
 type hashing struct {
 	r io.Reader
 	h hash.Hash
-	n int64
+	n atomic.Int64 // others look at it while it grows
 }
 
 func (r *hashing) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p)
-	r.n += int64(n)
+	r.n.Add(int64(n))
 	if r.h != nil {
 		r.h.Write(p[:n])
 	}
@@ -179,19 +196,19 @@ func (r *patient) Read(p []byte) (int, error) {
 
 // bounded is inflated content, held to the limits on size and ratio; h may be nil.
 type bounded struct {
-	patient
+	r      io.Reader
 	packed *hashing
 	h      hash.Hash
 	n      int64
 }
 
 func (r *bounded) Read(p []byte) (int, error) {
-	n, err := r.patient.Read(p)
+	n, err := r.r.Read(p)
 	r.n += int64(n)
 	switch {
 	case r.n > engine.MaxInflated:
 		return 0, &engine.LimitError{What: "inflated size of one layer", Limit: engine.MaxInflated}
-	case r.n > engine.MaxRatioAfter && r.n/max(r.packed.n, 1) > engine.MaxRatio:
+	case r.n > engine.MaxRatioAfter && r.n/max(r.packed.n.Load(), 1) > engine.MaxRatio:
 		return 0, &engine.LimitError{What: "ratio of inflated to compressed size of one layer", Limit: engine.MaxRatio}
 	}
 	if r.h != nil {

@@ -1,0 +1,95 @@
+package image
+
+import (
+	"io"
+	"sync"
+)
+
+// ahead reads a stream in a goroutine of its own, some chunks ahead of whoever reads it: so hashing, inflating and looking at the
+// files of one layer go on at the same time. Close ends the goroutine and waits for it; it does not close the stream.
+type ahead struct {
+	full chan chunk
+	free chan []byte
+	stop chan struct{}
+	once sync.Once
+	cur  []byte // not yet read
+	held []byte // the buffer of cur
+	err  error
+}
+
+type chunk struct {
+	b   []byte
+	buf []byte
+	err error
+}
+
+// Four chunks of 256 KiB even out bursts; more brings nothing, and each layer has two of these.
+const (
+	aheadChunks = 4
+	aheadBytes  = 256 << 10
+)
+
+func newAhead(r io.Reader) *ahead {
+	a := &ahead{full: make(chan chunk, aheadChunks), free: make(chan []byte, aheadChunks), stop: make(chan struct{})}
+	for range aheadChunks {
+		a.free <- make([]byte, aheadBytes)
+	}
+	go a.run(r)
+	return a
+}
+
+func (a *ahead) run(r io.Reader) {
+	defer close(a.full)
+	for {
+		var buf []byte
+		select {
+		case <-a.stop:
+			return
+		case buf = <-a.free:
+		}
+		n, err := 0, error(nil)
+		for n < len(buf) && err == nil {
+			var k int
+			k, err = r.Read(buf[n:])
+			n += k
+		}
+		select {
+		case <-a.stop:
+			return
+		case a.full <- chunk{buf[:n], buf, err}:
+		}
+		if err != nil {
+			return
+		}
+	}
+}
+
+// Read implements io.Reader.
+func (a *ahead) Read(p []byte) (int, error) {
+	for len(a.cur) == 0 {
+		if a.err != nil {
+			return 0, a.err
+		}
+		if a.held != nil {
+			a.free <- a.held
+			a.held = nil
+		}
+		c, ok := <-a.full
+		if !ok {
+			return 0, io.ErrClosedPipe
+		}
+		a.cur, a.held, a.err = c.b, c.buf, c.err
+	}
+	n := copy(p, a.cur)
+	a.cur = a.cur[n:]
+	return n, nil
+}
+
+// Close ends reading ahead. No Read may follow.
+func (a *ahead) Close() {
+	a.once.Do(func() {
+		close(a.stop)
+		for range a.full { // until run has returned
+		}
+	})
+}
