@@ -39,3 +39,9 @@ const (
 	MaxShard         = 16 << 30 // one shard of the database
 	MaxOSVFiles      = 200_000  // files of a directory that is read into memory
 )
+
+// Limits of policies.
+const (
+	MaxPolicyEntries = 100_000 // files and folders below one policy path
+	MaxRuleResults   = 1_000_000
+)

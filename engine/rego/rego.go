@@ -1,0 +1,118 @@
+// Package rego loads, checks, tests and evaluates policies. It is the only home of OPA.
+//
+// Every rule is a prepared query of its own, with strict built-in errors, its own time budget and one frozen clock, so that a rule that
+// fails hides nothing that another rule has to say.
+package rego
+
+import (
+	"io/fs"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/storage"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// DefaultRuleTimeout is the time that one rule may take over one input.
+const DefaultRuleTimeout = 5 * time.Second
+
+// Source is one place of policies that the user named: a .rego file, or a folder with .rego files and the data files beside them.
+type Source struct {
+	Name string // as given: what errors show
+	FS   fs.FS
+	Path string // the file or folder in FS
+}
+
+// RuleSetting is what the configuration says about one rule.
+type RuleSetting struct {
+	Action       string // deny, warn, info, off; "" keeps the rule's own
+	EnforceAfter string // a day, "2026-12-31": before it (UTC) a deny only warns; "" is at once
+}
+
+// Options say what to load.
+type Options struct {
+	Library fs.FS // the shipped policies; nil without them
+	Sources []Source
+	Rules   map[string]RuleSetting    // by rule id or alias
+	Params  map[string]map[string]any // by rule id or alias, then parameter, as YAML or JSON decodes
+	Schema  []byte                    // JSON schema of the input; needed
+	At      time.Time                 // the frozen clock; needed
+	// RuleTimeout is the time budget of each rule; 0 is DefaultRuleTimeout.
+	RuleTimeout time.Duration
+}
+
+// RuleInfo describes one rule, for people and documents.
+type RuleInfo struct {
+	ID          string
+	Title       string
+	Description string
+	Action      string // after configuration: deny, warn, info, off
+	Default     string // the action that the rule was written with
+	Severity    string // "" when the rule states none
+	Remediation string
+	URL         string
+	Categories  []string
+	Aliases     []string
+	Package     string // "veto.vulnerabilities"
+	Source      string // "default", or the policy file with its line
+	Waivable    bool
+	EnforcedAt  time.Time            // before it a deny only warns; zero is at once
+	Declared    map[string]Parameter // what the METADATA declares
+	Params      map[string]any       // the values that it is evaluated with, every one present
+}
+
+// Policy is a set of loaded rules. It is immutable and safe for concurrent use.
+type Policy struct {
+	rules    []*rule
+	relaxed  []engine.Relaxation
+	info     engine.PolicyInfo
+	at       time.Time
+	timeout  time.Duration
+	build    builder
+	sections *reads            // what the rules that are switched on read, all together
+	shown    map[string]string // of each file's name, the one for reports
+}
+
+// Info says where the rules came from.
+func (p *Policy) Info() engine.PolicyInfo {
+	info := p.info
+	info.Sources = append([]engine.PolicySource{}, info.Sources...)
+	return info
+}
+
+// Relaxations lists what the options weaken: rules.<id> where the action went down, params.<id>.<name> where a value is not the
+// default. <id> is written as the options wrote it. Where is for the caller to fill in.
+func (p *Policy) Relaxations() []engine.Relaxation {
+	return append([]engine.Relaxation{}, p.relaxed...)
+}
+
+// Rules describes every rule, sorted by id.
+func (p *Policy) Rules() []RuleInfo {
+	out := make([]RuleInfo, 0, len(p.rules))
+	for _, r := range p.rules {
+		out = append(out, RuleInfo{
+			ID: r.id, Title: r.title(), Description: r.meta.description, Action: r.action, Default: r.set, Severity: r.meta.severity,
+			Remediation: r.meta.remediation, URL: r.meta.url, Categories: r.meta.categories, Aliases: r.meta.aliases, Package: r.pkg,
+			Source: r.source, Waivable: r.meta.waivable, EnforcedAt: r.enforcedAt, Declared: r.meta.params, Params: r.params,
+		})
+	}
+	return out
+}
+
+// program is everything that was read and parsed, before and after compilation.
+type program struct {
+	o        Options
+	sources  []*source
+	modules  map[string]*ast.Module
+	owners   map[string]*file // of each module, by its name
+	data     map[string]any
+	schema   any
+	rules    []*rule
+	byName   map[string]*rule // by id and alias
+	params   map[string]any
+	relaxed  []engine.Relaxation
+	compiler *ast.Compiler
+	store    storage.Store
+	problems problems
+}
