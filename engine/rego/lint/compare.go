@@ -194,9 +194,9 @@ func (w *walker) order(t, left, right *ast.Term) {
 	switch both := a.kinds & b.kinds &^ null; {
 	case both == 0 && a.kinds != 0 && b.kinds != 0:
 		w.say(t, Impossible, "", "%s is %s, %s is %s: their order is that of their kinds", source(left), a.kinds, source(right), b.kinds)
-	case both == text && (len(a.words) > 1 || len(b.words) > 1):
+	case both == text && (a.enum || b.enum):
 		words := a.words
-		if len(words) < 2 {
+		if !a.enum {
 			words = b.words
 		}
 		w.say(t, WordOrder, "list the words that count: x in {…}; "+oneOf(words), "%s compares words by their letters", source(t))

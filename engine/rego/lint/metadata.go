@@ -61,8 +61,13 @@ func (p *program) annotation(mod *ast.Module, a *ast.Annotations) {
 		return
 	}
 	id, _ := a.Custom["id"].(string)
-	if len(names) > 1 {
+	switch {
+	case len(names) > 1:
 		id = names[1]
+	case id == "": // a set without ids is called by its package and name
+		id = strings.Join(strings.FieldsFunc(strings.ToLower(strings.Join(append(constants(mod.Package.Path[1:]), names[0]), "-")), func(r rune) bool {
+			return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+		}), "-")
 	}
 	if params, ok := a.Custom["params"].(map[string]any); ok && id != "" {
 		p.declare(id, params)

@@ -69,6 +69,7 @@ func (s *jsonSchema) shape(into string) *shape {
 	case "string":
 		out := &shape{kinds: text, filled: s.MinLength > 0}
 		out.words, out.filled = wordsOf(s.Enum, out.filled)
+		out.enum = out.words != nil
 		return out
 	case "array":
 		return &shape{kinds: array, elem: s.Items.shape(into)}
@@ -109,15 +110,19 @@ func wordsOf(enum []any, filled bool) ([]string, bool) {
 	return words, true
 }
 
-// paramShape reads the declaration of one parameter from METADATA.
+// paramShape reads the declaration of one parameter from METADATA: {type, default, enum, items …}, or its default alone.
 func paramShape(decl any) *shape {
 	spec, ok := decl.(map[string]any)
-	if !ok {
-		return nil
+	typ, typed := spec["type"].(string)
+	switch {
+	case !ok:
+		return valueShape(decl)
+	case !typed:
+		return valueShape(spec["default"])
 	}
-	typ, _ := spec["type"].(string)
 	enum, _ := spec["enum"].([]any)
 	words, filled := wordsOf(enum, false)
+	one := &shape{kinds: text, words: words, enum: words != nil, filled: filled}
 	var out *shape
 	switch typ {
 	case "boolean":
@@ -125,11 +130,11 @@ func paramShape(decl any) *shape {
 	case "integer", "number":
 		out = &shape{kinds: number}
 	case "string":
-		out = &shape{kinds: text, words: words, filled: filled}
+		out = one
 	case "array":
 		out = &shape{kinds: array}
 		if items, _ := spec["items"].(string); items == "string" || words != nil {
-			out.elem = &shape{kinds: text, words: words, filled: filled}
+			out.elem = one
 		}
 	case "object":
 		out = &shape{kinds: object}
@@ -138,6 +143,21 @@ func paramShape(decl any) *shape {
 		return join(out, &shape{kinds: null})
 	}
 	return out
+}
+
+// valueShape is the shape of a parameter that is declared by its default.
+func valueShape(v any) *shape {
+	switch v.(type) {
+	case bool:
+		return &shape{kinds: boolean}
+	case string:
+		return &shape{kinds: text}
+	case json.Number, int, int64, uint64, float64:
+		return &shape{kinds: number}
+	case []any:
+		return &shape{kinds: array}
+	}
+	return nil
 }
 
 // opaShape is what OPA's type of a built-in's argument or result says.

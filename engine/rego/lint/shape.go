@@ -37,6 +37,7 @@ func (k kinds) String() string {
 type shape struct {
 	kinds  kinds
 	words  []string          // a string is one of these; nil: any string
+	enum   bool              // the words are an enumeration's, not merely the constants that a policy uses
 	filled bool              // a string is never empty
 	fields map[string]*shape // an object's keys that are known
 	closed bool              // an object has no other keys
@@ -63,10 +64,11 @@ func join(a, b *shape) *shape {
 	}
 	switch {
 	case a.kinds&text == 0:
-		out.words = b.words
+		out.words, out.enum = b.words, b.enum
 	case b.kinds&text == 0:
-		out.words = a.words
+		out.words, out.enum = a.words, a.enum
 	case a.words != nil && b.words != nil:
+		out.enum = a.enum && b.enum
 		out.words = slices.Compact(slices.Sorted(slices.Values(append(slices.Clone(a.words), b.words...))))
 	}
 	if a.list == b.list {
