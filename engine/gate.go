@@ -81,6 +81,12 @@ func (g *Gate) Inspect(ctx context.Context, img Image, at time.Time) (*Input, er
 	for _, l := range layers {
 		in.Layers = append(in.Layers, l.Info)
 	}
+	if part, ok := img.(Partial); ok {
+		for _, p := range part.Unscanned() {
+			in.Coverage = append(in.Coverage, Coverage{Kind: CoveragePlatformNotScanned, Subject: Maybe(p.String()),
+				Detail: "the source also holds an image for this platform, which was not scanned"})
+		}
+	}
 	in.Findings = Identify(in.Findings)
 	in.Coverage = IdentifyCoverage(in.Coverage)
 	return in, nil

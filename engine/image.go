@@ -110,6 +110,11 @@ type Image interface {
 	Close() error
 }
 
+// Partial is the ability of an Image that was chosen from several platforms: each of the others, sorted, becomes a coverage fact.
+type Partial interface {
+	Unscanned() []Platform
+}
+
 // Layer is one layer of an image.
 type Layer interface {
 	// Info may be called at any time; its Verified is only what is known before the walk.
