@@ -1,0 +1,117 @@
+package version
+
+import "strings"
+
+// semverKey is a semantic version without its build metadata, which has no part in the order (semver.org 2.0.0, sections 9 to 11).
+type semverKey struct {
+	numbers    [3]string
+	prerelease string
+}
+
+// parseSemVer is strict but for the "v" or "=" that npm, too, takes off.
+func parseSemVer(text string) (key, error) {
+	return semver(SemVer, text, strings.TrimPrefix(strings.TrimPrefix(text, "="), "v"), false)
+}
+
+// parseGo reads module versions (pseudo-versions and +incompatible are semantic versions) and those of the standard library and
+// the toolchain, with or without their prefix: "v1.2.3", "1.22", "go1.22rc1". The Go vulnerability database writes 1.22rc1 as 1.22.0-rc.1.
+func parseGo(text string) (key, error) {
+	s := text
+	if rest, ok := strings.CutPrefix(s, "go"); ok && rest != "" && isDigit(rest[0]) {
+		s = rest
+	} else {
+		s = strings.TrimPrefix(s, "v")
+	}
+	if i := strings.IndexAny(s, "abcdefghijklmnopqrstuvwxyz-+"); i > 0 && isLower(s[i]) {
+		for _, word := range []string{"rc", "beta"} {
+			if n, ok := strings.CutPrefix(s[i:], word); ok && n != "" && digits(n) == len(n) {
+				s = s[:i] + "-" + word + "." + n
+				break
+			}
+		}
+	}
+	return semver(Go, text, s, true)
+}
+
+// semver parses s; short says that minor and patch may be missing and are then 0.
+func semver(scheme, text, s string, short bool) (key, error) {
+	s, build, hasBuild := strings.Cut(s, "+")
+	core, pre, hasPre := strings.Cut(s, "-")
+	if hasBuild && !identifiers(build, true) || hasPre && !identifiers(pre, false) {
+		return nil, invalid(scheme, text, "its pre-release or build is not made of identifiers")
+	}
+	k := semverKey{[3]string{"0", "0", "0"}, pre}
+	parts := strings.Split(core, ".")
+	if len(parts) > 3 || len(parts) < 3 && !short {
+		return nil, invalid(scheme, text, "it has not three numbers")
+	}
+	for i, p := range parts {
+		if p == "" || digits(p) != len(p) || len(p) > 1 && p[0] == '0' {
+			return nil, invalid(scheme, text, "it has not three numbers without leading zeros")
+		}
+		k.numbers[i] = p
+	}
+	return k, nil
+}
+
+func identifiers(s string, build bool) bool {
+	for id := range strings.SplitSeq(s, ".") {
+		if id == "" || !build && len(id) > 1 && id[0] == '0' && digits(id) == len(id) {
+			return false
+		}
+		for i := range len(id) {
+			if !isDigit(id[i]) && !isAlpha(id[i]) && id[i] != '-' {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+func (k semverKey) compare(other key) (int, error) {
+	o := other.(semverKey)
+	for i := range k.numbers {
+		if c := compareNumbers(k.numbers[i], o.numbers[i]); c != 0 {
+			return c, nil
+		}
+	}
+	switch {
+	case k.prerelease == o.prerelease:
+		return 0, nil
+	case k.prerelease == "":
+		return 1, nil
+	case o.prerelease == "":
+		return -1, nil
+	}
+	return comparePrerelease(k.prerelease, o.prerelease), nil
+}
+
+func comparePrerelease(a, b string) int {
+	for {
+		x, restA, moreA := strings.Cut(a, ".")
+		y, restB, moreB := strings.Cut(b, ".")
+		numX, numY := digits(x) == len(x), digits(y) == len(y)
+		c := 0
+		switch {
+		case numX && numY:
+			c = compareNumbers(x, y)
+		case numX:
+			c = -1
+		case numY:
+			c = 1
+		default:
+			c = strings.Compare(x, y)
+		}
+		switch {
+		case c != 0:
+			return c
+		case !moreA && !moreB:
+			return 0
+		case !moreA:
+			return -1
+		case !moreB:
+			return 1
+		}
+		a, b = restA, restB
+	}
+}
