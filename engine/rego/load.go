@@ -62,10 +62,7 @@ func (p *program) compile() {
 	if len(p.modules) == 0 || p.schema == nil {
 		return
 	}
-	schemas := ast.NewSchemaSet()
-	schemas.Put(ast.SchemaRootRef, p.schema)
-	p.compiler = ast.NewCompiler().WithStrict(true).WithCapabilities(capabilities()).WithSchemas(schemas).WithEnablePrintStatements(true).
-		WithBuiltins(declarations())
+	p.compiler = p.newCompiler()
 	p.compiler.Compile(p.modules)
 	type place struct {
 		file string
@@ -89,6 +86,13 @@ func (p *program) compile() {
 		return
 	}
 	p.store = inmem.NewFromASTObject(object)
+}
+
+func (p *program) newCompiler() *ast.Compiler {
+	schemas := ast.NewSchemaSet()
+	schemas.Put(ast.SchemaRootRef, p.schema)
+	return ast.NewCompiler().WithStrict(true).WithCapabilities(capabilities()).WithSchemas(schemas).WithEnablePrintStatements(true).
+		WithBuiltins(declarations())
 }
 
 // policy prepares the query of every rule.

@@ -38,3 +38,18 @@ func TestLibraryLoadsAndDecides(t *testing.T) {
 		t.Errorf("%d rules, want at least 10", len(got))
 	}
 }
+
+func TestLibraryTests(t *testing.T) {
+	report, err := rego.Test(t.Context(), rego.TestOptions{Library: policies.Tests(), LibraryTests: true, Schema: policies.InputSchema(), Coverage: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range report.Tests {
+		if !r.Passed {
+			t.Errorf("%s: %s failed: %s", r.Location, r.Name, r.Output)
+		}
+	}
+	if len(report.Tests) < 30 || report.Coverage.Percent < 95 {
+		t.Errorf("%d tests cover %.1f %%: missed %v", len(report.Tests), report.Coverage.Percent, report.Coverage.Missed)
+	}
+}
