@@ -5,14 +5,18 @@ import (
 	"context"
 	"encoding/json"
 	"io/fs"
+	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/format"
 	"github.com/open-policy-agent/opa/v1/storage/inmem"
 	"github.com/open-policy-agent/opa/v1/tester"
 
+	"github.com/vetoci/veto/engine/rego/lint"
 	"github.com/vetoci/veto/policies"
 )
 
@@ -48,29 +52,53 @@ func defaults(mods map[string]*ast.Module) map[string]any {
 	return params
 }
 
-// The shipped policies pass their tests, and every rule has tests that name it: one that fires, one that stays silent.
-func TestLibrary(t *testing.T) {
-	mods := folder(t, policies.Tests())
+func runTests(t *testing.T, mods map[string]*ast.Module) (n int) {
+	t.Helper()
 	store := inmem.NewFromObject(map[string]any{"params": defaults(mods)})
 	results, err := tester.NewRunner().SetCompiler(compiler(t)).SetStore(store).SetModules(mods).RaiseBuiltinErrors(true).RunTests(context.Background(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
-	n := 0
 	for r := range results {
 		n++
 		if !r.Pass() {
 			var b bytes.Buffer
-			_ = tester.PrettyReporter{Output: &b, Verbose: true}.Report(func() chan *tester.Result {
-				one := make(chan *tester.Result, 1)
-				one <- r
-				close(one)
-				return one
-			}())
+			one := make(chan *tester.Result, 1)
+			one <- r
+			close(one)
+			_ = tester.PrettyReporter{Output: &b, Verbose: true}.Report(one)
 			t.Error(b.String())
 		}
 	}
-	if n < 30 {
+	return n
+}
+
+// The example of a policy of one's own is clean, formatted, and passes its tests beside the shipped policies.
+func TestExample(t *testing.T) {
+	fsys := os.DirFS("../../../examples/custom-policy")
+	mods := folder(t, fsys)
+	for name := range mods {
+		text, err := fs.ReadFile(fsys, name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		formatted(t, name, text)
+	}
+	if n := runTests(t, mods); n < 6 {
+		t.Errorf("only %d tests ran", n)
+	}
+	for name, m := range folder(t, policies.Library()) {
+		mods[name] = m
+	}
+	for _, i := range lint.Check(lint.Input{Modules: mods, Schema: policies.InputSchema()}) {
+		t.Error(i)
+	}
+}
+
+// The shipped policies pass their tests, and every rule has tests that name it: one that fires, one that stays silent.
+func TestLibrary(t *testing.T) {
+	mods := folder(t, policies.Tests())
+	if n := runTests(t, mods); n < 30 {
 		t.Errorf("only %d tests ran", n)
 	}
 	var tests []string
@@ -190,15 +218,22 @@ func TestSchemaInOPA(t *testing.T) {
 
 func TestLibraryIsFormatted(t *testing.T) {
 	fsys := policies.Tests()
-	names, err := fs.Glob(fsys, "veto/*.rego")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, name := range names {
+	for name := range folder(t, fsys) {
 		text, err := fs.ReadFile(fsys, name)
 		if err != nil {
 			t.Fatal(err)
 		}
 		formatted(t, name, text)
+	}
+}
+
+func formatted(t *testing.T, name string, text []byte) {
+	t.Helper()
+	want, err := format.SourceWithOpts(name, text, format.Opts{RegoVersion: ast.RegoV1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), string(text)); diff != "" {
+		t.Errorf("%s is not formatted (-want +got):\n%s", name, diff)
 	}
 }
