@@ -45,7 +45,7 @@ func indexArchive(ctx context.Context, at io.ReaderAt, size int64) (*archive, er
 			return a, nil
 		}
 		if err != nil {
-			return nil, fmt.Errorf("reading the archive after %d files: %w", len(a.members), err)
+			return nil, cutShort(fmt.Errorf("reading the archive after %d files: %w", len(a.members), err))
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
@@ -71,6 +71,14 @@ func indexArchive(ctx context.Context, at io.ReaderAt, size int64) (*archive, er
 	}
 }
 
+// cutShort adds what to do about an archive that ends too early.
+func cutShort(err error) error {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return engine.Hint(err, "the archive is cut short: save or copy it again")
+	}
+	return err
+}
+
 func memberOf(h *tar.Header, name string, w *window) (member, error) {
 	switch h.Typeflag {
 	case tar.TypeReg:
@@ -78,7 +86,7 @@ func memberOf(h *tar.Header, name string, w *window) (member, error) {
 			return member{}, fmt.Errorf("the archive holds %q as a sparse file", name)
 		}
 		if h.Size > w.size-w.pos {
-			return member{}, fmt.Errorf("the archive ends inside %q: %w", name, io.ErrUnexpectedEOF)
+			return member{}, cutShort(fmt.Errorf("the archive ends inside %q: %w", name, io.ErrUnexpectedEOF))
 		}
 		return member{from: w.pos, size: h.Size}, nil
 	case tar.TypeSymlink:

@@ -51,13 +51,13 @@ func packingOf(head []byte) (packing, error) {
 	case has(0, "\x28\xb5\x2f\xfd"), has(1, "\x2a\x4d\x18") && head[0]&0xf0 == 0x50: // RFC 8878, 3.1.1 and 3.1.2
 		return packedZstd, nil
 	case has(0, "\xfd7zXZ\x00"):
-		return "", errors.New("is compressed with xz, which no image format allows")
+		return "", errors.New("it is compressed with xz, which no image format allows")
 	case has(0, "BZh"):
-		return "", errors.New("is compressed with bzip2, which no image format allows")
+		return "", errors.New("it is compressed with bzip2, which no image format allows")
 	case len(head) == 0, len(head) >= sniffBytes && (has(257, "ustar") || zero(head) || oldTar(head)):
 		return packedNot, nil
 	}
-	return "", errors.New("is neither a tar archive nor one packed with gzip or zstd")
+	return "", errors.New("it is neither a tar archive nor one packed with gzip or zstd")
 }
 
 func zero(b []byte) bool {

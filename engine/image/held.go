@@ -69,7 +69,7 @@ func unpack(ctx context.Context, at io.ReaderAt, size int64) (io.ReaderAt, int64
 	kind, err := packingOf(head)
 	switch {
 	case err != nil:
-		return nil, 0, fmt.Errorf("it %w", err)
+		return nil, 0, err
 	case kind == packedNot:
 		return at, size, nil
 	case kind == packedZstd:

@@ -167,7 +167,7 @@ func (l *layout) get(name string) (*io.SectionReader, error) {
 		var err error
 		// Without O_NONBLOCK a named pipe in place of a blob would hang the scan.
 		if f, err = l.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%s: %w", name, withoutPath(err))
 		}
 		l.open[name] = f
 	}

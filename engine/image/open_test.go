@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -21,10 +22,20 @@ func small(c imagetest.Compression) imagetest.Image {
 	long := strings.Repeat("directory/", 20) + "file"
 	return imagetest.Image{Name: "example.test/app:1", Compression: c, Config: map[string]any{"User": "app", "Labels": map[string]string{"a": "b"}},
 		Layers: []imagetest.Layer{
-			{CreatedBy: "FROM base", Entries: []imagetest.Entry{imagetest.Dir("./"), imagetest.File("./etc/passwd", "root\n"), imagetest.File("/bin/sh", strings.Repeat("x", 70_000)),
+			{CreatedBy: "FROM base", Entries: []imagetest.Entry{imagetest.Dir("./"), imagetest.File("./etc/passwd", "root\n"), imagetest.File("/bin/sh", noise(70_000)),
 				imagetest.Symlink("lib", "usr/lib"), imagetest.File(long, "deep"), {Path: "bin/su", Mode: 0o4755, UID: 1, GID: 2}}},
 			{CreatedBy: "COPY . /", Entries: []imagetest.Entry{imagetest.Hardlink("bin/bash", "/bin/sh"), imagetest.Whiteout("etc/passwd"), imagetest.Opaque("var"), imagetest.File("a\nb", "x")}},
 		}}
+}
+
+// noise is text that compresses little, the same each time.
+func noise(n int) string {
+	r := rand.New(rand.NewPCG(1, 2))
+	b := make([]byte, n)
+	for i := range b {
+		b[i] = byte(' ' + r.IntN(90))
+	}
+	return string(b)
 }
 
 // forms writes an image in every stored form and returns the sources.
