@@ -66,13 +66,17 @@ func (w *walker) bind(t *ast.Term, s *shape) {
 		}
 		b.bound = true
 	case *ast.Array:
-		var elem *shape
-		if s != nil && s.kinds&array != 0 {
-			elem = s.elem
-		} else if s != nil && s.kinds&^null != 0 {
+		if s != nil && s.kinds&array == 0 && s.kinds&^null != 0 {
 			w.say(t, Impossible, "", "%s never matches %s", source(t), s.kinds)
 		}
-		v.Foreach(func(e *ast.Term) { w.bind(e, elem) })
+		s = s.only(array)
+		for i := range v.Len() {
+			if s == nil || s.kinds != array {
+				w.bind(v.Elem(i), nil)
+			} else {
+				w.bind(v.Elem(i), s.item(i))
+			}
+		}
 	case ast.Object:
 		w.bindObject(t, v, s)
 	default:

@@ -42,6 +42,7 @@ type shape struct {
 	fields map[string]*shape // an object's keys that are known
 	closed bool              // an object has no other keys
 	elem   *shape            // of an array or a set; of an object's keys that are not in fields
+	items  []*shape          // of an array whose length is known, by position; elem is their join
 	list   string            // an array's name as a section of input: "packages"
 	into   string            // a number is a position in that section
 }
@@ -84,13 +85,18 @@ func join(a, b *shape) *shape {
 func joinInside(out, a, b *shape) {
 	switch inA, inB := a.kinds&collections != 0, b.kinds&collections != 0; {
 	case inA && !inB:
-		out.fields, out.closed, out.elem, out.list = a.fields, a.closed, a.elem, a.list
+		out.fields, out.closed, out.elem, out.items, out.list = a.fields, a.closed, a.elem, a.items, a.list
 		return
 	case inB && !inA:
-		out.fields, out.closed, out.elem, out.list = b.fields, b.closed, b.elem, b.list
+		out.fields, out.closed, out.elem, out.items, out.list = b.fields, b.closed, b.elem, b.items, b.list
 		return
 	case !inA && !inB:
 		return
+	}
+	if len(a.items) == len(b.items) {
+		for i := range a.items {
+			out.items = append(out.items, join(a.items[i], b.items[i]))
+		}
 	}
 	out.elem = joinElem(a, b)
 	out.closed = a.fixed() && b.fixed()
@@ -145,6 +151,15 @@ func (s *shape) field(key string) (*shape, bool) {
 		found = append(found, s.elem)
 	}
 	return joinAll(found)
+}
+
+// item is the shape of the element at a constant position of an array.
+func (s *shape) item(i int) *shape {
+	if s.kinds&collections == array && i >= 0 && i < len(s.items) {
+		return s.items[i]
+	}
+	f, _ := s.each()
+	return f
 }
 
 // each is the shape of what iterating over s gives, and whether there is anything to iterate over.

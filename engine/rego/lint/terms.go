@@ -29,7 +29,7 @@ func (w *walker) shapeOf(t *ast.Term) *shape {
 	case *ast.Array:
 		var all []*shape
 		v.Foreach(func(e *ast.Term) { all = append(all, w.shapeOf(e)) })
-		return &shape{kinds: array, elem: joined(all)}
+		return &shape{kinds: array, elem: joined(all), items: all}
 	case ast.Set:
 		var all []*shape
 		for _, e := range v.Slice() {
@@ -185,6 +185,11 @@ func (w *walker) step(s *shape, base ast.Ref, op *ast.Term) *shape {
 	if index != nil && s.list != "" && index.into != "" && index.into != s.list {
 		w.say(op, WrongIndex, "use input."+index.into, "%s holds positions in input.%s, not in %s", source(op), index.into, source(ast.NewTerm(base)))
 		return nil
+	}
+	if n, ok := op.Value.(ast.Number); ok {
+		if i, ok := n.Int(); ok {
+			return s.item(i)
+		}
 	}
 	f, _ := s.each()
 	return f
