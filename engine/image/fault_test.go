@@ -93,7 +93,9 @@ func edit(t *testing.T, name string, change func(v any)) func(map[string][]byte,
 }
 
 // damage flips a byte near the end of the largest blob.
-func damage(files map[string][]byte, _ *[]string) { flip(files, func(b []byte) int { return len(b) - 9 }) }
+func damage(files map[string][]byte, _ *[]string) {
+	flip(files, func(b []byte) int { return len(b) - 9 })
+}
 
 // stamp changes the modification time in the gzip header of the largest blob: it inflates to the same, so only its digest tells.
 func stamp(files map[string][]byte, _ *[]string) { flip(files, func([]byte) int { return 4 }) }
