@@ -1,6 +1,8 @@
 package lint
 
 import (
+	"slices"
+
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
@@ -42,9 +44,9 @@ func (w *walker) expr(e *ast.Expr) {
 		if e.Negated {
 			positive := *e
 			positive.Negated = false
-			w.facts = append(w.facts, w.negation(&positive)...)
+			w.learn(w.negation(&positive))
 		} else {
-			w.facts = append(w.facts, w.also...)
+			w.learn(w.also)
 		}
 	}
 	w.also, w.input = also, input
@@ -159,7 +161,7 @@ func (w *walker) and(a *ast.LogicalAnd) {
 				learnt = append(learnt, w.facts[before:]...)
 			}
 		})
-		w.facts = append(w.facts, learnt...)
+		w.learn(learnt)
 		w.all = append(w.all, learnt...)
 	}
 }
@@ -231,6 +233,16 @@ func (w *walker) about(t *ast.Term, keep kinds) []fact {
 		}
 	}
 	return out
+}
+
+// learn adds facts that are new. There is an end to it, so that the time that a policy takes grows with its length and no faster.
+func (w *walker) learn(facts []fact) {
+	const most = 200
+	for _, f := range facts {
+		if len(w.facts) < most && !slices.ContainsFunc(w.facts, func(o fact) bool { return o.keep == f.keep && slices.Equal(o.key, f.key) }) {
+			w.facts = append(w.facts, f)
+		}
+	}
 }
 
 // narrow notes that a term is of certain kinds once the current expression has held.

@@ -1,0 +1,47 @@
+package lint_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/vetoci/veto/engine/rego/lint"
+	"github.com/vetoci/veto/policies"
+)
+
+// What is deep or wide takes time in proportion to its length.
+func TestDeepPolicies(t *testing.T) {
+	const n = 300
+	for name, text := range map[string]string{
+		"comprehensions": "package a\n\nx := " + strings.Repeat("[y | y := ", n) + "input.packages" + strings.Repeat("]", n) + "\n",
+		"calls":          "package a\n\nf(x) := x\n\nx := " + strings.Repeat("f(", n) + "input.packages" + strings.Repeat(")", n) + "\n",
+		"arrays":         "package a\n\nx := " + strings.Repeat("[", n) + "input.packages" + strings.Repeat("]", n) + "\n",
+		"every":          "package a\n\nx if " + strings.Repeat("every y in input.packages { ", n) + "input.os.id" + strings.Repeat(" }", n) + "\n",
+		"facts":          "package a\n\nx if {\n" + strings.Repeat("\tinput.config.user != null\n", n) + "}\n",
+		"chain":          "package a\n\nx0 := input\n\n" + chain(n),
+		"recursion":      "package a\n\nf(x) := [f(x), x]\n\ng(x) := {\"a\": g(x), \"b\": x}\n\ny := f(g(input))\n",
+		"rules":          "package a\n\n" + strings.Repeat("x contains input.packages[_].name if input.config.user != null\n\n", n),
+	} {
+		t.Run(name, func(t *testing.T) {
+			mods := map[string]*ast.Module{"a.rego": parse(t, "a.rego", text)}
+			start := time.Now()
+			for _, i := range lint.Check(lint.Input{Modules: mods, Schema: policies.InputSchema()}) {
+				t.Error(i)
+			}
+			if d := time.Since(start); d > 5*time.Second {
+				t.Errorf("it took %v", d)
+			}
+		})
+	}
+}
+
+func chain(n int) string {
+	var b strings.Builder
+	for i := range n {
+		b.WriteString(fmt.Sprintf("x%d := [x%d, x%d]\n\n", i+1, i, i))
+	}
+	return b.String()
+}
