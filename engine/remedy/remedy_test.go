@@ -1,0 +1,129 @@
+package remedy
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/version"
+)
+
+func finding(ref, typ, ecosystem, name, installed, layer string, fixes ...string) engine.Finding {
+	return engine.Finding{Kind: "vulnerability", ID: "CVE-" + ref, Ref: ref, Layer: engine.Maybe(layer), FixedVersions: fixes,
+		Package: engine.FoundPackage{Name: name, Version: installed, Type: typ, Ecosystem: engine.Maybe(ecosystem), Binaries: []string{"lib" + name}}}
+}
+
+func denying(refs ...string) []engine.RuleResult {
+	r := engine.RuleResult{ID: "vuln-fixable", Status: engine.StatusDeny}
+	for _, ref := range refs {
+		r.Results = append(r.Results, engine.Result{Msg: ref, Findings: []string{ref}})
+	}
+	return []engine.RuleResult{r}
+}
+
+func TestPlan(t *testing.T) {
+	f := &engine.Facts{
+		Layers: []engine.LayerInfo{{Index: 1, DiffID: "a"}, {Index: 2, DiffID: "b"}},
+		Findings: []engine.Finding{
+			finding("1", "deb", "Debian:12", "curl", "7.88.1-10", "a", "7.88.1-10+deb12u4"),
+			finding("2", "deb", "Debian:12", "curl", "7.88.1-10", "a", "7.88.1-10+deb12u14"),
+			finding("3", "deb", "Debian:12", "nofix", "1", "a"),
+			finding("4", "npm", "npm", "lodash", "4.17.11", "b", "4.17.21", "3.10.2"),
+			finding("5", "npm", "npm", "minimist", "1.2.0", "b", "0.2.1", "1.2.3", "1.2.6"),
+			finding("6", "golang", "Go", "golang.org/x/net", "v0.7.0", "b", "0.17.0"),
+			finding("7", "golang", "Go", "stdlib", "1.21.1", "b", "1.20.10", "1.21.3"),
+			finding("8", "npm", "npm", "notdenied", "1.0.0", "b", "2.0.0"),
+			finding("9", "pypi", "PyPI", "django", "3.2.4", "b", "3.2.25", "4.2.11"),
+		},
+		Packages: []engine.Package{{Type: "deb", Layer: "a", Source: engine.Source{Name: "curl"}}, {Type: "deb", Layer: "a", Source: engine.Source{Name: "nofix"}}},
+	}
+	got := map[string]string{}
+	for _, c := range Plan(f, denying("1", "2", "3", "4", "5", "6", "7", "9")) {
+		got[c.Kind] = fmt.Sprintf("%s %v: %s", c.Layer, c.Findings, c.Command)
+	}
+	want := map[string]string{
+		"deb":    "a [1 2]: RUN apt-get update && apt-get install -y --only-upgrade libcurl",
+		"npm":    "b [4 5]: npm install lodash@4.17.21 minimist@1.2.3",
+		"golang": "b [6 7]: go get golang.org/x/net@v0.17.0; build with Go 1.21.3",
+		"pypi":   "b [9]: pip install 'django>=3.2.25'",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// What is waived, or only warned of, needs no change.
+func TestPlanLeavesWaivedAlone(t *testing.T) {
+	f := &engine.Facts{Findings: []engine.Finding{finding("1", "npm", "npm", "a", "1.0.0", "b", "2.0.0")}}
+	rules := denying("1")
+	rules[0].Results[0].WaivedBy = "w1"
+	if got := Plan(f, rules); len(got) != 0 {
+		t.Errorf("a waived result: %+v", got)
+	}
+	rules = denying("1")
+	rules[0].Status = engine.StatusWarn
+	if got := Plan(f, rules); len(got) != 0 {
+		t.Errorf("a warning: %+v", got)
+	}
+}
+
+// Every upgrade goes up, and reaches a fix of each finding that its change clears. The order of the findings changes nothing.
+func TestPlanReachesWhatItClears(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	v := func() string { return fmt.Sprintf("%d.%d.%d", r.IntN(3), r.IntN(4), r.IntN(10)) }
+	for range 300 {
+		f := &engine.Facts{}
+		var refs []string
+		installed := map[string]string{}
+		for i := range 1 + r.IntN(20) {
+			name := string(rune('a' + r.IntN(4)))
+			if installed[name] == "" {
+				installed[name] = v()
+			}
+			var fixes []string
+			for range r.IntN(3) {
+				fixes = append(fixes, v())
+			}
+			refs = append(refs, fmt.Sprint(i))
+			f.Findings = append(f.Findings, finding(fmt.Sprint(i), "npm", "npm", name, installed[name], "l", fixes...))
+		}
+		changes := Plan(f, denying(refs...))
+		for _, c := range changes {
+			to := map[string]string{}
+			for _, u := range c.Upgrades {
+				to[u.Package] = u.To
+				if n, err := version.Compare("npm", u.To, u.From); err != nil || n <= 0 {
+					t.Fatalf("%s goes from %s to %s (%v)", u.Package, u.From, u.To, err)
+				}
+			}
+			for _, ref := range c.Findings {
+				if !reaches(t, f, ref, to) {
+					t.Fatalf("finding %s is not cleared by %+v", ref, c)
+				}
+			}
+		}
+		r.Shuffle(len(f.Findings), func(i, j int) { f.Findings[i], f.Findings[j] = f.Findings[j], f.Findings[i] })
+		if diff := cmp.Diff(changes, Plan(f, denying(refs...))); diff != "" {
+			t.Fatalf("another order, another plan (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func reaches(t *testing.T, f *engine.Facts, ref string, to map[string]string) bool {
+	t.Helper()
+	for _, v := range f.Findings {
+		for _, fix := range v.FixedVersions {
+			up, err := version.Compare("npm", fix, v.Package.Version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if n, err := version.Compare("npm", to[v.Package.Name], fix); v.Ref == ref && up > 0 && err == nil && n >= 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
