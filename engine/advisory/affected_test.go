@@ -1,0 +1,127 @@
+package advisory
+
+import (
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"github.com/vetoci/veto/engine/version"
+)
+
+func events(pairs ...string) []Event {
+	var out []Event
+	for i := 0; i < len(pairs); i += 2 {
+		var e Event
+		switch pairs[i] {
+		case "i":
+			e.Introduced = pairs[i+1]
+		case "f":
+			e.Fixed = pairs[i+1]
+		case "l":
+			e.LastAffected = pairs[i+1]
+		case "limit":
+			e.Limit = pairs[i+1]
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// The section "Evaluation" of the OSV schema, with the corners that scanners get wrong.
+func TestJudge(t *testing.T) {
+	eco := func(pairs ...string) []Range { return []Range{{"ECOSYSTEM", events(pairs...)}} }
+	for _, c := range []struct {
+		name    string
+		f       Affected
+		version string
+		want    string // the reason, "" not affected, "error"
+	}{
+		{"below the fix", Affected{Ranges: eco("i", "0", "f", "2")}, "1", "[0, 2)"},
+		{"at the fix", Affected{Ranges: eco("i", "0", "f", "2")}, "2.0", ""},
+		{"before the beginning", Affected{Ranges: eco("i", "1", "f", "2")}, "0.9", ""},
+		{"at the beginning", Affected{Ranges: eco("i", "1", "f", "2")}, "1.0", "[1, 2)"},
+		{"no end", Affected{Ranges: eco("i", "0")}, "9", "[0, *)"},
+		{"unsorted, the beginning last", Affected{Ranges: eco("f", "4", "f", "2", "i", "3", "i", "0")}, "3.1", "[3, 4)"},
+		{"between two intervals", Affected{Ranges: eco("f", "4", "f", "2", "i", "3", "i", "0")}, "2.5", ""},
+		{"last affected, at it", Affected{Ranges: eco("i", "0", "l", "2")}, "2.0", "[0, 2]"},
+		{"last affected, below", Affected{Ranges: eco("i", "0", "l", "2")}, "1", "[0, 2]"},
+		{"last affected, after", Affected{Ranges: eco("i", "0", "l", "2")}, "2.0.1", ""},
+		{"one version", Affected{Ranges: eco("i", "2", "l", "2")}, "2", "[2, 2]"},
+		{"one version, after", Affected{Ranges: eco("i", "2", "l", "2")}, "3", ""},
+		{"never affected", Affected{Ranges: eco("i", "0", "f", "0")}, "1", ""},
+		{"closed and opened again", Affected{Ranges: eco("i", "0", "f", "2", "i", "2")}, "3", "[0, *)"},
+		{"inside the limit", Affected{Ranges: eco("i", "0", "limit", "2")}, "1", "[0, *)"},
+		{"at the limit", Affected{Ranges: eco("i", "0", "limit", "2")}, "2", ""},
+		{"the greater of two limits counts", Affected{Ranges: eco("i", "0", "limit", "2", "limit", "4")}, "3", "[0, *)"},
+		{"no limit", Affected{Ranges: eco("i", "0", "limit", "*")}, "9", "[0, *)"},
+		{"a first GIT range ends nothing", Affected{Ranges: append([]Range{{"GIT", events("i", "0", "f", "abcdef")}}, eco("i", "0", "f", "2")...)}, "1", "[0, 2)"},
+		{"GIT alone tells nothing", Affected{Ranges: []Range{{"GIT", events("i", "0")}}}, "1", "error"},
+		{"GIT and versions", Affected{Ranges: []Range{{"GIT", events("i", "0")}}, Versions: []string{"2"}}, "1", ""},
+		{"versions alone, spelled otherwise", Affected{Versions: []string{"1.0"}}, "1.0.0", "listed in versions"},
+		{"versions beside ranges", Affected{Versions: []string{"5"}, Ranges: eco("i", "0", "f", "2")}, "5", "listed in versions"},
+		{"neither", Affected{}, "1", "error"},
+		{"an unknown type", Affected{Ranges: []Range{{"MOON", events("i", "0")}}}, "1", "error"},
+		{"an unknown type beside one that matches", Affected{Ranges: append([]Range{{"MOON", events("i", "0")}}, eco("i", "0")...)}, "1", "[0, *)"},
+		{"a fix that is no version", Affected{Ranges: eco("i", "0", "f", "soon")}, "1", "error"},
+		{"no beginning", Affected{Ranges: eco("f", "2")}, "1", "error"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			c.f.Ecosystem, c.f.Name = "PyPI", "p"
+			a := Advisory{ID: "X", Affected: []Affected{c.f}}
+			v, err := version.Parse("PyPI", c.version)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := a.judge("PyPI", "p", v)
+			switch {
+			case c.want == "error" && err == nil:
+				t.Errorf("affected %v, want an error", got.affected)
+			case c.want != "error" && (err != nil || got.reason != c.want || got.affected != (c.want != "")):
+				t.Errorf("%v %q, %v; want %q", got.affected, got.reason, err, c.want)
+			}
+		})
+	}
+}
+
+// The order of events says nothing.
+func TestEventOrder(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	letters := []string{"1", "2", "3", "4"}
+	for range 2000 {
+		pairs := []string{"i", "0"}
+		for range r.IntN(5) {
+			pairs = append(pairs, []string{"i", "f", "l"}[r.IntN(3)], letters[r.IntN(4)])
+		}
+		one := Range{"SEMVER", events(pairs...)}
+		other := Range{"SEMVER", slices.Clone(one.Events)}
+		r.Shuffle(len(other.Events), func(i, j int) { other.Events[i], other.Events[j] = other.Events[j], other.Events[i] })
+		for _, text := range []string{"0.5", "1", "1.5", "2", "2.5", "3", "4", "9"} {
+			v, err := version.Parse("PyPI", text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, _, e1 := Range{"ECOSYSTEM", one.Events}.judge("PyPI", v)
+			b, _, e2 := Range{"ECOSYSTEM", other.Events}.judge("PyPI", v)
+			if e1 != nil || e2 != nil || (a == "") != (b == "") {
+				t.Fatalf("%v at %s: %q and, shuffled, %q (%v, %v)", pairs, text, a, b, e1, e2)
+			}
+		}
+	}
+}
+
+func TestNames(t *testing.T) {
+	for _, c := range []struct {
+		entry, ecosystem string
+		want             bool
+	}{
+		{"Debian", "Debian:12", true}, {"Debian:12", "Debian:12", true}, {"Debian:11", "Debian:12", false}, {"AlmaLinux:9", "AlmaLinux:9", true},
+		{"AlmaLinux", "AlmaLinux:9", true}, {"Debian:12", "Debian", false}, {"npm", "PyPI", false},
+	} {
+		if got := (Affected{Ecosystem: c.entry, Name: "p"}).names(c.ecosystem, "p"); got != c.want {
+			t.Errorf("%s speaks of %s: %v", c.entry, c.ecosystem, got)
+		}
+	}
+	if !(Affected{Ecosystem: "PyPI", Name: "Foo._Bar"}).names("PyPI", "foo-bar") {
+		t.Error("PyPI names are not compared as PEP 503 has it")
+	}
+}

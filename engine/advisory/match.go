@@ -1,0 +1,323 @@
+package advisory
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/version"
+)
+
+// Matcher matches inventories against a Store. Safe for concurrent use.
+type Matcher struct{ store Store }
+
+var _ engine.Matcher = (*Matcher)(nil)
+
+// NewMatcher makes a Matcher over s, which stays the caller's to close.
+func NewMatcher(s Store) *Matcher { return &Matcher{s} }
+
+// None is the Matcher of a scan without a database: it finds nothing and says so in the database's state.
+func None() engine.Matcher { return none{} }
+
+type none struct{}
+
+func (none) Match(ctx context.Context, _ *engine.Inventory, _ time.Time) (*engine.Matches, error) {
+	return &engine.Matches{Database: engine.Database{State: "none"}}, ctx.Err()
+}
+
+// unit is what is judged as one: a source package of one version in one ecosystem, with everything installed of it.
+type unit struct {
+	ecosystem, name, version string
+	packages                 []engine.Package
+}
+
+// hit is a record that affects a unit.
+type hit struct {
+	record *Advisory
+	verdict
+}
+
+// group is hits that are the same vulnerability of the same unit.
+type group struct {
+	unit *unit
+	hits []hit
+}
+
+// matching is the state of one Match.
+type matching struct {
+	store    Store
+	at       time.Time
+	shards   map[string]*Shard // by ecosystem as asked for; nil when there is none
+	coverage []engine.Coverage
+	joined   join
+}
+
+// Match returns the findings, what could not be judged, and the state of the data, all sorted. A fault of the store is an error.
+func (m *Matcher) Match(ctx context.Context, inv *engine.Inventory, at time.Time) (*engine.Matches, error) {
+	s := &matching{store: m.store, at: at, shards: map[string]*Shard{}}
+	units, err := s.units(ctx, inv)
+	if err != nil {
+		return nil, err
+	}
+	var groups []group
+	for _, u := range units {
+		hits, err := s.hits(ctx, u)
+		if err != nil {
+			return nil, err
+		}
+		groups = append(groups, merge(u, hits)...)
+	}
+	if s.joined, err = joinIDs(ctx, m.store, groups); err != nil {
+		return nil, err
+	}
+	findings, err := s.findings(groups)
+	if err != nil {
+		return nil, err
+	}
+	out := &engine.Matches{Findings: findings, Database: engine.Database{State: "ok"}}
+	if out.Database.KEV, err = s.exploited(ctx, findings); err != nil {
+		return nil, err
+	}
+	if out.Database.Shards, err = s.used(); err != nil {
+		return nil, err
+	}
+	out.Coverage = s.coverage
+	slices.SortStableFunc(out.Coverage, func(a, b engine.Coverage) int {
+		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Detail, b.Detail))
+	})
+	return out, nil
+}
+
+func (s *matching) shard(ctx context.Context, ecosystem string) (*Shard, error) {
+	if shard, asked := s.shards[ecosystem]; asked {
+		return shard, nil
+	}
+	shard, ok, err := s.store.Shard(ctx, ecosystem)
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("opening the advisories of %s: %w", ecosystem, err)
+	case ok:
+		s.shards[ecosystem] = &shard
+	default:
+		s.shards[ecosystem] = nil
+	}
+	return s.shards[ecosystem], nil
+}
+
+// units sorts out what is judged, and notes the packages that no data can judge.
+func (s *matching) units(ctx context.Context, inv *engine.Inventory) ([]*unit, error) {
+	byKey := map[string]*unit{}
+	unknown, missing := map[string]int{}, map[string]int{}
+	owners := owners(inv)
+	for _, p := range inv.Packages {
+		ecosystem := string(p.Ecosystem)
+		if owner := owners[string(p.OwnedBy)]; p.OwnedBy != "" && owner != "" {
+			shard, err := s.shard(ctx, owner)
+			if err != nil {
+				return nil, err
+			}
+			if shard != nil {
+				continue // the owner is judged, by its distribution's advisories
+			}
+		}
+		if ecosystem == "" {
+			unknown[p.Type]++
+			continue
+		}
+		shard, err := s.shard(ctx, ecosystem)
+		if err != nil {
+			return nil, err
+		}
+		if shard == nil {
+			missing[ecosystem]++
+			continue
+		}
+		u := &unit{ecosystem: ecosystem, name: p.Name, version: p.Version}
+		if distributed(ecosystem) && p.Source.Name != "" {
+			u.name, u.version = p.Source.Name, cmp.Or(p.Source.Version, p.Version)
+		}
+		key := u.ecosystem + "\x00" + u.name + "\x00" + u.version
+		if byKey[key] == nil {
+			byKey[key] = u
+		}
+		byKey[key].packages = append(byKey[key].packages, p)
+	}
+	s.gaps(unknown, missing)
+	var units []*unit
+	for _, key := range slices.Sorted(maps.Keys(byKey)) {
+		u := byKey[key]
+		slices.SortStableFunc(u.packages, func(a, b engine.Package) int { // the one that is called like its source speaks for all
+			return cmp.Or(cmp.Compare(called(a, u), called(b, u)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.PURL, b.PURL),
+				cmp.Compare(firstPath(a), firstPath(b)), cmp.Compare(a.Layer, b.Layer))
+		})
+		units = append(units, u)
+	}
+	return units, nil
+}
+
+func called(p engine.Package, u *unit) int {
+	if p.Name == u.name {
+		return 0
+	}
+	return 1
+}
+
+func firstPath(p engine.Package) string {
+	paths := make([]string, 0, len(p.Locations))
+	for _, l := range p.Locations {
+		paths = append(paths, l.Path)
+	}
+	if len(paths) == 0 {
+		return ""
+	}
+	return slices.Min(paths)
+}
+
+// owners maps "deb/python3-django" to the ecosystem whose advisories judge it. An owner that is not installed owns nothing.
+func owners(inv *engine.Inventory) map[string]string {
+	out := map[string]string{}
+	for _, p := range inv.Packages {
+		if p.Ecosystem != "" && distributed(string(p.Ecosystem)) {
+			out[p.Type+"/"+p.Name] = string(p.Ecosystem)
+		}
+	}
+	return out
+}
+
+// distributed says whether an ecosystem is a distribution, whose advisories speak of source packages.
+func distributed(ecosystem string) bool {
+	scheme, err := version.Scheme(ecosystem)
+	return err == nil && (scheme == version.DPKG || scheme == version.APK || scheme == version.RPM)
+}
+
+func (s *matching) gaps(unknown, missing map[string]int) {
+	for typ, n := range unknown {
+		s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageNoAdvisories, Subject: engine.Maybe("type " + typ + ", unknown release"), Count: n,
+			Detail: "the release that these packages are from is unknown, so no advisories can be chosen"})
+	}
+	for ecosystem, n := range missing {
+		s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageNoAdvisories, Subject: engine.Maybe(ecosystem), Count: n,
+			Detail: "the database has no advisories for " + ecosystem})
+	}
+}
+
+// hits evaluates every record that names the unit. What cannot be evaluated becomes a coverage fact.
+func (s *matching) hits(ctx context.Context, u *unit) ([]hit, error) {
+	records, err := s.store.Affecting(ctx, u.ecosystem, u.name)
+	if err != nil {
+		return nil, fmt.Errorf("looking up %s in the advisories of %s: %w", u.name, u.ecosystem, err)
+	}
+	records = slices.DeleteFunc(slices.Clone(records), func(a Advisory) bool { return a.Withdrawn != "" })
+	slices.SortStableFunc(records, func(a, b Advisory) int { return cmp.Compare(a.ID, b.ID) })
+	v, invalid := version.Parse(u.ecosystem, u.version)
+	var hits []hit
+	unjudged := 0
+	for i := range records {
+		a := &records[i]
+		if invalid != nil {
+			if a.listsText(u) {
+				hits = append(hits, hit{a, verdict{affected: true, reason: "listed in versions"}})
+			} else {
+				unjudged++
+			}
+			continue
+		}
+		got, err := a.judge(u.ecosystem, u.name, v)
+		switch {
+		case err != nil:
+			s.malformed(a.ID+"/"+u.name, 1, err)
+		case got.affected:
+			hits = append(hits, hit{a, got})
+		}
+	}
+	if unjudged > 0 {
+		s.malformed(u.ecosystem+"/"+u.name, unjudged, fmt.Errorf("%d advisories could not be compared with the installed version: %w", unjudged, invalid))
+	}
+	return hits, ctx.Err()
+}
+
+func (a *Advisory) listsText(u *unit) bool {
+	return slices.ContainsFunc(a.Affected, func(f Affected) bool {
+		return f.names(u.ecosystem, u.name) && slices.Contains(f.Versions, u.version)
+	})
+}
+
+func (s *matching) malformed(subject string, n int, err error) {
+	s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageMalformed, Subject: engine.Maybe(subject), Count: n,
+		Detail: strings.ReplaceAll(err.Error(), "\n", "; ")})
+}
+
+// used describes the shards that the image needed.
+func (s *matching) used() ([]engine.Shard, error) {
+	byName := map[string]engine.Shard{}
+	for _, shard := range s.shards {
+		if shard == nil {
+			continue
+		}
+		d, err := s.describe(*shard)
+		if err != nil {
+			return nil, err
+		}
+		byName[shard.Ecosystem] = d
+	}
+	out := []engine.Shard{}
+	for _, name := range slices.Sorted(maps.Keys(byName)) {
+		out = append(out, byName[name])
+	}
+	return out, nil
+}
+
+// describe tells a shard's age. A date in the future, by more than clocks differ, tells none: unknown counts as stale.
+func (s *matching) describe(shard Shard) (engine.Shard, error) {
+	out := engine.Shard{Ecosystem: shard.Ecosystem, Digest: engine.Digest(shard.Digest), Advisories: shard.Advisories, AsOf: engine.Maybe(shard.AsOf)}
+	if shard.AsOf == "" {
+		return out, nil
+	}
+	asOf, err := time.Parse(time.RFC3339, shard.AsOf)
+	if err != nil {
+		return out, fmt.Errorf("reading the date of the advisories of %s: %w", shard.Ecosystem, err)
+	}
+	const day = 24 * time.Hour
+	if age := s.at.Sub(asOf); age > -day {
+		days := max(0, int(age/day))
+		out.AgeDays = &days
+	}
+	return out, nil
+}
+
+func (s *matching) exploited(ctx context.Context, findings []engine.Finding) (*engine.Shard, error) {
+	var cves []string
+	for _, f := range findings {
+		cves = append(cves, f.CVEs...)
+	}
+	slices.Sort(cves)
+	entries, catalogue, ok, err := s.store.Exploited(ctx, slices.Compact(cves))
+	if err != nil {
+		return nil, fmt.Errorf("looking up known exploited vulnerabilities: %w", err)
+	}
+	if !ok {
+		return nil, nil
+	}
+	since := map[string]string{}
+	for _, e := range entries {
+		since[e.CVE] = e.Added
+	}
+	for i := range findings {
+		f := &findings[i]
+		for _, cve := range f.CVEs {
+			if added, listed := since[cve]; listed {
+				f.KnownExploited = true
+				if f.ExploitedSince == "" || engine.Maybe(added) < f.ExploitedSince {
+					f.ExploitedSince = engine.Maybe(added)
+				}
+			}
+		}
+	}
+	d, err := s.describe(catalogue)
+	return &d, err
+}

@@ -1,0 +1,186 @@
+package advisory
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/vetoci/veto/engine"
+)
+
+type osvRecord struct {
+	ID        string        `json:"id"`
+	Aliases   []string      `json:"aliases"`
+	Upstream  []string      `json:"upstream"`
+	Related   []string      `json:"related"`
+	Summary   string        `json:"summary"`
+	Published string        `json:"published"`
+	Modified  string        `json:"modified"`
+	Withdrawn string        `json:"withdrawn"`
+	Severity  []Rating      `json:"severity"`
+	Specific  specific      `json:"database_specific"`
+	Affected  []osvAffected `json:"affected"`
+}
+
+type osvAffected struct {
+	Package struct {
+		Ecosystem string `json:"ecosystem"`
+		Name      string `json:"name"`
+	} `json:"package"`
+	Versions []string   `json:"versions"`
+	Ranges   []osvRange `json:"ranges"`
+	Severity []Rating   `json:"severity"`
+	Specific specific   `json:"ecosystem_specific"`
+}
+
+type osvRange struct {
+	Type   string                       `json:"type"`
+	Events []map[string]json.RawMessage `json:"events"`
+}
+
+// specific is a free-form object of which only words about severity are read; of any other shape it says nothing.
+type specific struct{ severity, urgency string }
+
+func (s *specific) UnmarshalJSON(b []byte) error {
+	var fields map[string]json.RawMessage
+	if json.Unmarshal(b, &fields) != nil {
+		return nil // free-form: a list is as valid as an object
+	}
+	s.severity, s.urgency = word(fields["severity"]), word(fields["urgency"])
+	return nil
+}
+
+func word(raw json.RawMessage) string {
+	var s string
+	if len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
+		return ""
+	}
+	return strings.ToLower(strings.TrimSpace(s))
+}
+
+// ParseOSV reads one record in the OSV format (ossf.github.io/osv-schema). Unknown fields are left out; what decides who is affected
+// must be well formed. Dates come out in UTC, those of the year 1 as unknown.
+func ParseOSV(data []byte) (*Advisory, error) {
+	if len(data) > engine.MaxAdvisory {
+		return nil, &engine.LimitError{What: "size of an OSV record", Limit: engine.MaxAdvisory}
+	}
+	if err := checkDepth(data); err != nil {
+		return nil, err
+	}
+	var r osvRecord
+	if err := json.Unmarshal(data, &r); err != nil {
+		return nil, fmt.Errorf("parsing an OSV record: %w", err)
+	}
+	if r.ID == "" {
+		return nil, errors.New("parsing an OSV record: it has no id")
+	}
+	a := &Advisory{ID: r.ID, Aliases: r.Aliases, Upstream: r.Upstream, Related: r.Related, Summary: r.Summary, Severity: r.Severity, Level: r.Specific.severity}
+	for _, d := range []struct {
+		name, from string
+		to         *string
+	}{{"published", r.Published, &a.Published}, {"modified", r.Modified, &a.Modified}, {"withdrawn", r.Withdrawn, &a.Withdrawn}} {
+		var err error
+		if *d.to, err = date(d.from); err != nil {
+			return nil, fmt.Errorf("parsing the OSV record %.80q: %s: %w", r.ID, d.name, err)
+		}
+	}
+	for i, f := range r.Affected {
+		affected, err := f.affected()
+		if err != nil {
+			return nil, fmt.Errorf("parsing the OSV record %.80q: affected[%d]: %w", r.ID, i, err)
+		}
+		a.Affected = append(a.Affected, affected)
+	}
+	return a, nil
+}
+
+func date(s string) (string, error) {
+	if s == "" {
+		return "", nil
+	}
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return "", err
+	}
+	if t = t.UTC(); t.Year() <= 1 {
+		return "", nil
+	}
+	return t.Format(time.RFC3339), nil
+}
+
+func (f osvAffected) affected() (Affected, error) {
+	a := Affected{Ecosystem: f.Package.Ecosystem, Name: f.Package.Name, Versions: f.Versions, Severity: f.Severity, Urgency: f.Specific.urgency}
+	if (a.Ecosystem == "") != (a.Name == "") {
+		return a, errors.New("its package lacks its ecosystem or its name")
+	}
+	if a.Urgency == "" {
+		a.Urgency = f.Specific.severity
+	}
+	for i, r := range f.Ranges {
+		if r.Type == "" || len(r.Events) == 0 {
+			return a, fmt.Errorf("ranges[%d]: it has no type or no events", i)
+		}
+		out := Range{Type: r.Type}
+		for j, fields := range r.Events {
+			e, err := event(fields)
+			if err != nil {
+				return a, fmt.Errorf("ranges[%d].events[%d]: %w", i, j, err)
+			}
+			out.Events = append(out.Events, e)
+		}
+		a.Ranges = append(a.Ranges, out)
+	}
+	return a, nil
+}
+
+func event(fields map[string]json.RawMessage) (Event, error) {
+	var e Event
+	if len(fields) != 1 {
+		return e, fmt.Errorf("it has %d fields, want one", len(fields))
+	}
+	for name, raw := range fields {
+		var to *string
+		switch name {
+		case "introduced":
+			to = &e.Introduced
+		case "fixed":
+			to = &e.Fixed
+		case "last_affected":
+			to = &e.LastAffected
+		case "limit":
+			to = &e.Limit
+		default:
+			return e, fmt.Errorf("unknown event %.40q", name)
+		}
+		if err := json.Unmarshal(raw, to); err != nil {
+			return e, fmt.Errorf("%s: %w", name, err)
+		}
+		if *to == "" {
+			return e, fmt.Errorf("%s is empty", name)
+		}
+	}
+	return e, nil
+}
+
+// checkDepth counts brackets outside strings, before anything recurses into them.
+func checkDepth(data []byte) error {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > engine.MaxJSONDepth {
+				return &engine.LimitError{What: "JSON depth of an OSV record", Limit: engine.MaxJSONDepth}
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return nil
+}
