@@ -91,8 +91,7 @@ func (w *walker) comprehension(t *ast.Term) *shape {
 
 func (w *walker) variable(t *ast.Term, v ast.Var) *shape {
 	if b := w.lookup(v); b != nil {
-		s := w.known([]string{b.id}, b.shape)
-		return s
+		return w.known([]string{b.id}, w.known(b.alias, b.shape))
 	}
 	return w.ref(t, ast.Ref{t})
 }
@@ -122,7 +121,7 @@ func (w *walker) ref(t *ast.Term, r ast.Ref) *shape {
 		return w.walk(w.shapeOf(head), nil, r, 1)
 	}
 	if b := w.lookup(v); b != nil {
-		return w.walk(b.shape, []string{b.id}, r, 1)
+		return w.walk(w.known(b.alias, b.shape), []string{b.id}, r, 1)
 	}
 	switch {
 	case v.Compare(ast.InputRootDocument.Value) == 0:
