@@ -1,0 +1,108 @@
+package feed
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/advisory"
+)
+
+// CISA is where the catalogue is published (cisa.gov/known-exploited-vulnerabilities-catalog).
+const CISA = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"
+
+// KEV is CISA's catalogue of known exploited vulnerabilities.
+type KEV struct {
+	Name    string // where it came from, without credentials
+	AsOf    string // RFC 3339, UTC: the catalogue's own dateReleased
+	Entries []advisory.Exploited
+}
+
+// Catalogue fetches and parses a KEV catalogue from a path or a URL (https, plain http on loopback only).
+func Catalogue(ctx context.Context, location string, o Options) (*KEV, error) {
+	name, asOf := location, ""
+	var data []byte
+	var err error
+	if strings.Contains(location, "://") {
+		u, e := parseURL(location)
+		if e != nil {
+			return nil, e
+		}
+		name = u.Redacted()
+		data, asOf, err = o.get(ctx, u.String(), engine.MaxCatalogue)
+	} else {
+		data, err = readFile(location, engine.MaxCatalogue)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("fetching the catalogue of known exploited vulnerabilities: %w", err)
+	}
+	k, err := ParseKEV(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading the catalogue %s: %w", name, err)
+	}
+	k.Name = name
+	if k.AsOf == "" {
+		k.AsOf = asOf
+	}
+	return k, nil
+}
+
+var cveID = regexp.MustCompile(`^CVE-[0-9]{4}-[0-9]{4,19}$`)
+
+// ParseKEV parses CISA's JSON (cisa.gov, known_exploited_vulnerabilities_schema.json). Entries are sorted by CVE. An entry without
+// a CVE or a day, a CVE that is listed twice, or a count that is not the number of entries is an error.
+func ParseKEV(data []byte) (*KEV, error) {
+	var doc struct {
+		DateReleased    string `json:"dateReleased"`
+		Count           *int   `json:"count"`
+		Vulnerabilities []struct {
+			CVE   string `json:"cveID"`
+			Added string `json:"dateAdded"`
+		} `json:"vulnerabilities"`
+	}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	if err := dec.Decode(&doc); err != nil {
+		return nil, fmt.Errorf("not JSON as CISA writes it: %w", err)
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, errors.New("something follows the JSON document")
+	}
+	if doc.Vulnerabilities == nil {
+		return nil, errors.New(`it has no "vulnerabilities"`)
+	}
+	if doc.Count != nil && *doc.Count != len(doc.Vulnerabilities) {
+		return nil, fmt.Errorf("it says that it has %d entries and has %d", *doc.Count, len(doc.Vulnerabilities))
+	}
+	k := &KEV{}
+	if doc.DateReleased != "" {
+		at, err := time.Parse(time.RFC3339Nano, doc.DateReleased)
+		if err != nil {
+			return nil, fmt.Errorf("dateReleased %s is no time", quote(doc.DateReleased))
+		}
+		k.AsOf = at.UTC().Format(time.RFC3339)
+	}
+	for i, v := range doc.Vulnerabilities {
+		if !cveID.MatchString(v.CVE) {
+			return nil, fmt.Errorf("entry %d: %s is no CVE id", i+1, quote(v.CVE))
+		}
+		if _, err := time.Parse(time.DateOnly, v.Added); err != nil {
+			return nil, fmt.Errorf("entry %d (%s): dateAdded %s is no day", i+1, v.CVE, quote(v.Added))
+		}
+		k.Entries = append(k.Entries, advisory.Exploited{CVE: v.CVE, Added: v.Added})
+	}
+	slices.SortFunc(k.Entries, func(a, b advisory.Exploited) int { return strings.Compare(a.CVE, b.CVE) })
+	for i := 1; i < len(k.Entries); i++ {
+		if k.Entries[i].CVE == k.Entries[i-1].CVE {
+			return nil, fmt.Errorf("%s is in it twice", k.Entries[i].CVE)
+		}
+	}
+	return k, nil
+}

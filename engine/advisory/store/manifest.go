@@ -1,0 +1,258 @@
+package store
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/advisory"
+)
+
+const (
+	schemaVersion = 1
+	manifestName  = "manifest.json"
+	shardSuffix   = ".shard"
+)
+
+// ShardInfo is what the manifest says of one shard.
+type ShardInfo struct {
+	Ecosystem  string `json:"ecosystem"` // with its release: "Debian:12", "npm"; "kev" and "ratings" are the two shards that are no ecosystem
+	Digest     string `json:"digest"`    // "sha256:…" of the file, which is named by it
+	Size       int64  `json:"size"`
+	Advisories int    `json:"advisories"`
+	Packages   int    `json:"packages"`
+	AsOf       string `json:"as_of"`   // date of the data, RFC 3339, UTC; "" unknown
+	Source     string `json:"source"`  // where the export came from
+	Updated    string `json:"updated"` // when the shard was built, RFC 3339, UTC
+}
+
+func (i ShardInfo) describe() advisory.Shard {
+	return advisory.Shard{Ecosystem: i.Ecosystem, Digest: i.Digest, Advisories: i.Advisories, AsOf: i.AsOf}
+}
+
+func (i ShardInfo) file() string { return strings.TrimPrefix(i.Digest, "sha256:") + shardSuffix }
+
+// retired is a shard that no scan needs any more but one that read the manifest before may still open.
+type retired struct {
+	Digest string `json:"digest"`
+	Since  string `json:"since"` // RFC 3339, UTC
+}
+
+// manifest lists every shard of a database. Its file is the canonical JSON of this struct and nothing else, so that a changed byte
+// anywhere shows.
+type manifest struct {
+	SchemaVersion int         `json:"schema_version"`
+	Shards        []ShardInfo `json:"shards"`  // sorted by ecosystem
+	Ratings       *ShardInfo  `json:"ratings"` // null in a database without a shard
+	KEV           *ShardInfo  `json:"kev"`     // null when the catalogue was never loaded
+	Retired       []retired   `json:"retired"`
+	Checksum      string      `json:"checksum"` // "sha256:…" of this JSON with an empty checksum
+}
+
+// errNoDatabase is the reason when there is no manifest at all.
+var errNoDatabase = errors.New("no vulnerability database")
+
+// errOtherVersion is the reason when another veto wrote the manifest.
+var errOtherVersion = errors.New("unknown schema version")
+
+// update is the hint for every fault: the command that builds the database anew.
+func update(err error, dir string, ecosystems ...string) error {
+	command := "veto db update --db " + shellWord(dir)
+	for _, e := range ecosystems {
+		command += " --ecosystem " + shellWord(e)
+	}
+	return engine.Hint(err, "run: %s", command)
+}
+
+// shellWord quotes what a shell would take apart, so that the hint can be pasted.
+func shellWord(s string) string {
+	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
+		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:,@%", r))
+	}) {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// readManifest reads and checks dir's manifest. The error says errNoDatabase when there is none.
+func readManifest(dir string) (*manifest, error) {
+	path := filepath.Join(dir, manifestName)
+	data, err := readLimited(path, engine.MaxShardList)
+	if os.IsNotExist(err) {
+		return nil, fmt.Errorf("%w in %s", errNoDatabase, dir)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("reading the vulnerability database: %w", err)
+	}
+	m, err := parseManifest(data)
+	if err != nil {
+		return nil, fmt.Errorf("reading the vulnerability database: %s: %w", path, err)
+	}
+	return m, nil
+}
+
+func readLimited(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err == nil && int64(len(data)) > limit {
+		err = &engine.LimitError{What: "size of " + path, Limit: limit}
+	}
+	return data, err
+}
+
+func parseManifest(data []byte) (*manifest, error) {
+	var version struct {
+		SchemaVersion int `json:"schema_version"`
+	}
+	if err := json.Unmarshal(data, &version); err != nil {
+		return nil, fmt.Errorf("damaged: %w", err)
+	}
+	if version.SchemaVersion != schemaVersion {
+		return nil, fmt.Errorf("%w %d; this veto knows %d", errOtherVersion, version.SchemaVersion, schemaVersion)
+	}
+	var m manifest
+	if err := decode(data, &m); err != nil {
+		return nil, fmt.Errorf("damaged: %w", err)
+	}
+	said := m.Checksum
+	again, err := m.encode()
+	if err != nil {
+		return nil, err
+	}
+	if m.Checksum != said || !bytes.Equal(again, data) {
+		return nil, errors.New("damaged: its checksum does not match")
+	}
+	return &m, m.check()
+}
+
+var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+
+// check refuses what a whole manifest of ours never says, whoever computed its checksum.
+func (m *manifest) check() error {
+	all := m.all()
+	for _, s := range all {
+		if !digestForm.MatchString(s.Digest) {
+			return fmt.Errorf("the shard %.80q has the digest %.80q", s.Ecosystem, s.Digest)
+		}
+		if s.Size < 0 || s.Size > engine.MaxShard || s.Ecosystem == "" {
+			return fmt.Errorf("the shard %.80q has the size %d", s.Ecosystem, s.Size)
+		}
+		if _, err := time.Parse(time.RFC3339, s.AsOf); s.AsOf != "" && err != nil {
+			return fmt.Errorf("the shard %.80q is of %.80q, which is no time", s.Ecosystem, s.AsOf)
+		}
+	}
+	for i := 1; i < len(m.Shards); i++ {
+		if m.Shards[i-1].Ecosystem >= m.Shards[i].Ecosystem {
+			return fmt.Errorf("the shard %.80q is out of order or listed twice", m.Shards[i].Ecosystem)
+		}
+	}
+	for _, r := range m.Retired {
+		if _, err := time.Parse(time.RFC3339, r.Since); err != nil || !digestForm.MatchString(r.Digest) {
+			return fmt.Errorf("the retired shard %.80q is listed wrongly", r.Digest)
+		}
+	}
+	if len(m.Shards) > 0 && m.Ratings == nil {
+		return errors.New("it lists no ratings")
+	}
+	return nil
+}
+
+// all lists every shard that the manifest refers to.
+func (m *manifest) all() []ShardInfo {
+	all := slices.Clone(m.Shards)
+	if m.Ratings != nil {
+		all = append(all, *m.Ratings)
+	}
+	if m.KEV != nil {
+		all = append(all, *m.KEV)
+	}
+	return all
+}
+
+func (m *manifest) find(ecosystem string) (ShardInfo, bool) {
+	i, ok := slices.BinarySearchFunc(m.Shards, ecosystem, func(s ShardInfo, e string) int { return strings.Compare(s.Ecosystem, e) })
+	if !ok {
+		return ShardInfo{}, false
+	}
+	return m.Shards[i], true
+}
+
+// encode seals the manifest with its checksum and returns its file.
+func (m *manifest) encode() ([]byte, error) {
+	m.Checksum = ""
+	bare, err := json.MarshalIndent(m, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(bare)
+	m.Checksum = "sha256:" + hex.EncodeToString(sum[:])
+	sealed, err := json.MarshalIndent(m, "", "  ")
+	return append(sealed, '\n'), err
+}
+
+// writeManifest replaces dir's manifest in one step: a reader sees the old one or the new one.
+func writeManifest(dir string, m *manifest) error {
+	data, err := m.encode()
+	if err != nil {
+		return err
+	}
+	if err := m.check(); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, tempPrefix+"*")
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(data)
+	if err == nil {
+		err = f.Chmod(0o644)
+	}
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(dir, manifestName))
+	}
+	if err != nil {
+		return errors.Join(err, ignoreAbsent(os.Remove(f.Name())))
+	}
+	return syncDir(dir)
+}
+
+func ignoreAbsent(err error) error {
+	if os.IsNotExist(err) {
+		return nil
+	}
+	return err
+}
+
+// syncDir makes a rename last through a power cut where the system can (not on Windows, which refuses to open folders for it).
+func syncDir(dir string) error {
+	d, err := os.Open(dir)
+	if err != nil {
+		return err
+	}
+	defer d.Close()
+	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !os.IsPermission(err) {
+		return err
+	}
+	return nil
+}
