@@ -98,7 +98,10 @@ func (a *archive) openLegacy(e dockerEntry, id engine.Identity, o Options) (*ima
 	if err != nil {
 		return nil, err
 	}
-	return m, checkPlatform(m.id.Platform, o.Platform)
+	if err := checkPlatform(m.id.Platform, o.Platform); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // digestOfName returns the digest that a file's name claims: "<hex>.json", "sha256:<hex>", "blobs/sha256/<hex>"; empty when it

@@ -112,15 +112,19 @@ func flip(files map[string][]byte, at func(b []byte) int) {
 	files[largest] = b
 }
 
-func TestFaultyArchives(t *testing.T) {
+// archiveFault is an archive that must not open and walk, and a part of why.
+type archiveFault struct {
+	name    string
+	archive []byte
+	want    string
+	verify  bool
+}
+
+// manifestFaults are those of manifest.json and of the archive as a whole.
+func manifestFaults(t *testing.T) []archiveFault {
 	gz, plain := small(imagetest.Gzip), small(imagetest.Plain)
 	layers := func(v any) map[string]any { return v.([]any)[0].(map[string]any) }
-	for _, c := range []struct {
-		name    string
-		archive []byte
-		want    string
-		verify  bool
-	}{
+	return []archiveFault{
 		{"truncated plain", saved(t, plain, legacy)[:60_000], "unexpected EOF", false},
 		{"truncated gzip", saved(t, gz, current)[:2_300], "unexpected EOF", false},
 		{"garbage", bytes.Repeat([]byte("garbage"), 1000), "neither a tar", false},
@@ -158,6 +162,13 @@ func TestFaultyArchives(t *testing.T) {
 				}
 			})
 		}), "disagree", false},
+	}
+}
+
+// layerFaults are those of the layers' content.
+func layerFaults(t *testing.T) []archiveFault {
+	gz, plain := small(imagetest.Gzip), small(imagetest.Plain)
+	return []archiveFault{
 		{"damaged gzip layer", repack(t, saved(t, gz, current), damage), "layer 1", false},
 		{"gzip layer with another digest", repack(t, saved(t, gz, current), stamp), "layer 1: the blob has the digest", false},
 		{"damaged zstd layer", repack(t, saved(t, small(imagetest.Zstd), ociTar), damage), "layer 1", false},
@@ -169,7 +180,11 @@ func TestFaultyArchives(t *testing.T) {
 		{"hard link that escapes", saved(t, imagetest.Image{Layers: []imagetest.Layer{{Entries: []imagetest.Entry{imagetest.Hardlink("a", "../b")}}}}, ociTar), `".."`, false},
 		{"path too long", saved(t, imagetest.Image{Layers: []imagetest.Layer{{Entries: []imagetest.Entry{imagetest.File(strings.Repeat("x", 5000), "")}}}}, ociTar), "length of a path", false},
 		{"path too deep", saved(t, imagetest.Image{Layers: []imagetest.Layer{{Entries: []imagetest.Entry{imagetest.File(strings.Repeat("x/", 600)+"x", "")}}}}, ociTar), "depth of a path", false},
-	} {
+	}
+}
+
+func TestFaultyArchives(t *testing.T) {
+	for _, c := range append(manifestFaults(t), layerFaults(t)...) {
 		t.Run(c.name, func(t *testing.T) {
 			p := filepath.Join(t.TempDir(), "x.tar")
 			if err := os.WriteFile(p, c.archive, 0o600); err != nil {

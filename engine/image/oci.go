@@ -164,7 +164,10 @@ func openManifest(ctx context.Context, c content, digest engine.Digest, doc *doc
 	if err != nil {
 		return nil, err
 	}
-	return m, checkPlatform(m.id.Platform, o.Platform)
+	if err := checkPlatform(m.id.Platform, o.Platform); err != nil {
+		return nil, err
+	}
+	return m, nil
 }
 
 // supported refuses layers whose content is elsewhere or cannot be read.

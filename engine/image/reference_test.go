@@ -166,15 +166,9 @@ func (m *machine) unpack(e engine.Entry) error {
 	case engine.TypeFile:
 		made.body = fmt.Sprintf("%d:%s", m.layer, e.Path)
 	case engine.TypeHardlink:
-		tdir, tbase := cutLast(e.Link)
-		tin, _, err := m.dir(tdir, false)
-		if err != nil {
+		if made, err = m.linked(e.Link); err != nil {
 			return err
 		}
-		if tin == nil || tin.list[tbase] == nil || tin.list[tbase].in.kind == engine.TypeDir || m.detached(tin) {
-			return errMachine
-		}
-		made = tin.list[tbase].in
 	}
 	in.list[base] = &dirent{made, m.layer}
 	m.put[fmt.Sprintf("%d:%s", m.layer, e.Path)] = full
@@ -182,6 +176,19 @@ func (m *machine) unpack(e engine.Entry) error {
 		m.vanish(old.in, full)
 	}
 	return nil
+}
+
+// linked is the inode that a hard link names.
+func (m *machine) linked(p string) (*inode, error) {
+	dir, base := cutLast(p)
+	in, _, err := m.dir(dir, false)
+	if err == nil && (in == nil || in.list[base] == nil || in.list[base].in.kind == engine.TypeDir || m.detached(in)) {
+		err = errMachine
+	}
+	if err != nil {
+		return nil, err
+	}
+	return in.list[base].in, nil
 }
 
 // vanish notes that a name, and all below it, went away within this layer.
