@@ -130,7 +130,7 @@ func (w *walker) disjoint(t, left, right *ast.Term, a, b *shape, negative bool) 
 	if right != nil {
 		shown = source(right)
 		if constant(left) && !constant(right) {
-			left, right, a, b, shown = right, left, b, a, source(left)
+			left, a, b, shown = right, b, a, source(left)
 		}
 	}
 	outcome := "is never"

@@ -41,7 +41,7 @@ func TestDeepPolicies(t *testing.T) {
 func chain(n int) string {
 	var b strings.Builder
 	for i := range n {
-		b.WriteString(fmt.Sprintf("x%d := [x%d, x%d]\n\n", i+1, i, i))
+		fmt.Fprintf(&b, "x%d := [x%d, x%d]\n\n", i+1, i, i)
 	}
 	return b.String()
 }

@@ -197,7 +197,7 @@ func TestEveryKindOfCoverageDenies(t *testing.T) {
 // What OPA's own checker does with the schema: a typo that it can see is an error, a comparison with null is none.
 func TestSchemaInOPA(t *testing.T) {
 	for body, ok := range map[string]bool{
-		`input.packages[_].nmae == "curl"`:         false,
+		`input.packages[_].nam == "curl"`:          false,
 		`input.packages[_].name == "curl"`:         true,
 		`input.config.user == null`:                true,
 		`input.os == null`:                         true,
