@@ -100,6 +100,9 @@ func date(s string) (string, error) {
 	if s == "" {
 		return "", nil
 	}
+	if year := strings.IndexByte(s, '-'); year > 0 && year < 4 { // PyPI's exports write the year 1 as "1"
+		s = strings.Repeat("0", 4-year) + s
+	}
 	t, err := time.Parse(time.RFC3339, s)
 	if err != nil {
 		return "", err
