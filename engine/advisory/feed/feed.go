@@ -157,7 +157,6 @@ func (s *Source) zipEcosystems(ctx context.Context) ([]string, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer x.Close()
 	seen := map[string]bool{}
 	err = x.Each(ctx, func(a *advisory.Advisory) error {
 		for _, affected := range a.Affected {
@@ -166,6 +165,9 @@ func (s *Source) zipEcosystems(ctx context.Context) ([]string, error) {
 		}
 		return nil
 	})
+	if e := x.Close(); err == nil {
+		err = e
+	}
 	var names []string
 	for n, ok := range seen {
 		if ok {

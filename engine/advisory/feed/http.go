@@ -180,7 +180,7 @@ func (o Options) attempt(ctx context.Context, client *http.Client, where string,
 	if err != nil {
 		return "", retryable(err), cause(ctx, err)
 	}
-	defer resp.Body.Close()
+	defer func() { _ = resp.Body.Close() }() // what was read has been judged; the connection is all that is left
 	if resp.StatusCode != http.StatusOK {
 		return "", retryStatus(resp), fmt.Errorf("%s answered %s", req.URL.Redacted(), resp.Status)
 	}
@@ -250,8 +250,10 @@ func readFile(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if e := f.Close(); err == nil {
+		err = e
+	}
 	if err != nil {
 		return nil, err
 	}

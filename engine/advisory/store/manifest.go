@@ -77,9 +77,11 @@ func update(err error, dir string, ecosystems ...string) error {
 
 // shellWord quotes what a shell would take apart, so that the hint can be pasted.
 func shellWord(s string) string {
-	if s != "" && !strings.ContainsFunc(s, func(r rune) bool {
-		return !(r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:,@%", r))
-	}) {
+	special := func(r rune) bool {
+		plain := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:,@%", r)
+		return !plain
+	}
+	if s != "" && !strings.ContainsFunc(s, special) {
 		return s
 	}
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
@@ -107,8 +109,10 @@ func readLimited(path string, limit int64) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
 	data, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if e := f.Close(); err == nil {
+		err = e
+	}
 	if err == nil && int64(len(data)) > limit {
 		err = &engine.LimitError{What: "size of " + path, Limit: limit}
 	}
@@ -250,9 +254,9 @@ func syncDir(dir string) error {
 	if err != nil {
 		return err
 	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !os.IsPermission(err) {
-		return err
+	err = d.Sync()
+	if errors.Is(err, errors.ErrUnsupported) || os.IsPermission(err) {
+		err = nil
 	}
-	return nil
+	return errors.Join(err, d.Close())
 }

@@ -152,9 +152,11 @@ func hashFile(path string) (string, int64, error) {
 	if err != nil {
 		return "", 0, err
 	}
-	defer f.Close()
 	h := sha256.New()
 	n, err := io.Copy(h, f)
+	if e := f.Close(); err == nil {
+		err = e
+	}
 	return "sha256:" + hex.EncodeToString(h.Sum(nil)), n, err
 }
 
