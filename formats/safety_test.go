@@ -165,7 +165,9 @@ func TestJUnitSchemas(t *testing.T) {
 }
 
 func FuzzReadRun(f *testing.F) {
-	for _, r := range samples() {
+	for _, r := range []*engine.Run{mixedRun(), undecidedRun()} { // small ones: the fuzzer shortens what it finds byte by byte
+		rep := &r.Reports[0]
+		rep.Findings, rep.Packages = rep.Findings[:min(2, len(rep.Findings))], nil
 		f.Add(render(f, "json", Options{}, r))
 	}
 	f.Add([]byte(`{"schema_version":"1","verdict":"undecided","reports":[{"decision":{"verdict":"undecided","rules":[{"status":"deny","results":[{}]}]}}]}`))

@@ -119,7 +119,7 @@ func (p *page) accept(v *view) {
 			continue
 		}
 		packages, messages := v.rows(r)
-		for _, g := range append(packages, messages...) {
+		for _, g := range append(slices.Clone(packages), messages...) {
 			if fingerprint == "" {
 				fingerprint = g.fingerprint
 			}

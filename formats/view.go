@@ -16,10 +16,13 @@ type view struct {
 	coverage map[string]*engine.Coverage // by ref
 	layers   map[string]int              // index by diff ID
 	waivers  map[string]*engine.Waiver   // by id
+	changes  map[string]*engine.Change   // that clear a finding, by the finding's ref
+	grouped  map[*engine.RuleResult][2][]*row
 }
 
 func newView(r *engine.Report) *view {
-	v := &view{Report: r, findings: map[string]*engine.Finding{}, coverage: map[string]*engine.Coverage{}, layers: map[string]int{}, waivers: map[string]*engine.Waiver{}}
+	v := &view{Report: r, findings: map[string]*engine.Finding{}, coverage: map[string]*engine.Coverage{}, layers: map[string]int{}, waivers: map[string]*engine.Waiver{},
+		changes: map[string]*engine.Change{}, grouped: map[*engine.RuleResult][2][]*row{}}
 	for i := range r.Findings {
 		v.findings[r.Findings[i].Ref] = &r.Findings[i]
 	}
@@ -36,6 +39,13 @@ func newView(r *engine.Report) *view {
 	}
 	for i := range r.Waivers {
 		v.waivers[r.Waivers[i].ID] = &r.Waivers[i]
+	}
+	for i := range r.Decision.Plan.Changes {
+		for _, ref := range r.Decision.Plan.Changes[i].Findings {
+			if v.changes[ref] == nil {
+				v.changes[ref] = &r.Decision.Plan.Changes[i]
+			}
+		}
 	}
 	return v
 }
@@ -161,10 +171,15 @@ type row struct {
 	msg             string         // of a row without package
 	results         []*engine.Result
 	findings        []*engine.Finding
+	has             map[*engine.Finding]bool
 }
 
 // rows groups the unwaived results of a rule by package, those that clear the most first; messages keep their order, after the packages.
 func (v *view) rows(r *engine.RuleResult) (packages, messages []*row) {
+	if g, ok := v.grouped[r]; ok {
+		return g[0], g[1]
+	}
+	defer func() { v.grouped[r] = [2][]*row{packages, messages} }()
 	byKey := map[[5]string]*row{}
 	for _, res := range unwaived(r) {
 		var found []*engine.Finding
@@ -191,7 +206,11 @@ func (v *view) rows(r *engine.RuleResult) (packages, messages []*row) {
 				packages = append(packages, g)
 			}
 			g.results = append(g.results, res)
-			if !slices.Contains(g.findings, f) {
+			if g.has == nil {
+				g.has = map[*engine.Finding]bool{}
+			}
+			if !g.has[f] {
+				g.has[f] = true
 				g.findings = append(g.findings, f)
 			}
 		}
@@ -221,14 +240,13 @@ func (v *view) message(res *engine.Result) *row {
 
 func (v *view) finish(g *row) {
 	for _, f := range g.findings {
-		if !slices.Contains(g.ids, f.ID) {
-			g.ids = append(g.ids, f.ID)
-		}
+		g.ids = append(g.ids, f.ID)
 		if !slices.Contains(g.levels, f.Severity.Level) {
 			g.levels = append(g.levels, f.Severity.Level)
 		}
 	}
 	slices.Sort(g.ids)
+	g.ids = slices.Compact(g.ids)
 	slices.SortFunc(g.levels, func(a, b engine.Level) int {
 		return cmp.Or(cmp.Compare(levelRank(a), levelRank(b)), strings.Compare(string(a), string(b)))
 	})
@@ -241,15 +259,17 @@ func (v *view) finish(g *row) {
 // target is the version that clears the row's findings: what the plan says, else the fixes that the advisories name. Formats know no
 // order of versions, so several different fixes are all named.
 func (v *view) target(g *row) string {
-	for _, c := range v.Decision.Plan.Changes {
-		if !slices.ContainsFunc(g.findings, func(f *engine.Finding) bool { return slices.Contains(c.Findings, f.Ref) }) {
+	for _, f := range g.findings {
+		c := v.changes[f.Ref]
+		if c == nil {
 			continue
 		}
 		for _, u := range c.Upgrades {
-			if u.From == g.from && (u.Package == g.name || slices.Contains(g.findings[0].Package.Binaries, u.Package)) {
+			if u.From == g.from && (u.Package == g.name || slices.Contains(f.Package.Binaries, u.Package)) {
 				return u.To
 			}
 		}
+		break // the rest of a package is cleared by the same change
 	}
 	var fixes []string
 	for _, f := range g.findings {
