@@ -72,18 +72,33 @@ func noRecords(dir string) error {
 	return update(err, dir)
 }
 
+// jsonFiles lists the .json files below dir in lexical order, without hidden folders (a mounted Kubernetes ConfigMap has its files twice, once
+// in one).
 func jsonFiles(dir string) ([]string, error) {
+	root, err := filepath.EvalSymlinks(dir) // WalkDir does not enter a link
+	if err != nil {
+		return nil, err
+	}
 	var files []string
-	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
-		if err != nil || e.IsDir() || !strings.HasSuffix(path, ".json") {
+	err = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
 			return err
+		}
+		if e.IsDir() {
+			if path != root && strings.HasPrefix(e.Name(), ".") {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if !strings.HasSuffix(path, ".json") {
+			return nil
 		}
 		if files = append(files, path); len(files) > engine.MaxOSVFiles {
 			return &engine.LimitError{What: "files in " + dir, Limit: engine.MaxOSVFiles}
 		}
 		return nil
 	})
-	return files, err // WalkDir goes in lexical order
+	return files, err
 }
 
 func readRecord(path string) (*advisory.Advisory, error) {

@@ -161,7 +161,12 @@ func TestManifestFaults(t *testing.T) {
 	for at := range good {
 		bad := append([]byte{}, good...)
 		bad[at] ^= 1
-		try(fmt.Sprintf("byte %d flipped", at), bad)
+		if _, err := parseManifest(bad); err == nil {
+			t.Errorf("byte %d flipped: no error", at)
+		}
+		if at%67 == 0 {
+			try(fmt.Sprintf("byte %d flipped", at), bad)
+		}
 	}
 	for _, at := range []int{0, 1, len(good) / 2, len(good) - 1} {
 		try(fmt.Sprintf("cut at %d", at), good[:at])
@@ -252,7 +257,7 @@ func TestForgedShards(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for at := 0; at < len(good); at += 97 { // pages that lie, behind a digest that is right: an error or the right answer, never a crash
+	for at := 0; at < len(good); at += 397 { // pages that lie, behind a digest that is right: an error or the right answer, never a crash
 		dir := copyDir(t, dir)
 		bad := append([]byte{}, good...)
 		bad[at] ^= 0xff

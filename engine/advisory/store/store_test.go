@@ -239,3 +239,18 @@ func lookUps(t *testing.T, d *DB) {
 		}
 	}
 }
+
+// A directory may be a link, and its files may be links into a hidden folder, as a mounted ConfigMap has them.
+func TestLinkedDirectory(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "real", "..data", "a.json"), []byte(record("A", "npm", "a", "1")))
+	for link, to := range map[string]string{"real/a.json": "..data/a.json", "link": "real"} {
+		if err := os.Symlink(to, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	records, err := mustOpen(t, filepath.Join(dir, "link")).Affecting(context.Background(), "npm", "a")
+	if got := ids(t, records, err); got != "A" {
+		t.Errorf("records %q", got)
+	}
+}
