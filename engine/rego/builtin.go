@@ -1,11 +1,16 @@
 package rego
 
 import (
+	"cmp"
 	"fmt"
+	"strconv"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 	opa "github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/types"
+
+	"github.com/vetoci/veto/engine/purl"
+	"github.com/vetoci/veto/engine/version"
 )
 
 // builtin is one of veto's own built-in functions. All take strings, and an error of one is an error of the rule.
@@ -27,6 +32,26 @@ func builtins() []builtin {
 				return ast.Boolean(ok), err
 			},
 		},
+		{
+			name: "veto.version_compare", about: "-1, 0 or 1 as a is before, equal to or after b in the order of an OSV ecosystem (\"Debian:12\", \"npm\")",
+			args: []string{"ecosystem", "a", "b"}, result: types.N,
+			call: func(a []string) (ast.Value, error) {
+				n, err := version.Compare(a[0], a[1], a[2])
+				return ast.Number(strconv.Itoa(cmp.Compare(n, 0))), err
+			},
+		},
+		{
+			name: "veto.purl_match", about: "whether a package URL is one that the pattern names: what the pattern leaves out matches anything, * and ? are globs",
+			args: []string{"pattern", "purl"}, result: types.B,
+			call: func(a []string) (ast.Value, error) {
+				for _, s := range a {
+					if _, err := purl.Parse(s); err != nil {
+						return nil, err
+					}
+				}
+				return ast.Boolean(purl.Match(a[0], a[1])), nil
+			},
+		},
 	}
 }
 
@@ -45,8 +70,8 @@ func (b builtin) declaration() *ast.Builtin {
 // function is the built-in as an option of a query.
 func (b builtin) function() func(*opa.Rego) {
 	return opa.FunctionDyn(&opa.Function{Name: b.name, Decl: b.signature()}, func(_ opa.BuiltinContext, terms []*ast.Term) (*ast.Term, error) {
-		args := make([]string, len(terms))
-		for i, t := range terms {
+		args := make([]string, len(b.args))
+		for i, t := range terms[:len(b.args)] { // where the call's value is used, its variable comes behind the arguments
 			s, ok := t.Value.(ast.String)
 			if !ok {
 				return nil, fmt.Errorf("%s is text, not %s", b.args[i], t)

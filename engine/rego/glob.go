@@ -4,10 +4,21 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"github.com/vetoci/veto/engine"
 )
+
+// maxGlob bounds a pattern in bytes: no built-in stops at a rule's time budget, so the work of one call has to be small.
+const maxGlob = 1024
 
 // globMatch matches a slash-separated path; a leading slash of either side does not count.
 func globMatch(pattern, name string) (bool, error) {
+	if len(pattern) > maxGlob {
+		return false, &engine.LimitError{What: "length of a glob", Limit: maxGlob}
+	}
+	if len(name) > engine.MaxPath {
+		return false, &engine.LimitError{What: "length of a path", Limit: engine.MaxPath}
+	}
 	parts := strings.Split(strings.TrimPrefix(pattern, "/"), "/")
 	names := strings.Split(strings.TrimPrefix(name, "/"), "/")
 	// reach[j]: the pattern read so far matches the first j components. One pass per component, so that no pattern is exponential.

@@ -2,6 +2,7 @@ package rego
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -48,11 +49,19 @@ func compile(o Options, libraryTests, tests bool) *program {
 	return p
 }
 
+// place is a line of a file.
+type place struct {
+	file string
+	line int
+}
+
 func (p *program) lint() {
 	if len(p.modules) == 0 || p.schema == nil {
 		return
 	}
+	p.linted = map[place]bool{}
 	for _, i := range lint.Check(lint.Input{Modules: p.modules, Schema: p.o.Schema, DataRoots: slices.Sorted(maps.Keys(p.data)), Builtins: declarations()}) {
+		p.linted[place{i.File, i.Line}] = true
 		p.problems.add(Issue{File: i.File, Line: i.Line, Col: i.Col, Text: i.Msg, Hint: i.Hint})
 	}
 }
@@ -64,18 +73,13 @@ func (p *program) compile() {
 	}
 	p.compiler = p.newCompiler()
 	p.compiler.Compile(p.modules)
-	type place struct {
-		file string
-		line int
-	}
-	said := map[place]bool{}
-	for _, i := range p.problems.issues {
-		said[place{i.File, i.Line}] = true
-	}
 	for _, e := range p.compiler.Errors {
-		if i := p.problems.translate("", e); i.Line == 0 || !said[place{i.File, i.Line}] {
+		if i := p.problems.translate("", e); i.Line == 0 || !p.linted[place{i.File, i.Line}] {
 			p.problems.add(i)
 		}
+	}
+	if p.compiler.Failed() {
+		return
 	}
 	doc := map[string]any{"params": p.params}
 	maps.Copy(doc, p.data)
@@ -91,8 +95,7 @@ func (p *program) compile() {
 func (p *program) newCompiler() *ast.Compiler {
 	schemas := ast.NewSchemaSet()
 	schemas.Put(ast.SchemaRootRef, p.schema)
-	return ast.NewCompiler().WithStrict(true).WithCapabilities(capabilities()).WithSchemas(schemas).WithEnablePrintStatements(true).
-		WithBuiltins(declarations())
+	return ast.NewCompiler().WithStrict(true).WithCapabilities(capabilities()).WithSchemas(schemas).WithEnablePrintStatements(true)
 }
 
 // policy prepares the query of every rule.
@@ -107,6 +110,9 @@ func (p *program) policy(ctx context.Context) (*Policy, error) {
 	}
 	if out.at.IsZero() {
 		return nil, fmt.Errorf("loading policies: the clock is missing")
+	}
+	if p.compiler == nil || p.compiler.Failed() {
+		return nil, errors.New("the policies are not compiled")
 	}
 	for _, r := range p.rules {
 		if err := p.prepare(ctx, r); err != nil {

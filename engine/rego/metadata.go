@@ -101,7 +101,7 @@ func (r *rule) custom(key string, value any) (err error) {
 			return fmt.Errorf("custom.id %v is not the id of the rule, %q", value, r.id)
 		}
 	default:
-		return engine.UnknownWord("key custom.", key, customKeys())
+		return engine.UnknownWord("key of custom", key, customKeys())
 	}
 	return err
 }

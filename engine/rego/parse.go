@@ -27,6 +27,10 @@ func (p *program) parse() {
 				p.document(f, from)
 				continue
 			}
+			if other := p.owners[f.name]; other != nil {
+				p.problems.err(f.name, errors.New("the file is in two of the policy paths"))
+				continue
+			}
 			mod, err := ast.ParseModuleWithOpts(f.name, string(f.text), options)
 			switch {
 			case err != nil:
@@ -120,7 +124,7 @@ func decode(f *file) (map[string]any, error) {
 	return doc, nil
 }
 
-// inSchema decodes the input's schema.
+// readSchema decodes the input's schema.
 func (p *program) readSchema() {
 	if len(p.o.Schema) == 0 {
 		p.problems.err("", errors.New("the schema of the input is missing"))

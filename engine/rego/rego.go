@@ -38,6 +38,9 @@ type Options struct {
 	Params  map[string]map[string]any // by rule id or alias, then parameter, as YAML or JSON decodes
 	Schema  []byte                    // JSON schema of the input; needed
 	At      time.Time                 // the frozen clock; needed
+	// Where says, for people, where the configuration sets "rules.<id>" or "params.<id>.<name>" (ids as Rules and Params write them):
+	// "veto.yaml:7". Problems begin with it, relaxations carry it. nil is unknown.
+	Where func(setting string) string
 	// RuleTimeout is the time budget of each rule; 0 is DefaultRuleTimeout.
 	RuleTimeout time.Duration
 }
@@ -82,7 +85,7 @@ func (p *Policy) Info() engine.PolicyInfo {
 }
 
 // Relaxations lists what the options weaken: rules.<id> where the action went down, params.<id>.<name> where a value is not the
-// default. <id> is written as the options wrote it. Where is for the caller to fill in.
+// default. <id> is written as the options wrote it.
 func (p *Policy) Relaxations() []engine.Relaxation {
 	return append([]engine.Relaxation{}, p.relaxed...)
 }
@@ -114,5 +117,7 @@ type program struct {
 	relaxed  []engine.Relaxation
 	compiler *ast.Compiler
 	store    storage.Store
+	broken   bool           // some policy could not be read
+	linted   map[place]bool // where the lint has found something
 	problems problems
 }

@@ -93,7 +93,7 @@ func (e *evaluation) key(out *engine.Result, key string, value any) error {
 	case "details":
 		out.Details = value
 	default:
-		return fmt.Errorf("it has the key %q, which veto does not read; %s, and what is your own goes under details", key, nearest(key, resultKeys()))
+		return fmt.Errorf("it has the key %q, which veto does not read (%s); what is your own goes under details", key, nearest(key, resultKeys()))
 	}
 	return nil
 }

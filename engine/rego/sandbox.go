@@ -2,7 +2,7 @@ package rego
 
 import "github.com/open-policy-agent/opa/v1/ast"
 
-// capabilities are what policies may use: OPA's built-ins without those that reach out, and no host for what would fetch a schema.
+// capabilities are what policies may use: OPA's built-ins without those that reach out, veto's own, and no host for what would fetch a schema.
 func capabilities() *ast.Capabilities {
 	c := ast.CapabilitiesForThisVersion()
 	kept := make([]*ast.Builtin, 0, len(c.Builtins))
@@ -10,6 +10,9 @@ func capabilities() *ast.Capabilities {
 		if removed(b.Name) == "" {
 			kept = append(kept, b)
 		}
+	}
+	for _, b := range builtins() {
+		kept = append(kept, b.declaration())
 	}
 	c.Builtins = kept
 	c.AllowNet = []string{} // nil would be every host

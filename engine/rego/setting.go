@@ -16,6 +16,7 @@ func strength(action string) int { return len(actions()) - slices.Index(actions(
 
 // settings applies the configuration to the rules and lists what it weakens.
 func (p *program) settings() {
+	p.broken = p.problems.failed()
 	set := map[*rule]string{}
 	for _, name := range slices.Sorted(maps.Keys(p.o.Rules)) {
 		r := p.known("rules", name, set)
@@ -23,7 +24,7 @@ func (p *program) settings() {
 			continue
 		}
 		if err := p.apply(r, name, p.o.Rules[name]); err != nil {
-			p.problems.err("", keepHint(err, "rules.%s: %v", name, err))
+			p.complain("rules."+name, err)
 		}
 	}
 	p.values()
@@ -45,17 +46,35 @@ func (p *program) settings() {
 func (p *program) known(what, name string, set map[*rule]string) *rule {
 	r := p.byName[name]
 	switch {
-	case r == nil && p.problems.failed(): // the rule may be one of those that could not be read
+	case r == nil && p.broken: // the rule may be one of those that could not be read
 	case r == nil:
-		err := engine.UnknownWord("rule", name, slices.Collect(maps.Keys(p.byName)))
-		p.problems.add(Issue{Text: fmt.Sprintf("%s: %v", what, err), Hint: nearest(name, slices.Collect(maps.Keys(p.byName)))})
+		p.complain(what+"."+name, engine.UnknownWord("rule", name, slices.Sorted(maps.Keys(p.byName))))
 	case set[r] != "":
-		p.problems.add(Issue{Text: fmt.Sprintf("%s: %s and %s are the same rule", what, set[r], name)})
+		p.complain(what+"."+name, fmt.Errorf("%s and %s are the same rule", set[r], name))
 		return nil
 	default:
 		set[r] = name
 	}
 	return r
+}
+
+// complain adds a problem of the configuration, with its place where the caller knows it.
+func (p *program) complain(setting string, err error) {
+	i := Issue{Text: fmt.Sprintf("%s: %v", setting, err), Hint: hintOf(err)}
+	if p.o.Where != nil {
+		if at := p.o.Where(setting); at != "" {
+			i.Text = at + ": " + i.Text
+		}
+	}
+	p.problems.add(i)
+}
+
+func (p *program) relax(setting, from, to string) {
+	r := engine.Relaxation{What: setting, From: engine.Maybe(from), To: engine.Maybe(to)}
+	if p.o.Where != nil {
+		r.Where = p.o.Where(setting)
+	}
+	p.relaxed = append(p.relaxed, r)
 }
 
 func (p *program) apply(r *rule, name string, s RuleSetting) error {
@@ -64,7 +83,7 @@ func (p *program) apply(r *rule, name string, s RuleSetting) error {
 			return engine.UnknownWord("action", s.Action, actions())
 		}
 		if strength(s.Action) < strength(r.set) {
-			p.relaxed = append(p.relaxed, engine.Relaxation{What: "rules." + name, From: engine.Maybe(r.set), To: engine.Maybe(s.Action)})
+			p.relax("rules."+name, r.set, s.Action)
 		}
 		r.action = s.Action
 	}
@@ -77,7 +96,7 @@ func (p *program) apply(r *rule, name string, s RuleSetting) error {
 	}
 	r.enforcedAt = day
 	if r.action == "deny" && p.o.At.Before(day) {
-		p.relaxed = append(p.relaxed, engine.Relaxation{What: "rules." + name, From: "deny", To: engine.Maybe("warn until " + s.EnforceAfter)})
+		p.relax("rules."+name, "deny", "warn until "+s.EnforceAfter)
 	}
 	return nil
 }
@@ -99,7 +118,7 @@ func (p *program) values() {
 		}
 		for _, name := range slices.Sorted(maps.Keys(p.o.Params[id])) {
 			if err := p.value(r, id, name, p.o.Params[id][name]); err != nil {
-				p.problems.add(Issue{Text: fmt.Sprintf("params.%s: %v", id, err), Hint: hintOf(err)})
+				p.complain("params."+id+"."+name, err)
 			}
 		}
 	}
@@ -118,11 +137,11 @@ func (p *program) value(r *rule, id, name string, value any) error {
 	}
 	v, err := decl.accept(value)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return err
 	}
 	r.params[name] = v
 	if from, to := show(decl.Default), show(v); from != to {
-		p.relaxed = append(p.relaxed, engine.Relaxation{What: "params." + id + "." + name, From: engine.Maybe(from), To: engine.Maybe(to)})
+		p.relax("params."+id+"."+name, from, to)
 	}
 	return nil
 }

@@ -112,6 +112,9 @@ func (b builder) term(v reflect.Value) (*ast.Term, error) {
 		}
 		return b.term(v.Elem())
 	case reflect.Slice:
+		if v.Len() == 0 {
+			return ast.InternedEmptyArray, nil
+		}
 		terms := make([]*ast.Term, v.Len())
 		for i := range terms {
 			var err error
@@ -121,6 +124,9 @@ func (b builder) term(v reflect.Value) (*ast.Term, error) {
 		}
 		return ast.ArrayTerm(terms...), nil
 	case reflect.Map:
+		if v.Len() == 0 {
+			return ast.InternedEmptyObject, nil
+		}
 		items := make([][2]*ast.Term, 0, v.Len())
 		for at := v.MapRange(); at.Next(); {
 			t, err := b.term(at.Value())

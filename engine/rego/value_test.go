@@ -1,0 +1,100 @@
+package rego
+
+import (
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/open-policy-agent/opa/v1/ast"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// sample is an input with every kind of field set and unset.
+func sample() *engine.Input {
+	score, days := 9.8, 3
+	in := &engine.Input{Facts: engine.Facts{
+		SchemaVersion: "1", Now: "2026-11-23T10:00:00Z", Platform: engine.Platform{OS: "linux", Architecture: "amd64"},
+		Config: engine.Config{User: "app", Labels: map[string]string{"a": "1", "b": ""}, Env: []string{"PATH=/bin"}},
+		Layers: []engine.LayerInfo{{Index: 1, DiffID: "sha256:aa", Size: 1 << 40}},
+		OS:     &engine.OS{ID: "debian"},
+		Packages: []engine.Package{{Name: "a", Version: "1", Type: "deb", Source: engine.Source{Name: "s", Version: "2"}},
+			{Name: "b", Layer: "sha256:aa", Main: true}},
+		Findings: []engine.Finding{{ID: "CVE-2026-0001", CVEs: []string{"CVE-2026-0001"}, Ref: "v1", Severity: engine.Severity{Level: engine.High, Score: &score}},
+			{ID: "CVE-2026-0002", Ref: "v2"}},
+		Coverage: []engine.Coverage{{Kind: engine.CoverageLimit, Ref: "c1", Count: 2}},
+		Database: engine.Database{State: "ok", Shards: []engine.Shard{{Ecosystem: "npm", AgeDays: &days}}},
+	}, Weakened: []engine.Relaxation{{What: "--now"}}}
+	in.Index = engine.NewIndex(&in.Facts)
+	engine.Fill(in)
+	return in
+}
+
+func TestInputEqualsItsJSON(t *testing.T) {
+	in := sample()
+	got, err := newBuilder().input(in, &reads{all: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := json.Marshal(in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := ast.ValueFromReader(bytesReader(b))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.String(), got.String()); diff != "" || want.Compare(got) != 0 {
+		t.Errorf("-JSON +built:\n%s", diff)
+	}
+}
+
+func TestInputBuildsWhatIsRead(t *testing.T) {
+	r := &reads{}
+	r.section("now")
+	r.section("index")
+	r.view("packages_by_type")
+	got, err := newBuilder().input(sample(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := `{"index": {"packages_by_type": {"": [1], "deb": [0]}}, "now": "2026-11-23T10:00:00Z"}`
+	if got.String() != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestLibraryReadsAFewSections(t *testing.T) {
+	schema, err := json.Marshal(engine.Schema(typeOfInput()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p, err := Load(t.Context(), Options{At: time.Unix(1, 0), Schema: schema, Sources: []Source{{Name: "a.rego", FS: mapFS("a.rego", `package a
+
+import input.config as c
+
+deny["aliased"] contains "x" if c.user == "y"
+
+deny["closure"] contains "x" if count([p | some p in input.packages; late(p)]) > 0
+
+late(p) if input.os.id == p.name
+
+deny["dynamic"] contains data.b[k] if some k in ["shown"]
+`), Path: "a.rego"}, {Name: "b.rego", FS: mapFS("b.rego", "package b\n\nshown := input.now\n\ndeny[\"b\"] contains \"x\" if input.platform.os == \"y\"\n"), Path: "b.rego"}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]map[string]bool{}
+	for _, r := range p.rules {
+		got[r.id] = r.reads.sections
+		if r.reads.all {
+			t.Errorf("%s reads everything", r.id)
+		}
+	}
+	want := map[string]map[string]bool{"aliased": {"config": true}, "closure": {"packages": true, "os": true},
+		"dynamic": {"now": true, "platform": true}, "b": {"platform": true}}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
+	}
+}
