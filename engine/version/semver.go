@@ -25,7 +25,7 @@ func parseGo(text string) (key, error) {
 	if i := strings.IndexAny(s, "abcdefghijklmnopqrstuvwxyz-+"); i > 0 && isLower(s[i]) {
 		for _, word := range []string{"rc", "beta"} {
 			if n, ok := strings.CutPrefix(s[i:], word); ok && n != "" && digits(n) == len(n) {
-				s = s[:i] + "-" + word + "." + n
+				s = s[:i] + strings.Repeat(".0", max(0, 2-strings.Count(s[:i], "."))) + "-" + word + "." + n
 				break
 			}
 		}
@@ -33,7 +33,7 @@ func parseGo(text string) (key, error) {
 	return semver(Go, text, s, true)
 }
 
-// semver parses s; short says that minor and patch may be missing and are then 0.
+// semver parses s; short says that minor and patch may be missing, where nothing follows, and are then 0.
 func semver(scheme, text, s string, short bool) (key, error) {
 	s, build, hasBuild := strings.Cut(s, "+")
 	core, pre, hasPre := strings.Cut(s, "-")
@@ -42,7 +42,7 @@ func semver(scheme, text, s string, short bool) (key, error) {
 	}
 	k := semverKey{[3]string{"0", "0", "0"}, pre}
 	parts := strings.Split(core, ".")
-	if len(parts) > 3 || len(parts) < 3 && !short {
+	if len(parts) > 3 || len(parts) < 3 && (!short || hasPre || hasBuild) {
 		return nil, invalid(scheme, text, "it has not three numbers")
 	}
 	for i, p := range parts {
