@@ -134,7 +134,7 @@ func (p *program) prepare(ctx context.Context, r *rule) error {
 		pkg := r.bodies[0].Module.Package.Path
 		refs = append(refs, concat(pkg, r.skips[0].Head.Ref()))
 	}
-	r.reads = readsOf(p.compiler, refs)
+	r.reads = readsOf(p.compiler, refs...)
 	for i, ref := range refs {
 		options := []func(*opa.Rego){opa.ParsedQuery(ast.NewBody(ast.NewExpr(ast.NewTerm(ref)))), opa.Compiler(p.compiler), opa.Store(p.store),
 			opa.StrictBuiltinErrors(true)}

@@ -65,7 +65,7 @@ func (r *reads) lacking(missing []string) []string {
 }
 
 // readsOf follows references from rules, through every helper that they could reach.
-func readsOf(c *ast.Compiler, from []ast.Ref) *reads {
+func readsOf(c *ast.Compiler, from ...ast.Ref) *reads {
 	out := &reads{}
 	seen := map[*ast.Rule]bool{}
 	var queue []*ast.Rule
