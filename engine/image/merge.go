@@ -17,8 +17,9 @@ const (
 	whiteoutMeta   = ".wh..wh." // what AUFS kept in the root of a layer: hard links' targets
 )
 
-// maxSteps bounds the path components that one merge looks at; an honest image needs about five for each entry.
-const maxSteps = 200_000_000
+// maxSteps bounds the path components that one merge looks at, a long path counting as several; an honest image, whose directories
+// are rarely behind links, needs less than one for each entry.
+const maxSteps = 50_000_000
 
 // Merge applies layers, oldest first, and returns the file system that a container would see. Entries take effect in the order of
 // their tar and the last of several wins; whiteouts and opaque directories remove what lower layers brought, wherever in the tar
@@ -64,6 +65,9 @@ type merger struct {
 	kids    map[string]*family // by directory; nil until something is removed with what is in it
 	cleared map[string]bool    // directories in which this layer left nothing of the lower ones
 	steps   int
+
+	pathBytes int
+	known     map[string]string // directories behind links and where they are, until one could be elsewhere
 }
 
 // family is what is right in a directory.
@@ -99,7 +103,7 @@ func (m *merger) apply(e *engine.Entry) error {
 	at := e.Path
 	if parent != dir {
 		at = joinPath(parent, base)
-		if err := checkPlace(at); err != nil {
+		if err := m.checkPlace(at, false); err != nil {
 			return err
 		}
 		m.move(e.Path, at)
@@ -151,6 +155,9 @@ func (m *merger) put(n *engine.Node, spelled string) error {
 	}
 	if old.BodyPath != spelled { // the same place by another name
 		m.forget(old)
+	}
+	if old.Type == engine.TypeSymlink || old.Type == engine.TypeDir && n.Type != engine.TypeDir {
+		m.known = nil
 	}
 	if old.Type == n.Type {
 		n.Brought = old.Brought
@@ -212,7 +219,17 @@ func (m *merger) implied(p string) engine.Node {
 	return engine.Node{Entry: engine.Entry{Path: p, Type: engine.TypeDir, Mode: 0o755}, Layer: m.layer, Brought: m.layer, BodyLayer: m.layer, BodyPath: p}
 }
 
-func checkPlace(p string) error {
+// maxPathBytes bounds the paths that links lengthen: a few long links could make every short entry a long one.
+const maxPathBytes = 512 << 20
+
+// checkPlace holds a path in the tree to the limits; shared says that it takes no memory of its own.
+func (m *merger) checkPlace(p string, shared bool) error {
+	if !shared {
+		m.pathBytes += len(p)
+	}
+	if m.pathBytes > maxPathBytes {
+		return &engine.LimitError{What: "bytes of paths behind links", Limit: maxPathBytes}
+	}
 	if len(p) > engine.MaxPath {
 		return &engine.LimitError{What: "length of a path behind links", Limit: engine.MaxPath}
 	}
@@ -235,12 +252,22 @@ func (m *merger) resolve(dir string, create bool) (string, error) {
 	if n, ok := m.tree.Nodes[dir]; ok && n.Type == engine.TypeDir {
 		return dir, nil
 	}
-	return m.follow(dir, create)
+	if place, ok := m.known[dir]; ok {
+		return place, nil
+	}
+	place, err := m.follow(dir, create)
+	if err == nil {
+		if m.known == nil {
+			m.known = map[string]string{}
+		}
+		m.known[dir] = place
+	}
+	return place, err
 }
 
 // follow is resolve, part by part.
 func (m *merger) follow(dir string, create bool) (string, error) {
-	done, rest := "", dir
+	done, rest, straight := "", dir, true // straight: done is how dir itself begins, and shares its memory
 	for links := 0; rest != ""; {
 		if m.steps++; m.steps > maxSteps {
 			return "", &engine.LimitError{What: "path components to resolve", Limit: maxSteps}
@@ -249,18 +276,26 @@ func (m *merger) follow(dir string, create bool) (string, error) {
 		part, rest, _ = strings.Cut(rest, "/")
 		switch part {
 		case "", ".":
+			straight = false
 			continue
 		case "..":
+			straight = false
 			done, _ = splitPath(done)
 			continue
 		}
-		at := joinPath(done, part)
+		at := ""
+		if straight {
+			at = dir[:len(done)+min(len(done), 1)+len(part)]
+		} else {
+			at = joinPath(done, part)
+			m.steps += len(at) / 16 // what the copy cost
+		}
 		n, ok := m.tree.Nodes[at]
 		switch {
 		case !ok && !create:
 			return "", fs.ErrNotExist
 		case !ok:
-			if err := checkPlace(at); err != nil {
+			if err := m.checkPlace(at, straight); err != nil {
 				return "", err
 			}
 			if err := m.addDir(at); err != nil {
@@ -276,6 +311,7 @@ func (m *merger) follow(dir string, create bool) (string, error) {
 			if strings.HasPrefix(n.Link, "/") {
 				done = ""
 			}
+			straight = false
 			rest = n.Link + "/" + rest
 			m.steps += len(rest) / 16 // what the copy cost
 		default:
