@@ -1,0 +1,103 @@
+package catalog
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// apk reads apk's database of installed packages (wiki.alpinelinux.org/wiki/Apk_spec, "Installed Database").
+type apk struct{}
+
+func (apk) Name() string      { return "apk/1" }
+func (apk) Anchors() []string { return []string{"lib/apk/db/installed", "usr/lib/apk/db/installed"} }
+func (apk) Wants(p string, _ fs.FileMode, _ int64) bool {
+	return p == "lib/apk/db/installed" || p == "usr/lib/apk/db/installed"
+}
+
+func (apk) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error) {
+	body, err := f.Bytes(engine.MaxPackageDB)
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	var ev engine.Evidence
+	line := 1
+	for _, record := range strings.Split(string(body), "\n\n") {
+		if err := ctx.Err(); err != nil {
+			return ev, err
+		}
+		p, owned, err := apkRecord(record)
+		switch {
+		case err != nil:
+			ev.Coverage = append(ev.Coverage, engine.Coverage{Kind: engine.CoverageMalformed, Detail: fmt.Sprintf("record at line %d: %v", line, err)})
+		case p != nil:
+			ev.Packages = append(ev.Packages, *p)
+			ev.Owned = append(ev.Owned, *owned)
+		}
+		line += strings.Count(record, "\n") + 2
+	}
+	return ev, nil
+}
+
+func apkRecord(text string) (*engine.Package, *engine.Owned, error) {
+	if strings.TrimSpace(text) == "" {
+		return nil, nil, nil
+	}
+	p := &engine.Package{Type: "apk"}
+	owned := &engine.Owned{Type: "apk"}
+	dir := ""
+	for _, line := range strings.Split(text, "\n") {
+		if line == "" {
+			continue
+		}
+		key, value, ok := strings.Cut(line, ":")
+		if !ok || len(key) != 1 {
+			return nil, nil, fmt.Errorf("%.60q is no field", line)
+		}
+		switch key {
+		case "P":
+			p.Name = value
+		case "V":
+			p.Version = value
+		case "A":
+			p.Arch = engine.Maybe(value)
+		case "o":
+			p.Source.Name = value
+		case "L":
+			p.Licenses = []string{value}
+		case "F":
+			dir = value
+		case "R":
+			owned.Files = append(owned.Files, engine.OwnedFile{Path: path.Join(dir, value)})
+		case "Z":
+			if n := len(owned.Files); n > 0 {
+				owned.Files[n-1].Sum = apkSum(value)
+			}
+		}
+	}
+	if p.Name == "" || p.Version == "" {
+		return nil, nil, fmt.Errorf("package %.60q has no name or no version", p.Name)
+	}
+	if p.Source.Name == "" {
+		p.Source.Name = p.Name
+	}
+	p.Source.Version = p.Version
+	owned.Package, owned.Arch = p.Name, string(p.Arch)
+	return p, owned, nil
+}
+
+// apkSum turns "Q1" and base64 into "sha1:" and hex; a form that is not known is no checksum.
+func apkSum(s string) string {
+	b, ok := strings.CutPrefix(s, "Q1")
+	raw, err := base64.StdEncoding.DecodeString(b)
+	if !ok || err != nil || len(raw) != 20 {
+		return ""
+	}
+	return "sha1:" + hex.EncodeToString(raw)
+}

@@ -1,0 +1,139 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+const (
+	dpkgStatus  = "var/lib/dpkg/status"
+	dpkgStatusD = "var/lib/dpkg/status.d"
+	dpkgInfo    = "var/lib/dpkg/info"
+)
+
+// dpkg reads dpkg's status file, and the one-package files of distroless images.
+type dpkg struct{}
+
+func (dpkg) Name() string      { return "dpkg/1" }
+func (dpkg) Anchors() []string { return []string{dpkgStatus, dpkgStatusD} }
+
+func (dpkg) Wants(p string, _ fs.FileMode, _ int64) bool {
+	return p == dpkgStatus || path.Dir(p) == dpkgStatusD && !strings.HasSuffix(p, ".md5sums")
+}
+
+func (dpkg) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error) {
+	body, err := f.Bytes(engine.MaxPackageDB)
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	var ev engine.Evidence
+	one := path.Dir(f.Path) == dpkgStatusD
+	line := 1
+	for _, stanza := range strings.Split(string(body), "\n\n") {
+		if err := ctx.Err(); err != nil {
+			return ev, err
+		}
+		p, err := dpkgStanza(stanza, one)
+		switch {
+		case err != nil:
+			ev.Coverage = append(ev.Coverage, engine.Coverage{Kind: engine.CoverageMalformed, Detail: fmt.Sprintf("stanza at line %d: %v", line, err)})
+		case p != nil:
+			ev.Packages = append(ev.Packages, *p)
+		}
+		line += strings.Count(stanza, "\n") + 2
+	}
+	return ev, nil
+}
+
+// dpkgStanza reads one stanza (deb822(5)); nil without an error is a package that is not installed.
+func dpkgStanza(text string, one bool) (*engine.Package, error) {
+	fields := map[string]string{}
+	for _, line := range strings.Split(text, "\n") {
+		line = strings.TrimSuffix(line, "\r")
+		if strings.TrimSpace(line) == "" || line[0] == ' ' || line[0] == '\t' {
+			continue
+		}
+		key, value, ok := strings.Cut(line, ":")
+		if !ok || strings.ContainsAny(key, " \t\x00") {
+			return nil, fmt.Errorf("%.60q is no field", line)
+		}
+		switch key {
+		case "Package", "Status", "Version", "Source", "Architecture":
+			fields[key] = strings.TrimSpace(value)
+		}
+	}
+	if len(fields) == 0 && strings.TrimSpace(text) == "" {
+		return nil, nil
+	}
+	// Of "want error state" (dpkg(1)), everything from unpacked on has its files in place; config-files and not-installed have not.
+	if status := strings.Fields(fields["Status"]); !one && len(status) == 3 {
+		switch status[2] {
+		case "not-installed", "config-files":
+			return nil, nil
+		}
+	} else if !one {
+		return nil, fmt.Errorf("package %.60q has no Status", fields["Package"])
+	}
+	p := &engine.Package{Name: fields["Package"], Version: fields["Version"], Type: "deb", Arch: engine.Maybe(fields["Architecture"])}
+	if p.Name == "" || p.Version == "" {
+		return nil, fmt.Errorf("package %.60q has no name or no version", p.Name)
+	}
+	p.Source = engine.Source{Name: p.Name, Version: p.Version}
+	if s := fields["Source"]; s != "" {
+		name, version, has := strings.Cut(s, " (")
+		p.Source.Name = name
+		if has {
+			p.Source.Version = strings.TrimSuffix(version, ")")
+		}
+	}
+	return p, nil
+}
+
+// dpkgFiles reads dpkg's lists of files and their checksums.
+type dpkgFiles struct{}
+
+func (dpkgFiles) Name() string      { return "dpkg-files/1" }
+func (dpkgFiles) Anchors() []string { return []string{dpkgInfo, dpkgStatusD} }
+
+func (dpkgFiles) Wants(p string, _ fs.FileMode, _ int64) bool {
+	switch path.Dir(p) {
+	case dpkgInfo:
+		return strings.HasSuffix(p, ".list") || strings.HasSuffix(p, ".md5sums")
+	case dpkgStatusD:
+		return strings.HasSuffix(p, ".md5sums")
+	}
+	return false
+}
+
+func (dpkgFiles) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
+	body, err := f.Bytes(engine.MaxFileList)
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	base := path.Base(f.Path)
+	sums := strings.HasSuffix(base, ".md5sums")
+	name, arch, _ := strings.Cut(strings.TrimSuffix(strings.TrimSuffix(base, ".list"), ".md5sums"), ":")
+	owned := engine.Owned{Type: "deb", Package: name, Arch: arch}
+	for n, line := range strings.Split(string(body), "\n") {
+		if line == "" {
+			continue
+		}
+		file := engine.OwnedFile{Path: line}
+		if sums {
+			sum, p, ok := strings.Cut(line, "  ")
+			if !ok || len(sum) != 32 {
+				return engine.Evidence{}, fmt.Errorf("line %d: no checksum and path", n+1)
+			}
+			file = engine.OwnedFile{Path: p, Sum: "md5:" + strings.ToLower(sum)}
+		}
+		if file.Path = strings.TrimPrefix(path.Clean("/"+file.Path), "/"); file.Path != "" {
+			owned.Files = append(owned.Files, file)
+		}
+	}
+	return engine.Evidence{Owned: []engine.Owned{owned}}, nil
+}

@@ -1,0 +1,75 @@
+package catalog
+
+import (
+	"bytes"
+	"context"
+	"debug/buildinfo"
+	"debug/elf"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// golang reads the build information of Go programs, stripped ones too.
+type golang struct{}
+
+func (golang) Name() string { return "golang/1" }
+
+// smallest is the size in bytes below which no file is a Go program with build information.
+const smallest = 200
+
+func (golang) Wants(p string, mode fs.FileMode, size int64) bool {
+	return mode&0o111 != 0 && size >= smallest && !strings.HasSuffix(p, ".py") && !strings.HasSuffix(p, ".sh")
+}
+
+func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
+	head, err := f.Head(4)
+	if err != nil || !bytes.Equal(head, []byte(elf.ELFMAG)) {
+		return engine.Evidence{}, err
+	}
+	at, err := f.ReaderAt(engine.MaxProgram)
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	info, err := buildinfo.Read(at)
+	if err != nil {
+		if err.Error() == "not a Go executable" || !goSections(f) {
+			return engine.Evidence{}, nil
+		}
+		return engine.Evidence{}, fmt.Errorf("a Go program whose build information cannot be read: %w", err)
+	}
+	var ev engine.Evidence
+	add := func(name, version string, main bool) {
+		ev.Packages = append(ev.Packages, engine.Package{Name: name, Version: version, Type: "golang", Ecosystem: "Go", Main: main, Source: engine.Source{Name: name, Version: version}})
+	}
+	goVersion, _, _ := strings.Cut(strings.TrimPrefix(info.GoVersion, "go"), " ")
+	if goVersion == "" || strings.HasPrefix(info.GoVersion, "devel") {
+		ev.Coverage = append(ev.Coverage, engine.Coverage{Kind: engine.CoverageUnsupported, Detail: fmt.Sprintf("built with an unreleased Go: %.80q", info.GoVersion)})
+	} else {
+		add("stdlib", goVersion, false)
+	}
+	if info.Main.Path != "" && info.Main.Version != "" {
+		add(info.Main.Path, info.Main.Version, true)
+	}
+	for _, d := range info.Deps {
+		if d.Replace != nil {
+			d = d.Replace
+		}
+		if d.Version != "" && !strings.HasPrefix(d.Path, ".") && !strings.HasPrefix(d.Path, "/") {
+			add(d.Path, d.Version, false)
+		}
+	}
+	return ev, nil
+}
+
+// goSections says whether an ELF file has the sections of a Go program.
+func goSections(f *engine.File) bool {
+	at, err := f.ReaderAt(engine.MaxProgram)
+	if err != nil {
+		return false
+	}
+	e, err := elf.NewFile(at)
+	return err == nil && (e.Section(".go.buildinfo") != nil || e.Section(".gopclntab") != nil)
+}

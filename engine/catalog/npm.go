@@ -1,0 +1,60 @@
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// npm reads the package.json of each package installed in a node_modules folder.
+type npm struct{}
+
+func (npm) Name() string { return "npm/1" }
+
+// Wants takes node_modules/NAME/package.json and node_modules/@SCOPE/NAME/package.json: what is deeper belongs to a package, it is none.
+func (npm) Wants(p string, _ fs.FileMode, _ int64) bool {
+	dir, ok := strings.CutSuffix(p, "/package.json")
+	if !ok {
+		return false
+	}
+	i := strings.LastIndex(dir, "node_modules/")
+	if i < 0 || i > 0 && dir[i-1] != '/' {
+		return false
+	}
+	name := dir[i+len("node_modules/"):]
+	if name == "" || name[0] == '.' {
+		return false
+	}
+	slashes := strings.Count(name, "/")
+	return slashes == 0 && name[0] != '@' || slashes == 1 && name[0] == '@'
+}
+
+func (npm) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
+	body, err := f.Bytes(engine.MaxMetadata)
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	var m struct {
+		Name, Version *string
+		License       json.RawMessage
+	}
+	if err := json.Unmarshal(body, &m); err != nil {
+		return engine.Evidence{}, err
+	}
+	if m.Name == nil && m.Version == nil {
+		return engine.Evidence{}, nil // a marker such as {"type": "module"}, not a package
+	}
+	if m.Name == nil || m.Version == nil || *m.Name == "" || *m.Version == "" {
+		return engine.Evidence{}, fmt.Errorf("a package without a name or a version")
+	}
+	p := engine.Package{Name: *m.Name, Version: *m.Version, Type: "npm", Ecosystem: "npm", Source: engine.Source{Name: *m.Name, Version: *m.Version}}
+	var license string
+	if json.Unmarshal(m.License, &license) == nil && license != "" {
+		p.Licenses = []string{license}
+	}
+	return engine.Evidence{Packages: []engine.Package{p}}, nil
+}

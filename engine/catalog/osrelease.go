@@ -1,0 +1,101 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// osRelease reads os-release(5).
+type osRelease struct{}
+
+func (osRelease) Name() string      { return "os-release/1" }
+func (osRelease) Anchors() []string { return []string{"etc/os-release", "usr/lib/os-release"} }
+func (osRelease) Wants(p string, _ fs.FileMode, _ int64) bool {
+	return p == "etc/os-release" || p == "usr/lib/os-release"
+}
+
+func (osRelease) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
+	body, err := f.Bytes(engine.MaxMetadata)
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	os, err := parseOSRelease(string(body))
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	return engine.Evidence{OS: os}, nil
+}
+
+// parseOSRelease reads the assignments; lines that are none make the file malformed, because what they meant to say is unknown.
+func parseOSRelease(text string) (*engine.OS, error) {
+	fields := map[string]string{}
+	for n, line := range strings.Split(text, "\n") {
+		line = strings.TrimSpace(line)
+		if line == "" || line[0] == '#' {
+			continue
+		}
+		key, value, ok := strings.Cut(line, "=")
+		if !ok || strings.ContainsAny(key, " \t") {
+			return nil, fmt.Errorf("line %d: not an assignment", n+1)
+		}
+		fields[key] = unquote(value)
+	}
+	os := &engine.OS{ID: strings.ToLower(fields["ID"]), Name: engine.Maybe(fields["NAME"]), VersionID: engine.Maybe(fields["VERSION_ID"]),
+		Codename: engine.Maybe(fields["VERSION_CODENAME"]), PrettyName: engine.Maybe(fields["PRETTY_NAME"]), IDLike: strings.Fields(fields["ID_LIKE"])}
+	if os.ID == "" {
+		return nil, fmt.Errorf("no ID")
+	}
+	os.Ecosystem = engine.Maybe(ecosystemOf(os))
+	support(os)
+	return os, nil
+}
+
+// unquote undoes the shell quoting that os-release allows.
+func unquote(s string) string {
+	s = strings.TrimSpace(s)
+	if len(s) >= 2 && (s[0] == '"' || s[0] == '\'') && s[len(s)-1] == s[0] {
+		s = s[1 : len(s)-1]
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '\\' && i+1 < len(s) {
+			i++
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+// ecosystemOf names the OSV ecosystem with its release (osv-schema, "Defined Ecosystems"); "" when the release is not known.
+func ecosystemOf(os *engine.OS) string {
+	version := string(os.VersionID)
+	major, rest, _ := strings.Cut(version, ".")
+	switch os.ID {
+	case "debian":
+		if version != "" {
+			return "Debian:" + major
+		}
+	case "ubuntu":
+		year, month := major, rest
+		if month == "04" && len(year) == 2 && (year[1]-'0')%2 == 0 {
+			return "Ubuntu:" + version + ":LTS"
+		}
+		if version != "" {
+			return "Ubuntu:" + version
+		}
+	case "alpine":
+		minor, _, _ := strings.Cut(rest, ".")
+		if version != "" && minor != "" && !strings.ContainsAny(version, "_") {
+			return "Alpine:v" + major + "." + minor
+		}
+	case "wolfi":
+		return "Wolfi"
+	case "chainguard":
+		return "Chainguard"
+	}
+	return ""
+}

@@ -1,0 +1,186 @@
+package catalog
+
+import (
+	"path"
+	"sort"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/purl"
+)
+
+// owner is what a package database says about one path.
+type owner struct {
+	typ, pkg, arch string
+	sum            string
+}
+
+// own marks language packages that a package of the distribution owns: it is installed, the file was last changed no later than the layer
+// that brought that package, and its recorded checksum is the file's. Anything less is judged by both sides' advisories.
+func (a *assembly) own(all []*found) {
+	wanted := map[string]bool{}
+	for _, at := range a.visible {
+		if ev := a.last(at); len(ev.Packages) > 0 || len(ev.Coverage) > 0 {
+			wanted[at.path] = true
+		}
+	}
+	a.owners = map[string]owner{}
+	for _, at := range a.visible {
+		for _, o := range a.last(at).Owned {
+			for _, f := range o.Files {
+				p := a.canonical(f.Path)
+				if !wanted[p] {
+					continue
+				}
+				known, ok := a.owners[p]
+				if !ok || known.sum == "" && known.pkg == o.Package {
+					a.owners[p] = owner{o.Type, o.Package, o.Arch, f.Sum}
+				}
+			}
+		}
+	}
+	brought := map[string]int{}
+	for _, f := range all {
+		if osType(f.Type) {
+			brought[f.Type+"/"+f.Name] = f.brought
+			brought[f.Type+"/"+f.Name+":"+string(f.Arch)] = f.brought
+		}
+	}
+	for _, f := range all {
+		if !osType(f.Type) {
+			f.OwnedBy = engine.Maybe(a.ownerOf(f.at, f.sums, brought))
+		}
+	}
+	a.drop(brought)
+}
+
+func osType(typ string) bool { return typ == "deb" || typ == "apk" }
+
+// ownerOf is "deb/python3-django", or "" when any condition fails.
+func (a *assembly) ownerOf(at place, sums engine.Sums, brought map[string]int) string {
+	o, ok := a.owners[at.path]
+	if !ok {
+		return ""
+	}
+	id := o.typ + "/" + o.pkg
+	key := id
+	if o.arch != "" {
+		key += ":" + o.arch
+	}
+	layer, installed := brought[key]
+	node := a.tree.Nodes[at.path]
+	matches := o.sum != "" && (o.sum == "md5:"+sums.MD5 || o.sum == "sha1:"+sums.SHA1)
+	if !installed || !matches || node == nil || node.Layer > layer {
+		return ""
+	}
+	return id
+}
+
+// drop leaves out gaps that are none: what the distribution's advisories judge.
+func (a *assembly) drop(brought map[string]int) {
+	for _, at := range a.visible {
+		ev := a.last(at)
+		if len(ev.Coverage) == 0 || a.ownerOf(at, ev.Sums, brought) == "" {
+			continue
+		}
+		kept := ev.Coverage[:0:0]
+		for _, c := range ev.Coverage {
+			if c.Kind != engine.CoverageUnsupported {
+				kept = append(kept, c)
+			}
+		}
+		ev.Coverage = kept
+	}
+}
+
+// canonical resolves a link in a path's first folder: dpkg's lists say /lib/x where a merged /usr has usr/lib/x.
+func (a *assembly) canonical(p string) string {
+	first, rest, ok := strings.Cut(p, "/")
+	if !ok {
+		return p
+	}
+	if n := a.tree.Nodes[first]; n != nil && n.Type == engine.TypeSymlink {
+		return path.Join(strings.TrimPrefix(path.Clean("/"+n.Link), "/"), rest)
+	}
+	return p
+}
+
+// coverage is what of the visible image could not be assessed. What could not be read counts wherever it stands.
+func (a *assembly) coverage(os *engine.OS, all []*found) []engine.Coverage {
+	var out []engine.Coverage
+	type kind struct{ subject, dir engine.Maybe }
+	folded := map[kind]int{}
+	for i := range a.layers {
+		for _, ev := range a.layers[i].Evidence {
+			visible := a.tree.Visible(ev.Layer, ev.Path)
+			for _, c := range ev.Coverage {
+				if !visible && c.Kind != engine.CoverageUnreadable && c.Kind != engine.CoverageLimit {
+					continue
+				}
+				if c.Kind == engine.CoverageUnsupported && c.Subject != "" {
+					k := kind{c.Subject, engine.Maybe(path.Dir(string(c.Path)))}
+					if at, ok := folded[k]; ok {
+						out[at].Count++
+						out[at].Path = min(out[at].Path, c.Path)
+						continue
+					}
+					folded[k], c.Count = len(out), 1
+				}
+				out = append(out, c)
+			}
+		}
+	}
+	unknown := map[string]int{}
+	for _, f := range all {
+		if osType(f.Type) && f.Ecosystem == "" {
+			unknown[f.Type]++
+		}
+	}
+	types := make([]string, 0, len(unknown))
+	for typ := range unknown {
+		types = append(types, typ)
+	}
+	sort.Strings(types)
+	for _, typ := range types {
+		detail := "there is no os-release that says which distribution the packages are of"
+		if os != nil {
+			detail = "the packages are of a distribution or release without known advisories: " + os.ID + " " + string(os.VersionID)
+		}
+		out = append(out, engine.Coverage{Kind: engine.CoverageUnknownOS, Subject: engine.Maybe(typ + " packages"), Detail: detail, Count: unknown[typ]})
+	}
+	return out
+}
+
+// name completes a package with what its distribution adds: the ecosystem and the package URL.
+func name(p *engine.Package, os *engine.OS) {
+	namespace, base := "", p.Name
+	qualifiers := map[string]string{}
+	switch p.Type {
+	case "deb", "apk":
+		if os != nil {
+			namespace = os.ID
+			qualifiers["distro"] = strings.TrimSuffix(os.ID+"-"+string(os.VersionID), "-")
+			if compatible(p.Type, os) {
+				p.Ecosystem = os.Ecosystem
+			}
+		}
+		qualifiers["arch"] = string(p.Arch)
+	case "npm", "golang":
+		if i := strings.LastIndexByte(p.Name, '/'); i > 0 {
+			namespace, base = p.Name[:i], p.Name[i+1:]
+		}
+	}
+	p.PURL = purl.New(p.Type, namespace, base, p.Version, qualifiers)
+}
+
+// compatible says whether packages of a type are those of the distribution: a dpkg database in an Alpine image is not Alpine's.
+func compatible(typ string, os *engine.OS) bool {
+	eco, _, _ := strings.Cut(string(os.Ecosystem), ":")
+	switch typ {
+	case "deb":
+		return eco == "Debian" || eco == "Ubuntu"
+	case "apk":
+		return eco == "Alpine" || eco == "Wolfi" || eco == "Chainguard"
+	}
+	return false
+}

@@ -1,0 +1,66 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/purl"
+)
+
+// python reads the metadata of installed distributions: wheels (dist-info) and eggs.
+type python struct{}
+
+func (python) Name() string { return "python/1" }
+
+func (python) Wants(p string, _ fs.FileMode, _ int64) bool {
+	switch base := path.Base(p); base {
+	case "METADATA":
+		return strings.HasSuffix(path.Dir(p), ".dist-info")
+	case "PKG-INFO":
+		return strings.HasSuffix(path.Dir(p), ".egg-info") || strings.HasSuffix(p, ".egg/EGG-INFO/PKG-INFO")
+	default:
+		return strings.HasSuffix(base, ".egg-info")
+	}
+}
+
+// Inspect reads the header fields (packaging.python.org, "Core metadata specifications"); the body after them is a description.
+func (python) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
+	body, err := f.Bytes(engine.MaxMetadata)
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	header, _, _ := strings.Cut(strings.ReplaceAll(string(body), "\r\n", "\n"), "\n\n")
+	var name, version, license string
+	for _, line := range strings.Split(header, "\n") {
+		key, value, ok := strings.Cut(line, ":")
+		if !ok || line[0] == ' ' || line[0] == '\t' {
+			continue
+		}
+		value = strings.TrimSpace(value)
+		switch strings.ToLower(key) {
+		case "name":
+			name = value
+		case "version":
+			version = value
+		case "license-expression":
+			license = value
+		case "license":
+			if license == "" && len(value) < 100 {
+				license = value
+			}
+		}
+	}
+	if name == "" || version == "" {
+		return engine.Evidence{}, fmt.Errorf("no Name or no Version")
+	}
+	name = purl.NormalPython(name)
+	p := engine.Package{Name: name, Version: version, Type: "pypi", Ecosystem: "PyPI", Source: engine.Source{Name: name, Version: version}}
+	if license != "" && license != "UNKNOWN" {
+		p.Licenses = []string{license}
+	}
+	return engine.Evidence{Packages: []engine.Package{p}}, nil
+}
