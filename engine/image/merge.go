@@ -107,7 +107,7 @@ func (m *merger) apply(e *engine.Entry) error {
 			return err
 		}
 		m.move(e.Path, at)
-	} else if _, ok := m.tree.Moved[m.layer][e.Path]; ok {
+	} else {
 		delete(m.tree.Moved[m.layer], e.Path)
 	}
 	n := m.newNode()
