@@ -5,17 +5,23 @@ package veto.database
 
 # METADATA
 # title: No vulnerability database
-# description: The image was not matched against known vulnerabilities, so their absence says nothing.
+# description: The image was not matched against known vulnerabilities, or not against those that attackers use, so their absence says nothing.
 # related_resources:
 #   - ref: https://github.com/vetoci/veto/blob/main/docs/policies.md#database-missing
 # custom:
 #   severity: critical
-#   remediation: Get a database with `veto db update` and scan without `--db none`.
+#   remediation: Get a database with `veto db update` and scan without `--db none`; where it lacks the catalogue, add `--source kev=PATH|URL`.
 #   categories: [vulnerabilities]
 #   waivable: true
 deny["database-missing"] contains r if {
 	input.database.state == "none"
 	r := {"msg": "no vulnerability database was used", "subject": "database"}
+}
+
+deny["database-missing"] contains r if {
+	input.database.state != "none"
+	input.database.kev == null
+	r := {"msg": "CISA's catalogue of known exploited vulnerabilities is not loaded", "subject": "kev"}
 }
 
 # METADATA

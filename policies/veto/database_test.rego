@@ -15,8 +15,12 @@ test_database_missing_silent if {
 	count(database.deny["database-missing"]) == 0 with input as fixture.base
 }
 
-test_database_missing_silent_without_shards_and_kev if {
-	count(database.deny["database-missing"]) == 0 with input as object.union(fixture.base, {"database": {"shards": [], "kev": null}})
+test_database_missing_silent_without_shards if {
+	count(database.deny["database-missing"]) == 0 with input as object.union(fixture.base, {"database": {"shards": []}})
+}
+
+test_database_missing_fires_without_kev if {
+	{r.subject | some r in database.deny["database-missing"]} == {"kev"} with input as object.union(fixture.base, {"database": {"kev": null}})
 }
 
 test_database_stale_fires if {

@@ -1,0 +1,377 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/advisory"
+	"github.com/vetoci/veto/engine/advisory/feed"
+	"github.com/vetoci/veto/engine/advisory/store"
+	"github.com/vetoci/veto/engine/purl"
+	"github.com/vetoci/veto/formats"
+)
+
+// databaseFlags say which vulnerability data a scan uses and whether it may fetch what is absent.
+type databaseFlags struct {
+	db      string
+	update  string
+	offline bool
+}
+
+func (f *databaseFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.db, "db", "", "`DIR` of the database, of OSV files, or none (default: the user's cache)")
+	cmd.Flags().StringVar(&f.update, "db-update", "", "`MODE`: never, missing or auto (default: never in CI or with --db, else missing)")
+	cmd.Flags().BoolVar(&f.offline, "offline", false, "never fetch advisories")
+}
+
+// maxFetch is how long a scan may spend on fetching absent ecosystems.
+const maxFetch = 5 * time.Minute
+
+// database is the matcher of one command: it fetches what is absent where that is allowed, opens the data once and matches.
+type database struct {
+	dir      string
+	mode     string // never, missing, auto
+	now      time.Time
+	bar      *progress
+	matcher  engine.Matcher
+	opened   *store.DB // nil before the first match and with --db none
+	weakened []engine.Relaxation
+}
+
+func (f *databaseFlags) open(cmd *cobra.Command, sys *system, law *law, bar *progress) (*database, error) {
+	d := &database{now: law.at, bar: bar, mode: f.update}
+	modes := []string{"never", "missing", "auto"}
+	if f.update != "" && !slices.Contains(modes, f.update) {
+		return nil, engine.UnknownWord("mode of --db-update", f.update, modes)
+	}
+	if f.db == "none" {
+		d.matcher = advisory.None()
+		d.weakened = []engine.Relaxation{{What: "--db none", Where: whence(cmd, "db")}}
+		return d, nil
+	}
+	d.dir = databaseDirectory(sys, f.db)
+	if d.dir == "" {
+		return nil, engine.Hint(engine.Usage("there is no place for a database: neither HOME nor XDG_CACHE_HOME is set"), "give one with --db DIR")
+	}
+	switch {
+	case f.offline:
+		d.mode = "never"
+	case d.mode == "" && (f.db != "" || sys.getenv("CI") != ""):
+		d.mode = "never"
+	case d.mode == "":
+		d.mode = "missing"
+	}
+	return d, nil
+}
+
+// databaseDirectory is --db, else a folder in the user's cache; "" when there is none.
+func databaseDirectory(sys *system, db string) string {
+	if db != "" {
+		return db
+	}
+	dir := sys.getenv("VETO_CACHE")
+	if dir == "" {
+		dir = sys.cache
+	}
+	if dir == "" {
+		return ""
+	}
+	return filepath.Join(dir, "db")
+}
+
+// Close closes the data; it may be called when nothing was opened.
+func (d *database) Close() error {
+	if d == nil || d.opened == nil {
+		return nil
+	}
+	return d.opened.Close()
+}
+
+// Match opens the data when the first inventory says which ecosystems are needed.
+func (d *database) Match(ctx context.Context, inv *engine.Inventory, at time.Time) (*engine.Matches, error) {
+	if d.mode == "missing" || d.mode == "auto" {
+		if err := d.fetch(ctx, inv); err != nil {
+			return nil, err
+		}
+	}
+	if d.matcher == nil {
+		db, err := store.Open(d.dir)
+		if err != nil {
+			return nil, err
+		}
+		d.opened, d.matcher = db, advisory.NewMatcher(db)
+	}
+	return d.matcher.Match(ctx, inv, at)
+}
+
+// fetch adds the ecosystems that the image needs and the database lacks; with auto it refreshes what it has, too.
+func (d *database) fetch(ctx context.Context, inv *engine.Inventory) error {
+	var have []string
+	switch db, err := store.Open(d.dir); {
+	case err == nil:
+		have = db.Ecosystems()
+		if err := db.Close(); err != nil {
+			return err
+		}
+	case !errors.Is(err, fs.ErrNotExist): // a faulty database is never mended in passing
+		return err
+	}
+	var want []string
+	for _, p := range inv.Packages {
+		base, _, _ := strings.Cut(string(p.Ecosystem), ":")
+		held := slices.ContainsFunc(have, func(h string) bool { return h == base || strings.HasPrefix(h, base+":") })
+		if base != "" && !slices.Contains(want, base) && (d.mode == "auto" || !held) {
+			want = append(want, base)
+		}
+	}
+	if len(want) == 0 {
+		return nil
+	}
+	slices.Sort(want)
+	if d.opened != nil { // shards of an earlier image are still mapped; what is new is opened again
+		if err := d.opened.Close(); err != nil {
+			return err
+		}
+		d.opened, d.matcher = nil, nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, maxFetch)
+	defer cancel()
+	_, err := store.Update(ctx, store.UpdateOptions{Dir: d.dir, Ecosystems: want, Now: d.now, KEV: feed.CISA, UserAgent: "veto/" + version, Progress: d.progress})
+	if err != nil {
+		return engine.Hint(fmt.Errorf("fetching advisories for %s: %w", strings.Join(want, ", "), err),
+			"veto db update --source DIR|URL reads a copy; --db-update never goes without fetching")
+	}
+	return nil
+}
+
+func (d *database) progress(p feed.Progress) { d.bar.fetched(p) }
+
+func newDB(sys *system) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     "db",
+		Short:   "Update, list and search the vulnerability database",
+		Long:    "Db works on the vulnerability database.\n" + exitStatusPlain,
+		Example: "  veto db update --ecosystem Debian,npm\n  veto db status\n  veto db search CVE-2023-44487",
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 {
+				return engine.UnknownWord("db command", args[0], []string{"update", "status", "search"})
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(newDBUpdate(sys), newDBStatus(sys), newDBSearch(sys))
+	return cmd
+}
+
+// updateFlags are those of `veto db update`.
+type updateFlags struct {
+	db, asOf, now string
+	sources       []string
+	ecosystems    []string
+	quiet         bool
+}
+
+func newDBUpdate(sys *system) *cobra.Command {
+	var f updateFlags
+	cmd := &cobra.Command{
+		Use:   "update",
+		Short: "Fetch advisories: add ecosystems or refresh them",
+		Long: `Update reads OSV bulk exports, from OSV's public bucket or from --source (an HTTPS base, a directory or a zip of the same layout),
+and adds or refreshes the named ecosystems; the others stay as they are. Without --ecosystem it refreshes those that the database
+has. CISA's catalogue of known exploited vulnerabilities comes along; with a --source of your own, add --source kev=PATH|URL.
+
+The date of the data decides whether it is stale: --as-of, else the feed's own date, else Last-Modified. It is never the time of
+the update; where none is known, the data counts as stale.
+` + exitStatusPlain,
+		Example: `  veto db update --ecosystem Debian,npm,Go
+  veto db update --source /srv/osv --source kev=/srv/kev.json --ecosystem Debian --as-of 2026-11-23
+  veto db update`,
+		Args: none,
+		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), sys) },
+	}
+	cmd.Flags().StringVar(&f.db, "db", "", "`DIR` of the database (default: the user's cache)")
+	cmd.Flags().StringArrayVar(&f.sources, "source", nil, "`[osv=]DIR|ZIP|URL` of OSV exports, or kev=PATH|URL; repeats")
+	cmd.Flags().StringSliceVarP(&f.ecosystems, "ecosystem", "e", nil, "`NAMES` to add or refresh, separated by commas; repeats")
+	cmd.Flags().StringVar(&f.asOf, "as-of", "", "the `DAY` of the data, where its source does not say")
+	cmd.Flags().StringVar(&f.now, "now", "", "the clock, `RFC3339` or a day")
+	cmd.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "no progress")
+	return cmd
+}
+
+func (f *updateFlags) run(ctx context.Context, sys *system) error {
+	o := store.UpdateOptions{Dir: databaseDirectory(sys, f.db), AsOf: f.asOf, Now: sys.now().UTC(), UserAgent: "veto/" + version, Ecosystems: f.ecosystems}
+	if f.now != "" {
+		at, err := parseClock(f.now, "--now")
+		if err != nil {
+			return err
+		}
+		o.Now = at
+	}
+	for _, e := range f.ecosystems {
+		if base, _ := purl.SplitEcosystem(e); !slices.Contains(purl.Ecosystems(), base) {
+			return engine.UnknownWord("ecosystem", base, purl.Ecosystems())
+		}
+	}
+	if len(f.sources) == 0 {
+		o.KEV = feed.CISA
+	}
+	osv := false
+	for _, s := range f.sources {
+		if kev, ok := strings.CutPrefix(s, "kev="); ok {
+			o.KEV = located(sys, kev)
+			continue
+		}
+		if osv {
+			return engine.Usage("one --source of OSV exports at a time")
+		}
+		o.Source, osv = located(sys, strings.TrimPrefix(s, "osv=")), true
+	}
+	o.KEVOnly = o.KEV != "" && !osv && len(f.ecosystems) == 0
+	bar := newProgress(sys, f.quiet)
+	o.Progress = bar.fetched
+	sum, err := store.Update(ctx, o)
+	bar.done()
+	if err != nil {
+		return err
+	}
+	p := &printer{w: sys.stdout}
+	if sum.Restarted != "" {
+		fmt.Fprintf(p, "the earlier database was given up: %s\n", sum.Restarted)
+	}
+	for _, s := range sum.Updated {
+		printShard(p, s, nil)
+	}
+	if sum.KEV != nil {
+		printShard(p, *sum.KEV, nil)
+	}
+	for _, e := range sum.Removed {
+		fmt.Fprintf(p, "%-24s is not in the source any more: removed\n", e)
+	}
+	fmt.Fprintf(p, "%d shards, %.1f MB in all\n", sum.Shards, float64(sum.Bytes)/1e6)
+	return p.err
+}
+
+// located leaves URLs as they are and resolves paths.
+func located(sys *system, s string) string {
+	if s == "" || strings.Contains(s, "://") {
+		return s
+	}
+	return s
+}
+
+func printShard(p *printer, s store.ShardInfo, age *int64) {
+	asOf := "of unknown date"
+	if s.AsOf != "" {
+		asOf = "as of " + s.AsOf
+	}
+	old := ""
+	if age != nil {
+		old = fmt.Sprintf("  (%d days old)", *age/86400)
+	}
+	fmt.Fprintf(p, "%-24s %7d advisories  %s%s\n", s.Ecosystem, s.Advisories, asOf, old)
+}
+
+func newDBStatus(sys *system) *cobra.Command {
+	var db string
+	cmd := &cobra.Command{
+		Use:     "status",
+		Short:   "Say what the database holds, how old it is, and whether it is whole",
+		Long:    "Status lists the shards with the date of their data and checks every byte of them.\n" + exitStatusPlain,
+		Example: "  veto db status",
+		Args:    none,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			status, err := store.StatusOf(cmd.Context(), databaseDirectory(sys, db), sys.now().UTC())
+			if err != nil {
+				return err
+			}
+			p := &printer{w: sys.stdout}
+			for _, s := range status.Shards {
+				printShard(p, s.ShardInfo, s.Age)
+			}
+			if status.KEV != nil {
+				printShard(p, status.KEV.ShardInfo, status.KEV.Age)
+			}
+			fmt.Fprintf(p, "%d shards, %.1f MB, whole\n", len(status.Shards), float64(status.Bytes)/1e6)
+			return p.err
+		},
+	}
+	cmd.Flags().StringVar(&db, "db", "", "`DIR` of the database (default: the user's cache)")
+	return cmd
+}
+
+func newDBSearch(sys *system) *cobra.Command {
+	var db string
+	cmd := &cobra.Command{
+		Use:     "search ID|PACKAGE",
+		Short:   "Show what the database says of a vulnerability or a package",
+		Long:    "Search looks an id, an alias or a package name up in every shard.\n" + exitStatusPlain,
+		Example: "  veto db search CVE-2023-44487\n  veto db search lodash",
+		Args:    exactly(1, "an id or a package name"),
+		RunE: func(cmd *cobra.Command, args []string) (err error) {
+			d, err := store.Open(databaseDirectory(sys, db))
+			if err != nil {
+				return err
+			}
+			defer func() { err = errors.Join(err, d.Close()) }()
+			hits, err := d.Search(cmd.Context(), args[0])
+			if err != nil {
+				return err
+			}
+			p := &printer{w: sys.stdout}
+			for _, h := range hits {
+				printHit(p, h)
+			}
+			fmt.Fprintf(p, "%d records\n", len(hits))
+			return p.err
+		},
+	}
+	cmd.Flags().StringVar(&db, "db", "", "`DIR` of the database (default: the user's cache)")
+	return cmd
+}
+
+// printHit shows one record: its ids, and for each package the ranges in which it is affected.
+func printHit(p *printer, h store.Hit) {
+	a := h.Advisory
+	ids := append(append([]string{}, a.Aliases...), a.Upstream...)
+	fmt.Fprintf(p, "%s  %s", h.Ecosystem, formats.Escape(a.ID))
+	if len(ids) > 0 {
+		fmt.Fprintf(p, "  (%s)", formats.Escape(strings.Join(ids, ", ")))
+	}
+	if h.Exploited != "" {
+		fmt.Fprintf(p, "  exploited since %s", formats.Escape(h.Exploited))
+	}
+	if a.Withdrawn != "" {
+		fmt.Fprintf(p, "  withdrawn %s", formats.Escape(a.Withdrawn))
+	}
+	fmt.Fprintln(p)
+	if a.Summary != "" {
+		fmt.Fprintf(p, "    %s\n", formats.Escape(a.Summary))
+	}
+	for _, af := range a.Affected {
+		fmt.Fprintf(p, "    %s", formats.Escape(af.Name))
+		for _, r := range af.Ranges {
+			fmt.Fprintf(p, "  %s:", formats.Escape(r.Type))
+			for _, e := range r.Events {
+				for word, v := range map[string]string{"introduced": e.Introduced, "fixed": e.Fixed, "last affected": e.LastAffected, "limit": e.Limit} {
+					if v != "" {
+						fmt.Fprintf(p, " %s %s", word, formats.Escape(v))
+					}
+				}
+			}
+		}
+		if n := len(af.Versions); n > 0 {
+			fmt.Fprintf(p, "  and %d versions listed", n)
+		}
+		fmt.Fprintln(p)
+	}
+}

@@ -1,0 +1,63 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vetoci/veto/engine"
+)
+
+func newInspect(sys *system) *cobra.Command {
+	var pf policyFlags
+	var df databaseFlags
+	var im imageFlags
+	var out string
+	cmd := &cobra.Command{
+		Use:   "inspect SOURCE",
+		Short: "Print the facts that policies see",
+		Long: "Inspect prints the facts about an image as JSON: exactly what policies see as `input`. `veto judge` decides over them again.\n\n" +
+			sourceHelp + "\n" + exitStatus,
+		Example: `  veto inspect ./app.tar > facts.json
+  veto inspect ghcr.io/example/app:1.2 --out facts.json && veto judge facts.json --policy policy/`,
+		Args: exactly(1, "one SOURCE"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			outs := []output{{name: "facts", path: out}}
+			if err := removeStale(sys, outs); err != nil {
+				return err
+			}
+			law, err := pf.load(cmd.Context(), cmd, sys)
+			if err != nil {
+				return err
+			}
+			s := scanner{sys: sys, law: law, images: im, bar: newProgress(sys, out == "")}
+			if s.database, err = df.open(cmd, sys, law, s.bar); err != nil {
+				return err
+			}
+			in, gate, err := s.inspect(cmd.Context(), target{args[0], im.platform})
+			if err = errors.Join(err, s.database.Close()); err != nil {
+				return err
+			}
+			if err := gate.Prepare(in); err != nil {
+				return err
+			}
+			s.bar.done()
+			return write(sys, outs, nil, func(w io.Writer) error { return writeFacts(w, in) })
+		},
+	}
+	pf.add(cmd)
+	df.add(cmd)
+	im.add(cmd)
+	cmd.Flags().StringVar(&out, "out", "", "write to `FILE` instead of standard output")
+	return cmd
+}
+
+// writeFacts writes the policy input as indented JSON.
+func writeFacts(w io.Writer, in *engine.Input) error {
+	enc := json.NewEncoder(w)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	return enc.Encode(in)
+}

@@ -1,0 +1,187 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"reflect"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/advisory"
+	"github.com/vetoci/veto/formats"
+)
+
+func newJudge(sys *system) *cobra.Command {
+	var pf policyFlags
+	var of outputFlags
+	cmd := &cobra.Command{
+		Use:   "judge FACTS.json",
+		Short: "Decide over recorded facts, without the image",
+		Long: `Judge lets policies and waivers decide over facts that inspect or scan -o facts=FILE recorded. The clock is today's, so that
+old facts turn stale; --now sets it. A rule that reads a section which the file lacks has no data, and the verdict is undecided.
+` + exitStatus,
+		Example: `  veto judge facts.json --policy policy/
+  veto inspect ./app.tar | veto judge -`,
+		Args: exactly(1, "one file of facts"),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			outs, err := of.parse(sys, false)
+			if err != nil {
+				return err
+			}
+			law, err := pf.load(cmd.Context(), cmd, sys)
+			if err != nil {
+				return err
+			}
+			in, err := readFacts(sys, args[0])
+			if err != nil {
+				return err
+			}
+			if err := redate(in, law.at); err != nil {
+				return err
+			}
+			gate, err := law.gate(in.Image, advisory.None(), nil)
+			if err != nil {
+				return err
+			}
+			report, err := gate.Judge(cmd.Context(), in)
+			if err != nil {
+				return err
+			}
+			run := &engine.Run{SchemaVersion: engine.SchemaVersion, Tool: engine.Tool{Name: "veto", Version: version},
+				Verdict: report.Decision.Verdict, Reports: []engine.Report{*report}}
+			engine.Fill(run)
+			if err := write(sys, outs, run, nil); err != nil {
+				return err
+			}
+			return &verdictError{run.Verdict}
+		},
+	}
+	pf.add(cmd)
+	of.add(cmd)
+	return cmd
+}
+
+// readInput reads a file, or standard input for "-", up to a limit.
+func readInput(sys *system, name string, limit int64) ([]byte, error) {
+	if name != "-" {
+		b, err := readLimited(name, limit)
+		if err != nil {
+			return nil, engine.Usage("%v", err)
+		}
+		return b, nil
+	}
+	b, err := io.ReadAll(io.LimitReader(sys.stdin, limit+1))
+	if err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > limit {
+		return nil, engine.Usage("standard input: %v", &engine.LimitError{What: "size", Limit: limit})
+	}
+	return b, nil
+}
+
+// readFacts reads recorded facts strictly, and notes which sections they lack.
+func readFacts(sys *system, name string) (*engine.Input, error) {
+	data, err := readInput(sys, name, engine.MaxFacts)
+	if err != nil {
+		return nil, err
+	}
+	var sections map[string]json.RawMessage
+	if err := json.Unmarshal(data, &sections); err != nil {
+		return nil, engine.Hint(engine.Usage("%s: %v", name, err), "facts are written by `veto inspect SOURCE` or `veto scan -o facts=FILE`")
+	}
+	if sections["decision"] != nil || sections["reports"] != nil {
+		return nil, engine.Hint(engine.Usage("%s holds a run, not facts", name), "render it with `veto render %s`; facts are written by `veto inspect`", name)
+	}
+	if v := string(sections["schema_version"]); v != `"`+engine.SchemaVersion+`"` {
+		return nil, engine.Hint(engine.Usage("%s: schema_version is %s, this veto reads %q", name, orNone(v), engine.SchemaVersion),
+			"record the facts again with this version of veto")
+	}
+	in := &engine.Input{}
+	dec := json.NewDecoder(bytes.NewReader(data))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(in); err != nil {
+		return nil, engine.Usage("%s: %s", name, strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
+		return nil, engine.Usage("%s: there is more after the facts", name)
+	}
+	for _, section := range topLevel(reflect.TypeFor[engine.Input]()) {
+		if sections[section] == nil && section != "index" && section != "weakened" {
+			in.Missing = append(in.Missing, section)
+		}
+	}
+	return in, nil
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "missing"
+	}
+	return s
+}
+
+// topLevel names the sections of a wire type.
+func topLevel(t reflect.Type) []string {
+	props, _ := engine.Schema(t)["properties"].(map[string]any)
+	return sortedKeys(props)
+}
+
+// redate moves facts to the clock: the age of the data is counted anew.
+func redate(in *engine.Input, at time.Time) error {
+	in.Now = at.Format(time.RFC3339)
+	shards := make([]*engine.Shard, 0, len(in.Database.Shards)+1)
+	for i := range in.Database.Shards {
+		shards = append(shards, &in.Database.Shards[i])
+	}
+	if in.Database.KEV != nil {
+		shards = append(shards, in.Database.KEV)
+	}
+	for _, s := range shards {
+		s.AgeDays = nil
+		if s.AsOf == "" {
+			continue
+		}
+		asOf, err := time.Parse(time.RFC3339, string(s.AsOf))
+		if err != nil {
+			return engine.Usage("the facts' database.shards: as_of of %s: %v", s.Ecosystem, err)
+		}
+		days := int(at.Sub(asOf).Hours() / 24)
+		s.AgeDays = &days
+	}
+	return nil
+}
+
+func newRender(sys *system) *cobra.Command {
+	var of outputFlags
+	cmd := &cobra.Command{
+		Use:   "render RUN.json",
+		Short: "Write a saved run in other formats",
+		Long:  "Render turns the JSON that scan -o json=FILE wrote into any other format. It decides nothing and exits 0 when it wrote.\n" + exitStatusPlain,
+		Example: `  veto render run.json -o sarif=out.sarif
+  veto render run.json --detail full`,
+		Args: exactly(1, "one saved run"),
+		RunE: func(_ *cobra.Command, args []string) error {
+			outs, err := of.parse(sys, false)
+			if err != nil {
+				return err
+			}
+			data, err := readInput(sys, args[0], engine.MaxFacts)
+			if err != nil {
+				return err
+			}
+			run, err := formats.ReadRun(bytes.NewReader(data))
+			if err != nil {
+				return engine.Hint(engine.Usage("%s: %v", args[0], err), "a run is written by `veto scan SOURCE -o json=FILE`")
+			}
+			return write(sys, outs, run, nil)
+		},
+	}
+	of.add(cmd)
+	return cmd
+}

@@ -1,0 +1,57 @@
+// Command veto is the policy-as-code CI gate for container images.
+package main
+
+import (
+	"context"
+	"io"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"golang.org/x/term"
+)
+
+// version is that of the next release; CHANGELOG.md says what is in it.
+const version = "0.1.0"
+
+// system is all that veto takes from the process around it. Everything below main gets it as an argument.
+type system struct {
+	stdin          io.Reader
+	stdout, stderr io.Writer
+	environ        []string // "KEY=value"
+	dir            string   // working directory
+	cache          string   // the user's cache directory, "" when there is none
+	now            func() time.Time
+	terminal       bool // stdout is one
+	errTerminal    bool // stderr is one
+	width          int  // columns of the terminal
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], thisProcess())
+	stop()
+	os.Exit(code)
+}
+
+func thisProcess() *system {
+	// One scan is short and allocates a lot at once: a lazier collector trades memory that is there for time.
+	debug.SetGCPercent(200)
+	s := &system{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), now: time.Now, width: 100}
+	if dir, err := os.Getwd(); err == nil {
+		s.dir = dir
+	}
+	if dir, err := os.UserCacheDir(); err == nil {
+		s.cache = filepath.Join(dir, "veto")
+	}
+	if s.terminal = term.IsTerminal(int(os.Stdout.Fd())); s.terminal {
+		if w, _, err := term.GetSize(int(os.Stdout.Fd())); err == nil && w >= 60 {
+			s.width = w
+		}
+	}
+	s.errTerminal = term.IsTerminal(int(os.Stderr.Fd()))
+	return s
+}

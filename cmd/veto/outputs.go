@@ -1,0 +1,196 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/formats"
+)
+
+// output is one -o: a format and where it goes; an empty path is standard output.
+type output struct {
+	name   string
+	path   string
+	format formats.Format // nil for facts
+}
+
+// outputFlags choose what is written where.
+type outputFlags struct {
+	outputs    []string
+	quiet      bool
+	detail     string
+	color      string
+	dockerfile string
+	suppressed bool
+}
+
+func (o *outputFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVarP(&o.outputs, "output", "o", nil, "write `FORMAT[=PATH]`; repeats ("+strings.Join(formats.Names(), ", ")+", facts)")
+	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "no text on standard output, no progress")
+	cmd.Flags().StringVar(&o.detail, "detail", "short", "how much the text lists: short or full")
+	cmd.Flags().StringVar(&o.color, "color", "auto", "colours in the text: auto, always or never (NO_COLOR is honoured)")
+	cmd.Flags().StringVar(&o.dockerfile, "dockerfile", "", "`FILE` that the image was built from: results point at its lines")
+	cmd.Flags().BoolVar(&o.suppressed, "suppressed", false, "SARIF carries waived results too, as suppressed")
+}
+
+// parse resolves the outputs and checks them before anything is evaluated. Files of an earlier run are removed: a stale report
+// must never be taken for this run's.
+func (o *outputFlags) parse(sys *system, factsAllowed bool) ([]output, error) {
+	if o.detail != "short" && o.detail != "full" {
+		return nil, engine.UnknownWord("detail", o.detail, []string{"short", "full"})
+	}
+	options := formats.Options{Width: 100, Detail: o.detail, Suppressed: o.suppressed}
+	if o.dockerfile != "" {
+		text, err := readLimited(o.dockerfile, engine.MaxSettings)
+		if err != nil {
+			return nil, engine.Usage("--dockerfile: %v", err)
+		}
+		options.Dockerfile, options.DockerfilePath = text, filepath.ToSlash(o.dockerfile)
+	}
+	var outs []output
+	stdout := 0
+	for _, spec := range o.outputs {
+		name, path, toFile := strings.Cut(spec, "=")
+		out := output{name: name, path: path}
+		if toFile && path == "" {
+			return nil, engine.Usage("-o %s: the path is empty", spec)
+		}
+		if !toFile {
+			stdout++
+		}
+		if name != "facts" || !factsAllowed {
+			var err error
+			if out.format, err = formats.ByName(name, o.forTerminal(sys, name, toFile, options)); err != nil {
+				return nil, err
+			}
+		}
+		outs = append(outs, out)
+	}
+	if stdout > 1 {
+		return nil, engine.Usage("only one -o can go to standard output; give the others a path: -o FORMAT=PATH")
+	}
+	if stdout == 0 && !o.quiet {
+		text, err := formats.ByName("text", o.forTerminal(sys, "text", false, options))
+		if err != nil {
+			return nil, err
+		}
+		outs = append(outs, output{name: "text", format: text})
+	}
+	return outs, removeStale(sys, outs)
+}
+
+func (o *outputFlags) forTerminal(sys *system, name string, toFile bool, options formats.Options) formats.Options {
+	if name != "text" || toFile {
+		return options
+	}
+	options.Width = sys.width
+	options.Color = o.color == "always" || o.color == "auto" && sys.terminal && sys.getenv("NO_COLOR") == "" && sys.getenv("TERM") != "dumb"
+	return options
+}
+
+func removeStale(sys *system, outs []output) error {
+	seen := map[string]bool{}
+	for _, out := range outs {
+		if out.path == "" {
+			continue
+		}
+		path := filepath.Clean(out.path)
+		if seen[path] {
+			return engine.Usage("two outputs go to %s", out.path)
+		}
+		seen[path] = true
+		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
+			return engine.Hint(engine.Usage("-o %s=%s: there is no directory %s", out.name, out.path, filepath.Dir(out.path)), "create it first")
+		}
+		info, err := os.Lstat(path)
+		switch {
+		case errors.Is(err, fs.ErrNotExist):
+		case err != nil:
+			return engine.Usage("-o %s: %v", out.name, err)
+		case info.IsDir():
+			return engine.Usage("-o %s=%s: that is a directory", out.name, out.path)
+		case info.Mode().IsRegular():
+			if err := os.Remove(path); err != nil {
+				return engine.Usage("-o %s: removing what an earlier run left: %v", out.name, err)
+			}
+		}
+	}
+	return nil
+}
+
+// write writes every output, also when some fail, and joins the errors. facts may be nil when there are none.
+func write(sys *system, outs []output, run *engine.Run, facts func(io.Writer) error) error {
+	var errs []error
+	for _, out := range outs {
+		render := func(w io.Writer) error { return out.format(w, run) }
+		if out.format == nil {
+			if render = facts; render == nil {
+				continue
+			}
+		}
+		var err error
+		if out.path == "" {
+			err = render(sys.stdout)
+		} else {
+			err = writeFile(out.path, render)
+		}
+		if err != nil {
+			errs = append(errs, fmt.Errorf("writing %s: %w", out.name, err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// writeFile replaces a file atomically; what is no regular file (a pipe, /dev/stderr) is written to directly.
+func writeFile(path string, render func(io.Writer) error) (err error) {
+	if info, statErr := os.Stat(path); statErr == nil && !info.Mode().IsRegular() {
+		f, err := os.OpenFile(path, os.O_WRONLY, 0)
+		if err != nil {
+			return err
+		}
+		return errors.Join(render(f), f.Close())
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".veto-*")
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, f.Close(), os.Remove(f.Name()))
+		}
+	}()
+	if err = render(f); err != nil {
+		return err
+	}
+	if err = f.Chmod(0o644); err != nil {
+		return err
+	}
+	if err = f.Close(); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
+
+// readLimited reads a whole file that may be hostile.
+func readLimited(path string, limit int64) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > limit {
+		return nil, fmt.Errorf("%s: %w", path, &engine.LimitError{What: "file size", Limit: limit})
+	}
+	return b, nil
+}

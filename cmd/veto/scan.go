@@ -1,0 +1,234 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/image"
+	"github.com/vetoci/veto/engine/registry"
+)
+
+// imageFlags say how a SOURCE is opened.
+type imageFlags struct {
+	platform  string
+	as        string
+	verify    bool
+	plainHTTP bool
+}
+
+func (f *imageFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringVar(&f.platform, "platform", "", "`OS/ARCH[/VARIANT]` to choose from an index, or all (default linux/amd64; the others are then a gap that policies see)")
+	cmd.Flags().StringVar(&f.as, "as", "", "`NAME` of an image that has no trustworthy name of its own: waivers for images match it")
+	cmd.Flags().BoolVar(&f.verify, "verify", false, "hash plain local layers too, and check every diff ID")
+	cmd.Flags().BoolVar(&f.plainHTTP, "plain-http", false, "talk plain HTTP to a registry that is not on loopback")
+}
+
+const sourceHelp = `SOURCE is a registry reference (nginx:1.27, ghcr.io/x/y@sha256:…), a path (./app.tar, an OCI layout directory), or - for
+standard input. What ends in .tar, .tar.gz or .tgz, or starts with . or /, is a path. Prefixes say it outright:
+registry: docker-archive: oci: oci-archive: rootfs:`
+
+func newScan(sys *system) *cobra.Command {
+	var pf policyFlags
+	var df databaseFlags
+	var im imageFlags
+	var of outputFlags
+	cmd := &cobra.Command{
+		Use:   "scan SOURCE…",
+		Short: "Judge images: inspect, match, decide, report",
+		Long:  "Scan judges images and reports the verdict.\n\n" + sourceHelp + "\n" + exitStatus,
+		Example: `  veto scan ./app.tar
+  veto scan ghcr.io/example/app:1.2 -o sarif=app.sarif -o junit=app.xml
+  docker save app:1.2 | veto scan - --as app
+  veto scan ./app.tar --policy policy/ --trust origin/main`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 0 && sys.getenv("VETO_IMAGE") != "" {
+				args = nonEmptyLines(sys.getenv("VETO_IMAGE"))
+			}
+			if len(args) == 0 {
+				return engine.Hint(engine.Usage("scan takes at least one SOURCE"), "veto scan ./app.tar, or veto scan ghcr.io/example/app:1.2")
+			}
+			if len(args) > 1 && im.as != "" {
+				return engine.Usage("--as names one image, but there are %d sources", len(args))
+			}
+			outs, err := of.parse(sys, true)
+			if err != nil {
+				return err
+			}
+			law, err := pf.load(cmd.Context(), cmd, sys)
+			if err != nil {
+				return err
+			}
+			s := scanner{sys: sys, law: law, images: im, bar: newProgress(sys, of.quiet)}
+			if s.database, err = df.open(cmd, sys, law, s.bar); err != nil {
+				return err
+			}
+			return s.scan(cmd.Context(), args, outs)
+		},
+	}
+	pf.add(cmd)
+	df.add(cmd)
+	im.add(cmd)
+	of.add(cmd)
+	return cmd
+}
+
+// scanner judges sources one after the other under one law and database.
+type scanner struct {
+	sys      *system
+	law      *law
+	database *database
+	images   imageFlags
+	bar      *progress
+	inputs   []*engine.Input
+}
+
+func (s *scanner) scan(ctx context.Context, sources []string, outs []output) error {
+	run := &engine.Run{SchemaVersion: engine.SchemaVersion, Tool: engine.Tool{Name: "veto", Version: version}}
+	var verdicts []engine.Verdict
+	var failures []error
+	targets, err := s.targets(ctx, sources)
+	if err != nil {
+		return errors.Join(err, s.database.Close())
+	}
+	for _, t := range targets {
+		source := t.source
+		report, err := s.one(ctx, t)
+		if usage := (*engine.UsageError)(nil); errors.As(err, &usage) {
+			return errors.Join(err, s.database.Close())
+		}
+		if err != nil {
+			if ctx.Err() != nil {
+				return errors.Join(ctx.Err(), s.database.Close())
+			}
+			failures = append(failures, err)
+			report = s.undecided(source, err)
+		}
+		run.Reports = append(run.Reports, *report)
+		verdicts = append(verdicts, report.Decision.Verdict)
+	}
+	s.bar.done()
+	run.Verdict = engine.Worst(verdicts...)
+	engine.Fill(run)
+	if err := errors.Join(write(s.sys, outs, run, s.factsWriter()), s.database.Close()); err != nil {
+		return err
+	}
+	s.law.keep(s.sys, run)
+	if len(failures) > 0 && textShown(outs) {
+		failures = nil // the text says them already
+	}
+	explainError(s.sys.stderr, errors.Join(failures...))
+	return &verdictError{run.Verdict}
+}
+
+func textShown(outs []output) bool {
+	for _, o := range outs {
+		if o.name == "text" && o.path == "" {
+			return true
+		}
+	}
+	return false
+}
+
+// target is one image of one platform.
+type target struct{ source, platform string }
+
+// targets spreads --platform all over the platforms of each source.
+func (s *scanner) targets(ctx context.Context, sources []string) (out []target, err error) {
+	for _, source := range sources {
+		if s.images.platform != "all" {
+			out = append(out, target{source, s.images.platform})
+			continue
+		}
+		img, err := image.Open(ctx, source, s.options(""))
+		if err != nil {
+			return nil, err
+		}
+		out = append(out, target{source, img.Identity().Platform.String()})
+		if partial, ok := img.(engine.Partial); ok {
+			for _, p := range partial.Unscanned() {
+				out = append(out, target{source, p.String()})
+			}
+		}
+		if err := img.Close(); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func (s *scanner) options(platform string) image.Options {
+	return image.Options{Platform: platform, As: s.images.as, Verify: s.images.verify, Stdin: s.sys.stdin, Registry: s.client()}
+}
+
+// one judges one image. Whatever is opened is closed again, and an error of closing counts.
+func (s *scanner) one(ctx context.Context, t target) (report *engine.Report, err error) {
+	in, gate, err := s.inspect(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	report, err = gate.Judge(ctx, in)
+	if err == nil {
+		s.inputs = append(s.inputs, in)
+	}
+	return report, err
+}
+
+func (s *scanner) inspect(ctx context.Context, t target) (in *engine.Input, gate *engine.Gate, err error) {
+	img, err := image.Open(ctx, t.source, s.options(t.platform))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer func() { err = errors.Join(err, img.Close()) }()
+	if gate, err = s.law.gate(img.Identity(), s.database, s.database.weakened); err != nil {
+		return nil, nil, err
+	}
+	in, err = gate.Inspect(ctx, s.bar.watch(img, t.platform == ""), s.law.at)
+	return in, gate, err
+}
+
+func (s *scanner) client() *registry.Client {
+	return registry.New(registry.Options{
+		User: s.sys.getenv("VETO_REGISTRY_USER"), Password: s.sys.getenv("VETO_REGISTRY_PASSWORD"),
+		PlainHTTP: s.images.plainHTTP, UserAgent: "veto/" + version,
+	})
+}
+
+// undecided is the report of an image that could not be judged.
+func (s *scanner) undecided(source string, err error) *engine.Report {
+	r := &engine.Report{Decision: engine.Decision{Verdict: engine.Undecided, Weakened: s.law.weakened}, Errors: []engine.Problem{engine.ProblemOf(err)}}
+	r.SchemaVersion, r.Now = engine.SchemaVersion, s.law.now()
+	r.Image.Name = nameOf(source, s.images.as)
+	r.Database.State = "none"
+	r.Policy = watched{s.law.policy, s.law.waivers}.Info()
+	return r
+}
+
+// factsWriter writes the facts of the one image that was judged; of several, or of none, there are none to write.
+func (s *scanner) factsWriter() func(io.Writer) error {
+	if len(s.inputs) != 1 {
+		return nil
+	}
+	return func(w io.Writer) error { return writeFacts(w, s.inputs[0]) }
+}
+
+// nameOf is how an image that could not be opened is called: as Open would have called it.
+func nameOf(source, as string) string {
+	switch _, rest, prefixed := strings.Cut(source, ":"); {
+	case as != "":
+		return as
+	case source == "-":
+		return "stdin"
+	case isPath(source) || strings.HasSuffix(source, ".tar") || strings.HasSuffix(source, ".tar.gz") || strings.HasSuffix(source, ".tgz"):
+		return filepath.Base(source)
+	case prefixed && slices.Contains([]string{"oci", "oci-archive", "docker-archive", "rootfs"}, source[:len(source)-len(rest)-1]):
+		return filepath.Base(rest)
+	}
+	return strings.TrimPrefix(source, "registry:")
+}

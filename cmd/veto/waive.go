@@ -1,0 +1,260 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/waiver"
+	"github.com/vetoci/veto/formats"
+)
+
+// waiveFlags are those of `veto waive`.
+type waiveFlags struct {
+	pf                                  policyFlags
+	pkg, owner, expires, reason, ticket string
+	run                                 string
+	images                              []string
+	all, check, untilFix                bool
+}
+
+func newWaive(sys *system) *cobra.Command {
+	var f waiveFlags
+	cmd := &cobra.Command{
+		Use:   "waive [ID]",
+		Short: "Accept findings for a while: write waiver entries",
+		Long: `Waive writes entries into the waiver file: for one finding by the 8 hex digits that the report shows, for a vulnerability by
+its id, for a package, or for all that the last run denied (an adoption baseline). Reason, owner and an expiry are needed.
+--check lists expired, expiring and unused entries instead.
+` + exitStatusPlain,
+		Example: `  veto waive 3f9a12c4 --owner @shop --expires 30d --reason "not reachable, upgrade planned"
+  veto waive CVE-2023-44487 --package nginx --owner @shop --expires 2026-12-31 --reason "HTTP/2 is off"
+  veto waive --all --owner @shop --expires 90d --reason "adoption baseline"
+  veto waive --check`,
+		Args: cobra.MaximumNArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			law, err := f.pf.load(cmd.Context(), cmd, sys)
+			if err != nil {
+				return err
+			}
+			if f.check {
+				return checkWaivers(sys, law, f.run)
+			}
+			if law.workspace.trusted != nil {
+				return engine.Usage("waive writes into the working directory; leave --trust out")
+			}
+			return f.write(sys, law, args)
+		},
+	}
+	f.pf.add(cmd)
+	cmd.Flags().StringVar(&f.pkg, "package", "", "accept what concerns `NAME`")
+	cmd.Flags().StringVar(&f.owner, "owner", "", "who answers for it")
+	cmd.Flags().StringVar(&f.expires, "expires", "", "last `DAY` that it holds, UTC: 2026-12-31 or 30d")
+	cmd.Flags().StringVar(&f.reason, "reason", "", "why it is acceptable")
+	cmd.Flags().StringVar(&f.ticket, "ticket", "", "where it is tracked")
+	cmd.Flags().StringArrayVar(&f.images, "image", nil, "only for images of this name (`GLOB`); repeats")
+	cmd.Flags().BoolVar(&f.untilFix, "until-fix-available", false, "ends by itself when a fix is released")
+	cmd.Flags().BoolVar(&f.all, "all", false, "everything that the last run denied")
+	cmd.Flags().BoolVar(&f.check, "check", false, "list expired, expiring and unused entries")
+	cmd.Flags().StringVar(&f.run, "run", "", "the saved `RUN.json` to look things up in (default: the last run)")
+	return cmd
+}
+
+func (f *waiveFlags) loadRun(sys *system) (*engine.Run, error) { return loadRun(sys, f.run) }
+
+func loadRun(sys *system, path string) (*engine.Run, error) {
+	if path == "" {
+		return loadLastRun(sys)
+	}
+	data, err := readInput(sys, path, engine.MaxFacts)
+	if err != nil {
+		return nil, err
+	}
+	run, err := formats.ReadRun(bytes.NewReader(data))
+	if err != nil {
+		return nil, engine.Usage("%s: %v", path, err)
+	}
+	return run, nil
+}
+
+// write appends the entries to the waiver file, and checks the file as a whole before it is replaced.
+func (f *waiveFlags) write(sys *system, law *law, args []string) error {
+	template, err := f.template(law)
+	if err != nil {
+		return err
+	}
+	entries, err := f.entries(sys, args, template)
+	if err != nil {
+		return err
+	}
+	path := law.waiverPath
+	if path == "" {
+		path = "veto-waivers.yaml"
+	}
+	old, err := law.workspace.read(path)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	text, err := waiver.Append(old, entries)
+	if err != nil {
+		return usage(err)
+	}
+	if _, err := waiver.Parse(path, text); err != nil {
+		return fmt.Errorf("what would be written is no valid waiver file: %w", err)
+	}
+	if err := writeFile(path, func(w io.Writer) error { _, err := w.Write(text); return err }); err != nil {
+		return err
+	}
+	p := &printer{w: sys.stdout}
+	fmt.Fprintf(p, "%s: %d waivers written, until %s\n", path, len(entries), template.Expires)
+	if law.waiverPath == "" {
+		fmt.Fprintf(p, "hint: name it in veto.yaml (waivers: %s) or give --waivers %s\n", path, path)
+	}
+	return p.err
+}
+
+func (f *waiveFlags) template(law *law) (waiver.Entry, error) {
+	e := waiver.Entry{Reason: f.reason, Owner: f.owner, Ticket: f.ticket, Images: f.images}
+	for flag, v := range map[string]string{"expires": f.expires, "owner": f.owner, "reason": f.reason} {
+		if v == "" {
+			return e, engine.Hint(engine.Usage("a waiver needs --owner, --reason and --expires; --%s is missing", flag),
+				`veto waive 3f9a12c4 --owner @team --expires 30d --reason "why"`)
+		}
+	}
+	var err error
+	if e.Expires, err = expiry(f.expires, law.at); err != nil {
+		return e, err
+	}
+	if f.untilFix {
+		e.Until = "fix-available"
+	}
+	return e, nil
+}
+
+// expiry reads a day, or a number of days from now.
+func expiry(s string, at time.Time) (string, error) {
+	if n, ok := strings.CutSuffix(s, "d"); ok {
+		days, err := strconv.Atoi(n)
+		if err != nil || days < 1 || days > 3660 {
+			return "", engine.Usage("--expires %s: a number of days from 1d to 3660d", s)
+		}
+		return at.AddDate(0, 0, days).Format(time.DateOnly), nil
+	}
+	day, err := time.Parse(time.DateOnly, s)
+	if err != nil {
+		return "", engine.Usage("--expires %s is no day; write 2026-12-31 or 30d", s)
+	}
+	if day.Before(at.Truncate(24 * time.Hour)) {
+		return "", engine.Usage("--expires %s is in the past", s)
+	}
+	return s, nil
+}
+
+// entries turns what was asked for into waiver entries, by looking it up in a run so that a typo accepts nothing.
+func (f *waiveFlags) entries(sys *system, args []string, e waiver.Entry) ([]waiver.Entry, error) {
+	run, err := f.loadRun(sys)
+	if err != nil {
+		return nil, err
+	}
+	if f.all {
+		if len(args) > 0 || f.pkg != "" {
+			return nil, engine.Usage("--all accepts everything; leave the id and --package out")
+		}
+		out := waiver.Baseline(run, e)
+		if len(out) == 0 {
+			return nil, engine.Usage("the run denies nothing that a waiver could accept")
+		}
+		return out, nil
+	}
+	if len(args) == 0 && f.pkg == "" {
+		return nil, engine.Usage("say what to accept: a fingerprint, a vulnerability's id, --package NAME or --all")
+	}
+	id := ""
+	if len(args) == 1 {
+		id = args[0]
+	}
+	var out []waiver.Entry
+	for _, r := range run.Reports {
+		for _, v := range r.Findings {
+			if f.selects(id, &v) {
+				one := e
+				one.Match.Fingerprint = engine.Maybe(v.Fingerprint)
+				one.Comment = v.ID + " in " + v.Package.Name
+				out = append(out, one)
+			}
+		}
+		for _, c := range r.Coverage {
+			if f.pkg == "" && len(id) >= 8 && strings.HasPrefix(c.Fingerprint, id) {
+				one := e
+				one.Match.Fingerprint = engine.Maybe(c.Fingerprint)
+				one.Comment = string(c.Kind) + " " + string(c.Path) + string(c.Subject)
+				out = append(out, one)
+			}
+		}
+	}
+	if len(out) == 0 {
+		return nil, engine.Hint(engine.Usage("the run has no finding %s", strings.TrimSpace(id+" "+f.pkg)), "`veto scan SOURCE --detail full` lists them")
+	}
+	slices.SortFunc(out, func(a, b waiver.Entry) int {
+		return strings.Compare(string(a.Match.Fingerprint), string(b.Match.Fingerprint))
+	})
+	return slices.CompactFunc(out, func(a, b waiver.Entry) bool { return a.Match.Fingerprint == b.Match.Fingerprint }), nil
+}
+
+func (f *waiveFlags) selects(id string, v *engine.Finding) bool {
+	if f.pkg != "" && v.Package.Name != f.pkg && !slices.Contains(v.Package.Binaries, f.pkg) {
+		return false
+	}
+	return id == "" || v.ID == id || slices.Contains(v.Aliases, id) || len(id) >= 8 && strings.HasPrefix(v.Fingerprint, id)
+}
+
+// expiringDays is how near an expiry --check names as expiring.
+const expiringDays = 14
+
+func checkWaivers(sys *system, law *law, runPath string) error {
+	if law.waivers == nil {
+		return engine.Hint(engine.Usage("there is no waiver file"), "name it in veto.yaml (waivers: FILE) or give --waivers FILE")
+	}
+	run, err := loadRun(sys, runPath)
+	if err != nil && runPath != "" {
+		return err
+	}
+	used := map[string]int{}
+	if err == nil {
+		for _, r := range run.Reports {
+			for _, w := range r.Waivers {
+				used[w.ID] += w.Used
+			}
+		}
+	}
+	p := &printer{w: sys.stdout}
+	soon := law.at.AddDate(0, 0, expiringDays).Format(time.DateOnly)
+	today := law.at.Format(time.DateOnly)
+	listed := 0
+	for _, w := range law.waivers.Waivers() {
+		state := ""
+		switch {
+		case w.Expires < today:
+			state = "expired"
+		case w.Expires <= soon:
+			state = "expiring"
+		case err == nil && used[w.ID] == 0:
+			state = "unused"
+		default:
+			continue
+		}
+		listed++
+		fmt.Fprintf(p, "%-9s %s  %s  %s  owner %s: %s\n", state, w.Expires, w.ID, w.Where, formats.Escape(w.Owner), formats.Escape(w.Reason))
+	}
+	fmt.Fprintf(p, "%d waivers, %d to look at\n", len(law.waivers.Waivers()), listed)
+	return p.err
+}

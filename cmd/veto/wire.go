@@ -1,0 +1,163 @@
+package main
+
+import (
+	"context"
+	"runtime"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/catalog"
+	"github.com/vetoci/veto/engine/image"
+	"github.com/vetoci/veto/engine/rego"
+	"github.com/vetoci/veto/engine/remedy"
+	"github.com/vetoci/veto/engine/waiver"
+	"github.com/vetoci/veto/policies"
+)
+
+// policyFlags choose the rules, their settings and the waivers.
+type policyFlags struct {
+	policies  []string
+	noDefault bool
+	config    string
+	trust     string
+	waivers   string
+	now       string
+}
+
+func (p *policyFlags) add(cmd *cobra.Command) {
+	cmd.Flags().StringArrayVarP(&p.policies, "policy", "p", nil, "add the policies of `PATH`, a .rego file or a folder; repeats")
+	cmd.Flags().BoolVar(&p.noDefault, "no-default-policy", false, "leave the shipped policies out")
+	cmd.Flags().StringVarP(&p.config, "config", "c", "", "configuration `FILE` (default: veto.yaml here or further up, to the repository's root)")
+	cmd.Flags().StringVar(&p.trust, "trust", "", "take configuration, waivers and policies from `DIR|REVISION` only; a directory is written ./DIR")
+	cmd.Flags().StringVar(&p.waivers, "waivers", "", "waiver `FILE` (default: what the configuration names)")
+	cmd.Flags().StringVar(&p.now, "now", "", "the clock, `RFC3339` or a day (listed as a relaxation)")
+}
+
+// law is everything that decides: the policies, the waivers, the clock, and what weakens them.
+type law struct {
+	settings   *settings
+	policy     *rego.Policy
+	waivers    *waiver.File // nil without a waiver file
+	at         time.Time
+	weakened   []engine.Relaxation
+	workspace  *workspace
+	waiverPath string
+}
+
+// load reads and checks all of it. Every error is a usage error: nothing has been evaluated yet.
+func (p *policyFlags) load(ctx context.Context, cmd *cobra.Command, sys *system) (*law, error) {
+	l := &law{at: sys.now().UTC()}
+	if p.now != "" {
+		at, err := parseClock(p.now, whence(cmd, "now"))
+		if err != nil {
+			return nil, err
+		}
+		l.at = at
+		l.relax("--now", "", at.Format(time.RFC3339), whence(cmd, "now"))
+	}
+	var err error
+	if l.workspace, err = openWorkspace(ctx, sys, p.trust); err != nil {
+		return nil, err
+	}
+	if l.settings, err = loadSettings(l.workspace, p.config); err != nil {
+		return nil, err
+	}
+	options, err := p.options(l)
+	if err != nil {
+		return nil, err
+	}
+	if l.policy, err = rego.Load(ctx, options); err != nil {
+		return nil, usage(err)
+	}
+	if p.noDefault {
+		l.relax("--no-default-policy", "", "", whence(cmd, "no-default-policy"))
+	}
+	l.weakened = append(l.weakened, l.policy.Relaxations()...)
+	return l, l.loadWaivers(p.waivers)
+}
+
+// options names the policies: the shipped ones, those of the configuration, then those of the flags.
+func (p *policyFlags) options(l *law) (rego.Options, error) {
+	o := rego.Options{Schema: policies.InputSchema(), At: l.at, Rules: map[string]rego.RuleSetting{}, Params: l.settings.Params, Where: l.settings.where}
+	if !p.noDefault {
+		o.Library = policies.Library()
+	}
+	for _, path := range append(append([]string{}, l.settings.Policies...), p.policies...) {
+		fsys, name, err := l.workspace.locate(path)
+		if err != nil {
+			return o, err
+		}
+		o.Sources = append(o.Sources, rego.Source{Name: path, FS: fsys, Path: name})
+	}
+	for id, r := range l.settings.Rules {
+		o.Rules[id] = rego.RuleSetting{Action: r.Action, EnforceAfter: r.EnforceAfter}
+	}
+	return o, nil
+}
+
+func (l *law) relax(what, from, to, where string) {
+	l.weakened = append(l.weakened, engine.Relaxation{What: what, From: engine.Maybe(from), To: engine.Maybe(to), Where: where})
+}
+
+func (l *law) loadWaivers(flag string) error {
+	path := l.settings.Waivers
+	if flag != "" {
+		path = flag
+	}
+	if path == "" {
+		return nil
+	}
+	data, err := l.workspace.read(path)
+	if err != nil {
+		return err
+	}
+	if l.waivers, err = waiver.Parse(path, data); err != nil {
+		return usage(err)
+	}
+	l.waiverPath = path
+	var known []string
+	for _, r := range l.policy.Rules() {
+		known = append(known, r.ID)
+	}
+	return usage(l.waivers.CheckRules(known))
+}
+
+// gate puts the stages together for one image.
+func (l *law) gate(id engine.Identity, matcher engine.Matcher, more []engine.Relaxation) (*engine.Gate, error) {
+	marks := waiver.None()
+	if l.waivers != nil {
+		marks = l.waivers.For(id, l.at)
+	}
+	return engine.New(engine.Parts{
+		Inspectors: catalog.All(),
+		Merge:      image.Merge,
+		Assemble:   catalog.Assemble,
+		Matcher:    matcher,
+		Waivers:    marks,
+		Policy:     watched{l.policy, l.waivers},
+		Plan:       remedy.Plan,
+		Weakened:   append(append([]engine.Relaxation{}, l.weakened...), more...),
+		Workers:    max(2, runtime.GOMAXPROCS(0)),
+		Memory:     engine.MaxMemory,
+	})
+}
+
+// parseClock reads a clock that was given where from says.
+func parseClock(s, from string) (time.Time, error) {
+	for _, layout := range []string{time.RFC3339, time.DateOnly} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t.UTC(), nil
+		}
+	}
+	return time.Time{}, engine.Hint(engine.Usage("%s: %s is no time", from, s), "write 2026-11-23 or 2026-11-23T10:00:00Z")
+}
+
+// usage makes an error of loading a usage error, and leaves nil nil.
+func usage(err error) error {
+	if err == nil {
+		return nil
+	}
+	return &engine.UsageError{Err: err}
+}
