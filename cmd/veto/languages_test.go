@@ -193,7 +193,8 @@ for entry in z.namelist():
             for r in a.get("ranges", []):
                 if r["type"] != "ECOSYSTEM": continue
                 state = False
-                key = lambda e: (Version("0.dev0") if list(e.values())[0] == "0" else Version(list(e.values())[0]))
+                # At one version a new range begins after the old one has ended: [3.1.1, 3.2.0) and [3.2.0, 3.2.2) are one stretch.
+                key = lambda e: (Version("0.dev0") if list(e.values())[0] == "0" else Version(list(e.values())[0]), "introduced" in e)
                 for e in sorted(r["events"], key=key):
                     if "introduced" in e and (e["introduced"] == "0" or Version(v) >= Version(e["introduced"])): state = True
                     if "fixed" in e and Version(v) >= Version(e["fixed"]): state = False
