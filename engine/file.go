@@ -51,7 +51,7 @@ func (f *File) Head(n int) ([]byte, error) {
 	n = int(min(int64(n), f.Size))
 	if f.at != nil {
 		b := make([]byte, n)
-		if _, err := f.at.ReadAt(b, 0); err != nil && !(errors.Is(err, io.EOF) && n == 0) {
+		if read, err := f.at.ReadAt(b, 0); read < n {
 			return nil, f.short(err)
 		}
 		return b, nil

@@ -21,10 +21,10 @@ func (p *page) waived(v *view) {
 	var lines []string
 	for i := range v.Waivers {
 		w := &v.Waivers[i]
-		switch {
-		case w.State == "expired":
+		switch w.State {
+		case "expired":
 			lines = append(lines, waiverLine(w, "expired "+w.Expires))
-		case w.State == "ended":
+		case "ended":
 			lines = append(lines, waiverLine(w, "ended, a fix is out"))
 		}
 	}

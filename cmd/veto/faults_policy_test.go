@@ -21,7 +21,7 @@ func typoFaults() []fault {
 	out := []fault{
 		{name: "a field", prepare: policy(rule(`some p in input.packages` + "\n" + `p.nmae == "x"` + "\n" + `r := "x"`)), code: 2, says: `"name"`},
 		{name: "a section", prepare: policy(rule(`count(input.pakages) > 0` + "\n" + `r := "x"`)), code: 2, says: `packages`},
-		{name: "a field under a map view", prepare: policy(rule(`some n` + "\n" + `some i in input.index.packages_by_name[n]` + "\n" + `input.packages[i].verison == "1"` + "\n" + `r := "x"`)), code: 2, says: `"version"`},
+		{name: "a field under a map view", prepare: policy(rule(`some n` + "\n" + `some i in input.index.packages_by_name[n]` + "\n" + `input.packages[i].versio == "1"` + "\n" + `r := "x"`)), code: 2, says: `"version"`},
 		{name: "a closed key of a map view", prepare: policy(rule(`some i in input.index.findings_by_severity.hihg` + "\n" + `r := input.findings[i].id`)), code: 2, says: `high`},
 		{name: "inside a helper", prepare: policy(rule(`some p in input.packages`+"\n"+`old(p)`+"\n"+`r := "x"`) + "\nold(p) if p.versoin == \"1\"\n"), code: 2, says: `"version"`},
 		{name: "in object.get", prepare: policy(rule(`some p in input.packages` + "\n" + `object.get(p, "licences", []) == []` + "\n" + `r := "x"`)), code: 2, says: `"licenses"`},

@@ -45,10 +45,9 @@ type specific struct{ severity, urgency string }
 
 func (s *specific) UnmarshalJSON(b []byte) error {
 	var fields map[string]json.RawMessage
-	if json.Unmarshal(b, &fields) != nil {
-		return nil // free-form: a list is as valid as an object
+	if json.Unmarshal(b, &fields) == nil { // free-form: a list is as valid as an object
+		s.severity, s.urgency = word(fields["severity"]), word(fields["urgency"])
 	}
-	s.severity, s.urgency = word(fields["severity"]), word(fields["urgency"])
 	return nil
 }
 

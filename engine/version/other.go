@@ -50,6 +50,6 @@ func parseOther(scheme, text string) (key, error) {
 }
 
 func (k otherKey) compare(other key) (int, error) {
-	c, err := k.Version.Compare(other.(otherKey).Version)
+	c, err := k.Compare(other.(otherKey).Version)
 	return sign(c), err
 }
