@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -122,7 +121,7 @@ func (d *database) fetch(ctx context.Context, inv *engine.Inventory) error {
 		if err := db.Close(); err != nil {
 			return err
 		}
-	case !errors.Is(err, fs.ErrNotExist): // a faulty database is never mended in passing
+	case !errors.Is(err, store.ErrNone): // a faulty database is never mended in passing
 		return err
 	}
 	var want []string
@@ -143,6 +142,7 @@ func (d *database) fetch(ctx context.Context, inv *engine.Inventory) error {
 		}
 		d.opened, d.matcher = nil, nil
 	}
+	d.bar.say("fetching advisories for " + strings.Join(want, ", ") + " into " + d.dir)
 	ctx, cancel := context.WithTimeout(ctx, maxFetch)
 	defer cancel()
 	_, err := store.Update(ctx, store.UpdateOptions{Dir: d.dir, Ecosystems: want, Now: d.now, KEV: feed.CISA, UserAgent: "veto/" + version, Progress: d.progress})

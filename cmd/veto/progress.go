@@ -56,6 +56,14 @@ func (p *progress) step(what string, n, of int) {
 	}
 }
 
+// say prints a line that must not be missed, such as that the network is used.
+func (p *progress) say(line string) {
+	p.done()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	fmt.Fprintf(p.w, "veto: %s\n", line)
+}
+
 // done clears the bar.
 func (p *progress) done() {
 	p.mu.Lock()

@@ -45,7 +45,7 @@ type opening struct {
 func Open(dir string) (*DB, error) {
 	info, err := os.Stat(dir)
 	if os.IsNotExist(err) {
-		return nil, update(fmt.Errorf("%w: %s does not exist", errNoDatabase, dir), dir)
+		return nil, update(fmt.Errorf("%w: %s does not exist", ErrNone, dir), dir)
 	}
 	if err != nil {
 		return nil, update(fmt.Errorf("opening the vulnerability database: %w", err), dir)
@@ -60,7 +60,7 @@ func Open(dir string) (*DB, error) {
 	if errors.Is(err, errOtherVersion) {
 		return nil, engine.Hint(err, "another version of veto wrote it: use that one, or run veto db update with another --db")
 	}
-	if !errors.Is(err, errNoDatabase) {
+	if !errors.Is(err, ErrNone) {
 		return nil, update(err, dir)
 	}
 	return openDirectory(dir)

@@ -65,7 +65,7 @@ func openDirectory(dir string) (*DB, error) {
 
 // noRecords tells a mirror of OSV's exports, which has to be built first, from a directory that has nothing.
 func noRecords(dir string) error {
-	err := fmt.Errorf("%w in %s: neither %s nor OSV records", errNoDatabase, dir, manifestName)
+	err := fmt.Errorf("%w in %s: neither %s nor OSV records", ErrNone, dir, manifestName)
 	if exports, e := filepath.Glob(filepath.Join(dir, "*", "all.zip")); e == nil && len(exports) > 0 {
 		return engine.Hint(fmt.Errorf("%w; it holds exports to build one from", err), "run: veto db update --source %s, with another --db", shellWord(dir))
 	}

@@ -60,8 +60,8 @@ type manifest struct {
 	Checksum      string      `json:"checksum"` // "sha256:…" of this JSON with an empty checksum
 }
 
-// errNoDatabase is the reason when there is no manifest at all.
-var errNoDatabase = errors.New("no vulnerability database")
+// ErrNone is the reason when there is no database at all, as against a faulty one.
+var ErrNone = errors.New("no vulnerability database")
 
 // errOtherVersion is the reason when another veto wrote the manifest.
 var errOtherVersion = errors.New("unknown schema version")
@@ -87,12 +87,12 @@ func shellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// readManifest reads and checks dir's manifest. The error says errNoDatabase when there is none.
+// readManifest reads and checks dir's manifest. The error says ErrNone when there is none.
 func readManifest(dir string) (*manifest, error) {
 	path := filepath.Join(dir, manifestName)
 	data, err := readLimited(path, engine.MaxShardList)
 	if os.IsNotExist(err) {
-		return nil, fmt.Errorf("%w in %s", errNoDatabase, dir)
+		return nil, fmt.Errorf("%w in %s", ErrNone, dir)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the vulnerability database: %w", err)

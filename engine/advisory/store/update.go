@@ -137,7 +137,7 @@ func (b *build) start() error {
 	switch {
 	case err == nil:
 		b.old = m
-	case errors.Is(err, errNoDatabase):
+	case errors.Is(err, ErrNone):
 		b.old = &manifest{SchemaVersion: schemaVersion}
 	case errors.Is(err, errOtherVersion):
 		return engine.Hint(err, "another version of veto wrote it: update it with that one, or choose another --db")
