@@ -27,6 +27,28 @@ func (m *Maybe) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*string)(m))
 }
 
+// CheckDepth holds JSON to MaxJSONDepth levels by counting brackets outside strings, before anything recurses into it. What is no JSON
+// is left for a parser to refuse.
+func CheckDepth(data []byte) error {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted && c == '\\':
+			i++
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{' || c == '[':
+			if depth++; depth > MaxJSONDepth {
+				return &LimitError{What: "depth of JSON", Limit: MaxJSONDepth}
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return nil
+}
+
 // Fill replaces every nil slice and map that v (a pointer) reaches by an empty one: in the wire form a list is never null.
 func Fill(v any) { fill(reflect.ValueOf(v)) }
 

@@ -32,7 +32,7 @@ func ReadRun(r io.Reader) (*engine.Run, error) {
 	if len(data) > engine.MaxFacts {
 		return nil, fmt.Errorf("reading a run: %w", &engine.LimitError{What: "bytes of a run", Limit: engine.MaxFacts})
 	}
-	if err := checkDepth(data); err != nil {
+	if err := engine.CheckDepth(data); err != nil {
 		return nil, fmt.Errorf("reading a run: %w", err)
 	}
 	var head struct {
@@ -63,27 +63,6 @@ func ReadRun(r io.Reader) (*engine.Run, error) {
 	}
 	engine.Fill(run)
 	return run, nil
-}
-
-// checkDepth walks the tokens of data; encoding/json's own limit is 10,000 levels.
-func checkDepth(data []byte) error {
-	depth, quoted := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > engine.MaxJSONDepth {
-				return &engine.LimitError{What: "levels of JSON", Limit: engine.MaxJSONDepth}
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return nil
 }
 
 // checkVerdicts refuses a run whose verdict is not the worst of its reports', or whose report says pass while a rule denies: an

@@ -91,6 +91,9 @@ func readFacts(sys *system, name string) (*engine.Input, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := engine.CheckDepth(data); err != nil {
+		return nil, engine.Usage("%s: %v", name, err)
+	}
 	var sections map[string]json.RawMessage
 	if err := json.Unmarshal(data, &sections); err != nil {
 		return nil, engine.Hint(engine.Usage("%s: %v", name, err), "facts are written by `veto inspect SOURCE` or `veto scan -o facts=FILE`")

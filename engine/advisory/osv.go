@@ -65,7 +65,7 @@ func ParseOSV(data []byte) (*Advisory, error) {
 	if len(data) > engine.MaxAdvisory {
 		return nil, &engine.LimitError{What: "size of an OSV record", Limit: engine.MaxAdvisory}
 	}
-	if err := checkDepth(data); err != nil {
+	if err := engine.CheckDepth(data); err != nil {
 		return nil, err
 	}
 	var r osvRecord
@@ -164,25 +164,4 @@ func event(fields map[string]json.RawMessage) (Event, error) {
 		}
 	}
 	return e, nil
-}
-
-// checkDepth counts brackets outside strings, before anything recurses into them.
-func checkDepth(data []byte) error {
-	depth, quoted := 0, false
-	for i := 0; i < len(data); i++ {
-		switch c := data[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > engine.MaxJSONDepth {
-				return &engine.LimitError{What: "JSON depth of an OSV record", Limit: engine.MaxJSONDepth}
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
-	}
-	return nil
 }
