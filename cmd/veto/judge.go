@@ -154,8 +154,11 @@ func redate(in *engine.Input, at time.Time) error {
 		if err != nil {
 			return engine.Usage("the facts' database.shards: as_of of %s: %v", s.Ecosystem, err)
 		}
-		days := int(at.Sub(asOf).Hours() / 24)
-		s.AgeDays = &days
+		const day = 24 * time.Hour
+		if age := at.Sub(asOf); age > -day { // a date in the future tells no age
+			days := max(0, int(age/day))
+			s.AgeDays = &days
+		}
 	}
 	return nil
 }
