@@ -69,7 +69,7 @@ func registryFaults() []fault {
 	}
 	out := []fault{
 		{name: "401", prepare: serve(status(401)), code: 3, says: "VETO_REGISTRY_USER"},
-		{name: "403", prepare: serve(status(403)), code: 3, says: "hint:"},
+		{name: "403", prepare: serve(status(403)), code: 3, says: "docker login"},
 		{name: "404", prepare: serve(status(404)), code: 3, says: "docker save"},
 		{name: "429", prepare: serve(status(429)), code: 3, says: "429"},
 		{name: "500", prepare: serve(status(500)), code: 3, says: "500"},
@@ -99,7 +99,7 @@ func registryFaults() []fault {
 			case <-r.Context().Done():
 			case <-time.After(time.Minute):
 			}
-		}), code: 3, says: "hint:", environ: []string{"VETO_REGISTRY_TIMEOUT=500ms"}},
+		}), code: 3, says: "VETO_REGISTRY_TIMEOUT", environ: []string{"VETO_REGISTRY_TIMEOUT=500ms"}},
 	}
 	for i := range out {
 		out[i].class = "registry"

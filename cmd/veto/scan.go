@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -146,7 +147,7 @@ func (s *scanner) targets(ctx context.Context, sources []string) (out []target, 
 			out = append(out, target{source, s.images.platform})
 			continue
 		}
-		img, err := image.Open(ctx, source, s.options(""))
+		img, err := s.open(ctx, target{source: source})
 		if err != nil {
 			return nil, err
 		}
@@ -163,8 +164,14 @@ func (s *scanner) targets(ctx context.Context, sources []string) (out []target, 
 	return out, nil
 }
 
-func (s *scanner) options(platform string) image.Options {
-	return image.Options{Platform: platform, As: s.images.as, Verify: s.images.verify, Stdin: s.sys.stdin, Registry: s.client()}
+func (s *scanner) open(ctx context.Context, t target) (engine.Image, error) {
+	client, err := s.client()
+	if err != nil {
+		return nil, err
+	}
+	return image.Open(ctx, t.source, image.Options{
+		Platform: t.platform, As: s.images.as, Verify: s.images.verify, Stdin: s.sys.stdin, Registry: client,
+	})
 }
 
 // one judges one image. Whatever is opened is closed again, and an error of closing counts.
@@ -181,7 +188,7 @@ func (s *scanner) one(ctx context.Context, t target) (report *engine.Report, err
 }
 
 func (s *scanner) inspect(ctx context.Context, t target) (in *engine.Input, gate *engine.Gate, err error) {
-	img, err := image.Open(ctx, t.source, s.options(t.platform))
+	img, err := s.open(ctx, t)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -193,11 +200,18 @@ func (s *scanner) inspect(ctx context.Context, t target) (in *engine.Input, gate
 	return in, gate, err
 }
 
-func (s *scanner) client() *registry.Client {
-	return registry.New(registry.Options{
+func (s *scanner) client() (*registry.Client, error) {
+	o := registry.Options{
 		User: s.sys.getenv("VETO_REGISTRY_USER"), Password: s.sys.getenv("VETO_REGISTRY_PASSWORD"),
 		PlainHTTP: s.images.plainHTTP, UserAgent: "veto/" + version,
-	})
+	}
+	if v := s.sys.getenv("VETO_REGISTRY_TIMEOUT"); v != "" {
+		var err error
+		if o.Timeout, err = time.ParseDuration(v); err != nil || o.Timeout <= 0 {
+			return nil, engine.Hint(engine.Usage("VETO_REGISTRY_TIMEOUT: %q is not a time to wait", v), "for example 30s or 2m")
+		}
+	}
+	return registry.New(o), nil
 }
 
 // undecided is the report of an image that could not be judged.

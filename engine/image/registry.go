@@ -2,11 +2,96 @@ package image
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
 
 	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/registry"
 )
 
-// openRegistry opens an image of a registry by its name.
+// openRegistry opens an image of a registry by its name. Layers are streamed when they are walked, and pulled anew for every walk.
 func openRegistry(ctx context.Context, name string, o Options) (engine.Image, error) {
-	return nil, engine.Usage("registry references are not wired yet: %s", name)
+	if o.Registry == nil {
+		return nil, errors.New("there is no client for registries to open " + name + " with")
+	}
+	repo, root, err := o.Registry.Resolve(ctx, name)
+	if err != nil {
+		return nil, err
+	}
+	m, err := openRemote(ctx, repo, root, name, o)
+	if err != nil {
+		return nil, errors.Join(undecided(name, err), repo.Close())
+	}
+	m.close = repo.Close
+	return m, nil
+}
+
+func openRemote(ctx context.Context, repo *registry.Repository, root *registry.Manifest, name string, o Options) (*image, error) {
+	if schema1(root) {
+		return nil, engine.Hint(errors.New("the manifest is of Docker's schema 1, which has no verifiable layers and is obsolete since 2017"),
+			"convert it: skopeo copy docker://%s oci:converted && veto scan oci:converted", name)
+	}
+	id := engine.Identity{Name: name, Named: true, Source: kindRegistry}
+	d := descriptor{MediaType: root.MediaType, Digest: root.Digest, Size: int64(len(root.Bytes))}
+	return openOCI(ctx, remote{repo}, d, root.Bytes, id, o)
+}
+
+// undecided names the image, and makes sure that what a registry sends is never the caller's mistake: the same command may pass
+// tomorrow.
+func undecided(name string, err error) error {
+	usage, hint := (*engine.UsageError)(nil), (*engine.HintError)(nil)
+	if !errors.As(err, &usage) {
+		return naming(name, err)
+	}
+	plain := fmt.Errorf("opening %s: %s", name, err.Error())
+	if errors.As(err, &hint) {
+		return engine.Hint(plain, "%s", hint.Hint)
+	}
+	return plain
+}
+
+// schema1 recognises the manifests of before 2017, which registries may still hold.
+func schema1(m *registry.Manifest) bool {
+	var doc struct {
+		SchemaVersion int `json:"schemaVersion"`
+	}
+	return strings.Contains(m.MediaType, "docker.distribution.manifest.v1") || json.Unmarshal(m.Bytes, &doc) == nil && doc.SchemaVersion == 1
+}
+
+// remote is the content of a repository.
+type remote struct{ repo *registry.Repository }
+
+func (r remote) manifest(ctx context.Context, d descriptor) ([]byte, error) {
+	m, err := r.repo.Manifest(ctx, d.Digest)
+	if err != nil {
+		return nil, err
+	}
+	return m.Bytes, nil
+}
+
+func (r remote) config(ctx context.Context, d descriptor) (b []byte, err error) {
+	if _, err := newHash(d.Digest); err != nil { // it becomes part of an address
+		return nil, err
+	}
+	if d.Size < 0 {
+		return nil, fmt.Errorf("its size is %d", d.Size)
+	}
+	if d.Size > engine.MaxConfig {
+		return nil, &engine.LimitError{What: "size of the image configuration", Limit: engine.MaxConfig}
+	}
+	rc, err := r.repo.Blob(ctx, d.Digest, d.Size)
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, rc.Close()) }()
+	return io.ReadAll(rc) // Blob ends at d.Size
+}
+
+func (r remote) layer(_ context.Context, d descriptor) (blob, error) {
+	return blob{digest: d.Digest, size: d.Size, mediaType: d.MediaType, open: func(ctx context.Context) (io.ReadCloser, error) {
+		return r.repo.Blob(ctx, d.Digest, d.Size)
+	}}, nil
 }

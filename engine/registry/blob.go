@@ -1,0 +1,171 @@
+package registry
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// Blob streams a blob of size bytes from its first byte on; an answer of another length is an error, a cut connection is taken up
+// where it broke. The bytes are not checked against the digest: the caller, who hashes them, does. The caller closes the stream;
+// ctx ends it.
+func (r *Repository) Blob(ctx context.Context, d engine.Digest, size int64) (io.ReadCloser, error) {
+	b := &blob{ctx: ctx, repo: r, digest: d, size: size}
+	if err := b.open(); err != nil {
+		return nil, b.failure(err)
+	}
+	return b, nil
+}
+
+// How often one blob may be taken up again: in all, and in a row without one new byte.
+const (
+	maxResumes = 16
+	maxFutile  = 3
+)
+
+type blob struct {
+	ctx     context.Context
+	repo    *Repository
+	digest  engine.Digest
+	size    int64
+	at      int64 // bytes delivered
+	body    io.ReadCloser
+	resumes int
+	futile  int
+	err     error // the end, once there is one
+}
+
+func (b *blob) failure(err error) error {
+	return b.repo.failure(b.ctx, fmt.Sprintf("blob %s of %s/%s", b.digest.Short(), b.repo.host(), b.repo.repo.RepositoryStr()), err)
+}
+
+// Read implements io.Reader.
+func (b *blob) Read(p []byte) (int, error) {
+	for b.err == nil {
+		n, err := b.read(p)
+		b.at += int64(n)
+		if n > 0 {
+			b.futile = 0
+		}
+		switch cut := (*cutError)(nil); {
+		case errors.Is(err, io.EOF):
+			b.err = io.EOF
+		case errors.As(err, &cut):
+			if err := b.resume(cut); err != nil {
+				b.err = b.failure(err)
+			}
+		case err != nil:
+			b.err = b.failure(err)
+		}
+		if n > 0 {
+			return n, nil
+		}
+		if len(p) == 0 {
+			return 0, nil
+		}
+	}
+	return 0, b.err
+}
+
+// read reads once and tells a cut, which is worth another request, from a length that is wrong.
+func (b *blob) read(p []byte) (int, error) {
+	n, err := b.body.Read(p)
+	switch {
+	case b.at+int64(n) > b.size:
+		return 0, fmt.Errorf("it has more bytes than the %d that the image says", b.size)
+	case err == nil:
+		return n, nil
+	case !errors.Is(err, io.EOF):
+		return n, &cutError{err}
+	case b.at+int64(n) < b.size:
+		return n, fmt.Errorf("it has %d bytes, and the image says %d", b.at+int64(n), b.size)
+	}
+	return n, io.EOF
+}
+
+// resume goes on where the connection broke.
+func (b *blob) resume(why *cutError) error {
+	_ = b.body.Close() // it is broken already
+	for {
+		if b.ctx.Err() != nil {
+			return b.ctx.Err()
+		}
+		if b.resumes++; b.resumes > maxResumes {
+			return fmt.Errorf("cut %d times: %w", b.resumes, why.err)
+		}
+		if b.futile++; b.futile > maxFutile {
+			return fmt.Errorf("cut %d times at byte %d of %d: %w", b.futile, b.at, b.size, why.err)
+		}
+		if err := b.repo.client.options.Sleep(b.ctx, firstPause<<(2*(b.futile-1))); err != nil {
+			return err
+		}
+		err := b.open()
+		if !errors.As(err, &why) {
+			return err
+		}
+	}
+}
+
+// open asks for the blob from byte at on.
+func (b *blob) open() error {
+	header := http.Header{}
+	if b.at > 0 {
+		header.Set("Range", fmt.Sprintf("bytes=%d-", b.at))
+	}
+	resp, err := b.repo.ask(b.ctx, "blobs/"+string(b.digest), header)
+	if err != nil {
+		return err
+	}
+	if err := b.accept(resp); err != nil {
+		return errors.Join(err, resp.Body.Close())
+	}
+	b.body = resp.Body
+	return nil
+}
+
+// accept checks an answer's head, and skips what is delivered already when it starts from the beginning.
+func (b *blob) accept(resp *http.Response) error {
+	switch {
+	case resp.StatusCode == http.StatusOK:
+		if n := resp.ContentLength; n >= 0 && n != b.size {
+			return fmt.Errorf("it has %d bytes, and the image says %d", n, b.size)
+		}
+		if _, err := io.CopyN(io.Discard, resp.Body, b.at); err != nil {
+			return &cutError{err}
+		}
+		return nil
+	case resp.StatusCode == http.StatusPartialContent && b.at > 0:
+		return checkRange(resp.Header.Get("Content-Range"), b.at, b.size)
+	}
+	return statusOf(resp)
+}
+
+// checkRange holds a Content-Range (RFC 9110, 14.4) against what was asked for: all from byte at on.
+func checkRange(header string, at, size int64) error {
+	span, total, _ := strings.Cut(strings.TrimPrefix(header, "bytes "), "/")
+	first, last, _ := strings.Cut(span, "-")
+	wrong := first != strconv.FormatInt(at, 10) || last != strconv.FormatInt(size-1, 10)
+	if wrong || total != "*" && total != strconv.FormatInt(size, 10) {
+		return fmt.Errorf("asked for bytes %d-%d of %d, the registry answers with the range %.60q", at, size-1, size, header)
+	}
+	return nil
+}
+
+// Close implements io.Closer.
+func (b *blob) Close() error {
+	if b.err == nil {
+		b.err = errors.New("the blob is closed")
+	}
+	if b.body == nil {
+		return nil
+	}
+	body := b.body
+	b.body = nil
+	return body.Close()
+}

@@ -1,0 +1,165 @@
+package registry
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"regexp"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// statusError is an answer that is no success.
+type statusError struct {
+	status int
+	code   string // of the registry's own error (distribution-spec, "Error Codes"); empty when it says none
+}
+
+func (e *statusError) Error() string {
+	s := fmt.Sprintf("%d %s", e.status, http.StatusText(e.status))
+	if e.code != "" {
+		s += " (" + e.code + ")"
+	}
+	return strings.TrimSpace(s)
+}
+
+// errorCode is the only part of an error's body that is shown: messages are for the registry to choose.
+var errorCode = regexp.MustCompile(`^[A-Z][A-Z0-9_]{1,39}$`)
+
+func statusOf(resp *http.Response) *statusError {
+	e := &statusError{status: resp.StatusCode}
+	b, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorAnswer))
+	if err != nil {
+		return e // the status says enough
+	}
+	var answer struct {
+		Errors []struct{ Code string }
+	}
+	if json.Unmarshal(b, &answer) == nil && len(answer.Errors) > 0 && errorCode.MatchString(answer.Errors[0].Code) {
+		e.code = answer.Errors[0].Code
+	}
+	return e
+}
+
+// failure says in one line what was asked and why it failed, without credentials, tokens or query strings, and what to do next.
+func (r *Repository) failure(ctx context.Context, what string, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("reading %s: %w", what, ctx.Err())
+	}
+	if usage := (*engine.UsageError)(nil); errors.As(err, &usage) {
+		return err
+	}
+	if limit := (*engine.LimitError)(nil); errors.As(err, &limit) {
+		return fmt.Errorf("reading %s: %w", what, limit)
+	}
+	if hint := (*engine.HintError)(nil); errors.As(err, &hint) {
+		return engine.Hint(fmt.Errorf("reading %s: %w", what, hint.Err), "%s", hint.Hint)
+	}
+	err, hint := r.explain(cause(err))
+	err = fmt.Errorf("reading %s: %s", what, r.clean(err.Error()))
+	if hint != "" {
+		return engine.Hint(err, "%s", hint)
+	}
+	return err
+}
+
+// cause picks the failure that matters. The first contact with a registry that may speak plain HTTP has two: with TLS and without.
+func cause(err error) error {
+	secure, plain, status := (*tlsFailure)(nil), (*plainFailure)(nil), (*transport.Error)(nil)
+	switch {
+	case errors.As(err, &secure) && distrusted(secure):
+		return secure
+	case errors.As(err, &plain):
+		return plain.err
+	case errors.As(err, &status):
+		e := &statusError{status: status.StatusCode}
+		if len(status.Errors) > 0 && errorCode.MatchString(string(status.Errors[0].Code)) {
+			e.code = string(status.Errors[0].Code)
+		}
+		return e
+	case secure != nil:
+		return secure.err
+	}
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		return u.Err
+	}
+	return err
+}
+
+// explain returns what to print and what to do next.
+func (r *Repository) explain(err error) (error, string) {
+	if status := (*statusError)(nil); errors.As(err, &status) {
+		return status, r.statusHint(status.status)
+	}
+	dns, keychain := (*net.DNSError)(nil), (*keychainError)(nil)
+	switch {
+	case errors.As(err, &keychain):
+		return keychain, "check ~/.docker/config.json and its credential helpers, or set VETO_REGISTRY_USER and VETO_REGISTRY_PASSWORD"
+	case errors.Is(err, errPlain):
+		return err, "--plain-http allows it, if the network between here and " + r.host() + " can be trusted"
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Errorf("%s speaks plain HTTP, not TLS", r.host()), "--plain-http allows that, if the network between here and there can be trusted"
+	case distrusted(err):
+		return err, "add the authority of its certificate to the system's, or name it in SSL_CERT_FILE"
+	case errors.As(err, &dns):
+		return err, "check the host name in the reference, the DNS, and the proxy (HTTPS_PROXY)"
+	case timedOut(err):
+		return err, fmt.Sprintf("%s did not go on within %s: check the network, the firewall and the proxy (HTTPS_PROXY); VETO_REGISTRY_TIMEOUT=2m waits longer",
+			r.host(), r.client.options.Timeout)
+	}
+	return err, "check that " + r.host() + " is a registry and can be reached from here, directly or through a proxy (HTTPS_PROXY)"
+}
+
+func (r *Repository) statusHint(status int) string {
+	host := r.host()
+	switch {
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		login := "docker login " + host
+		if host == "docker.io" {
+			login = "docker login"
+		}
+		return fmt.Sprintf("%s, or set VETO_REGISTRY_USER and VETO_REGISTRY_PASSWORD; a registry may answer so, too, for an image that it does not have", login)
+	case status == http.StatusNotFound:
+		return "for a local image: docker save NAME -o app.tar && veto scan ./app.tar"
+	case status == http.StatusTooManyRequests:
+		return fmt.Sprintf("wait, or log in for a higher limit: docker login %s", strings.TrimPrefix(host, "docker.io"))
+	case status >= 500:
+		return host + " is in trouble: try again later"
+	}
+	return ""
+}
+
+// secretParts match what may carry secrets in an address: the query of a signed URL, the user of a proxy's.
+var secretParts = regexp.MustCompile(`\?[^\s"']*|//[^/\s"'@]*@`)
+
+// clean makes text from a library fit for a log: one line, bounded, no secrets.
+func (r *Repository) clean(s string) string {
+	const most = 400 // bytes
+	s = secretParts.ReplaceAllStringFunc(s, func(part string) string {
+		if part[0] == '?' {
+			return ""
+		}
+		return "//"
+	})
+	if p := r.client.options.Password; p != "" {
+		s = strings.ReplaceAll(s, p, "…")
+	}
+	s = strings.Map(func(c rune) rune {
+		if c < ' ' || c == 0x7f || c >= 0x80 && c < 0xa0 {
+			return ' '
+		}
+		return c
+	}, s)
+	if len(s) > most {
+		s = strings.ToValidUTF8(s[:most], "") + "…"
+	}
+	return s
+}

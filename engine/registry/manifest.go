@@ -1,0 +1,136 @@
+package registry
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"hash"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/google/go-containerregistry/pkg/v1/types"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// Manifest is a manifest or index as the registry keeps it.
+type Manifest struct {
+	Bytes  []byte
+	Digest engine.Digest // of Bytes: the one that was asked for, or their sha256
+	// MediaType is what the registry says it is; empty when it says nothing of use ("application/json").
+	MediaType string
+}
+
+// Manifest reads a manifest or index of this repository and checks its digest.
+func (r *Repository) Manifest(ctx context.Context, d engine.Digest) (*Manifest, error) {
+	m, err := r.get(ctx, string(d))
+	if err != nil {
+		return nil, r.failure(ctx, fmt.Sprintf("the manifest %s of %s/%s", d.Short(), r.host(), r.repo.RepositoryStr()), err)
+	}
+	return m, nil
+}
+
+// accepted lists what a manifest may be. Docker's schema 1 is among them so that such an image is told from a missing one.
+func accepted() string {
+	return strings.Join([]string{
+		string(types.OCIManifestSchema1), string(types.OCIImageIndex), string(types.DockerManifestSchema2), string(types.DockerManifestList),
+		string(types.DockerManifestSchema1Signed), string(types.DockerManifestSchema1),
+	}, ", ")
+}
+
+// get reads the manifest behind a tag or digest, again when the connection is cut.
+func (r *Repository) get(ctx context.Context, identifier string) (*Manifest, error) {
+	ctx, cancel := context.WithTimeout(ctx, patience*r.client.options.Timeout)
+	defer cancel()
+	for attempt := 1; ; attempt++ {
+		m, err := r.getOnce(ctx, identifier)
+		if cut := (*cutError)(nil); err == nil || attempt >= attempts || ctx.Err() != nil || !errors.As(err, &cut) {
+			return m, err
+		}
+		if err := r.client.options.Sleep(ctx, firstPause<<(2*(attempt-1))); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// cutError is a body that ended before its end.
+type cutError struct{ err error }
+
+func (e *cutError) Error() string { return e.err.Error() }
+func (e *cutError) Unwrap() error { return e.err }
+
+func (r *Repository) getOnce(ctx context.Context, identifier string) (m *Manifest, err error) {
+	resp, err := r.ask(ctx, "manifests/"+identifier, http.Header{"Accept": {accepted()}})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, resp.Body.Close()) }()
+	if resp.StatusCode != http.StatusOK {
+		return nil, statusOf(resp)
+	}
+	if resp.ContentLength > engine.MaxManifest {
+		return nil, &engine.LimitError{What: "size of the manifest", Limit: engine.MaxManifest}
+	}
+	b, err := io.ReadAll(io.LimitReader(resp.Body, engine.MaxManifest+1))
+	switch {
+	case err != nil:
+		return nil, &cutError{err}
+	case len(b) > engine.MaxManifest:
+		return nil, &engine.LimitError{What: "size of the manifest", Limit: engine.MaxManifest}
+	}
+	m = &Manifest{Bytes: b, MediaType: mediaType(resp.Header.Get("Content-Type"))}
+	want := engine.Digest(identifier)
+	if !strings.Contains(identifier, ":") {
+		want = engine.Digest(resp.Header.Get("Docker-Content-Digest"))
+		if !strings.HasPrefix(string(want), "sha256:") {
+			want = digestOf("sha256", b) // the registry promises nothing
+		}
+	}
+	algorithm, _, _ := strings.Cut(string(want), ":")
+	m.Digest = digestOf(algorithm, b)
+	if m.Digest != want {
+		return nil, engine.Hint(fmt.Errorf("it has the digest %s, not %s", m.Digest, want), "the registry, or a proxy before it, sends something else than it was asked for")
+	}
+	return m, nil
+}
+
+// mediaType keeps the types that say something about a manifest.
+func mediaType(contentType string) string {
+	t, _, err := mime.ParseMediaType(contentType)
+	if err != nil || !strings.HasPrefix(t, "application/vnd.") {
+		return ""
+	}
+	return t
+}
+
+// digestOf returns the empty digest for an algorithm that image-spec descriptor.md does not register.
+func digestOf(algorithm string, b []byte) engine.Digest {
+	var h hash.Hash
+	switch algorithm {
+	case "sha256":
+		h = sha256.New()
+	case "sha512":
+		h = sha512.New()
+	default:
+		return ""
+	}
+	h.Write(b)
+	return engine.Digest(algorithm + ":" + hex.EncodeToString(h.Sum(nil)))
+}
+
+// ask gets something of the repository. The answer's status is the caller's to look at, and the body to close.
+func (r *Repository) ask(ctx context.Context, what string, header http.Header) (*http.Response, error) {
+	u := url.URL{Scheme: r.repo.Scheme(), Host: r.repo.RegistryStr(), Path: "/v2/" + r.repo.RepositoryStr() + "/" + what}
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+	if err != nil {
+		return nil, err
+	}
+	req.Header = header
+	return r.http.Do(req)
+}
