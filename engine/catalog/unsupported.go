@@ -38,6 +38,8 @@ func kindOf(p string) string {
 		}
 	}
 	switch {
+	case base == ".crates2.json" || base == "Cargo.lock":
+		return "rust"
 	case dir == "var/lib/rpm/" || dir == "usr/lib/sysimage/rpm/" || dir == "usr/share/rpm/":
 		if base == "Packages" || base == "Packages.db" || base == "rpmdb.sqlite" {
 			return "rpm"
