@@ -50,7 +50,7 @@ func vetoIn(t testing.TB, dir string, environ []string, args ...string) (code in
 	var out, errs bytes.Buffer
 	cmd := exec.CommandContext(t.Context(), self, args...)
 	cmd.Dir, cmd.Stdout, cmd.Stderr = dir, &out, &errs
-	cmd.Env = append([]string{runMain + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + dir, "VETO_CACHE=" + filepath.Join(dir, ".cache")}, environ...)
+	cmd.Env = append([]string{runMain + "=1", "PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "VETO_CACHE=" + t.TempDir()}, environ...)
 	if err := cmd.Run(); err != nil {
 		if code = cmd.ProcessState.ExitCode(); code < 0 {
 			t.Fatalf("veto %v: %v", args, err)
