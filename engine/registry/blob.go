@@ -116,7 +116,7 @@ func (b *blob) resume(why *cutError) error {
 func (b *blob) open() error {
 	header := http.Header{}
 	if b.at > 0 {
-		header.Set("Range", fmt.Sprintf("bytes=%d-", b.at))
+		header.Set("Range", fmt.Sprintf("bytes=%d-%d", b.at, b.size-1)) // some registries refuse a range without its end
 	}
 	resp, err := b.repo.ask(b.ctx, "blobs/"+string(b.digest), header)
 	if err != nil {

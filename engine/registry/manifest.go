@@ -127,7 +127,7 @@ func digestOf(algorithm string, b []byte) engine.Digest {
 // ask gets something of the repository. The answer's status is the caller's to look at, and the body to close.
 func (r *Repository) ask(ctx context.Context, what string, header http.Header) (*http.Response, error) {
 	u := url.URL{Scheme: r.repo.Scheme(), Host: r.repo.RegistryStr(), Path: "/v2/" + r.repo.RepositoryStr() + "/" + what}
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, err
 	}
