@@ -6,6 +6,7 @@ import (
 	"debug/buildinfo"
 	"debug/elf"
 	"fmt"
+	"io"
 	"io/fs"
 	"strings"
 
@@ -35,10 +36,7 @@ func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 	}
 	info, err := buildinfo.Read(at)
 	if err != nil {
-		if err.Error() == "not a Go executable" || !goSections(f) {
-			return engine.Evidence{}, nil
-		}
-		return engine.Evidence{}, fmt.Errorf("a Go program whose build information cannot be read: %w", err)
+		return engine.Evidence{}, notGo(at, f.Size, err)
 	}
 	var ev engine.Evidence
 	add := func(name, version string, main bool) {
@@ -64,12 +62,20 @@ func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 	return ev, nil
 }
 
-// goSections says whether an ELF file has the sections of a Go program.
-func goSections(f *engine.File) bool {
-	at, err := f.ReaderAt(engine.MaxProgram)
-	if err != nil {
-		return false
-	}
+// notGo tells a program of another language, which is no fact, from one whose build information is there but cannot be read: cut off,
+// not the ELF that it says it is, or Go's by its sections.
+func notGo(at io.ReaderAt, size int64, cause error) error {
 	e, err := elf.NewFile(at)
-	return err == nil && (e.Section(".go.buildinfo") != nil || e.Section(".gopclntab") != nil)
+	if err != nil {
+		return fmt.Errorf("an executable that cannot be read: %w", err)
+	}
+	for _, p := range e.Progs {
+		if p.Type == elf.PT_LOAD && p.Off+p.Filesz > uint64(size) {
+			return fmt.Errorf("an executable that is cut off: a segment ends at byte %d of %d", p.Off+p.Filesz, size)
+		}
+	}
+	if e.Section(".go.buildinfo") != nil || e.Section(".gopclntab") != nil {
+		return fmt.Errorf("a Go program whose build information cannot be read: %w", cause)
+	}
+	return nil
 }
