@@ -73,8 +73,12 @@ func (s *candidates) collect(ctx context.Context, doc *document, depth int) erro
 // maxManifests bounds one index; the widest public ones list some thirty platforms, each with an attestation.
 const maxManifests = 1024
 
-// attestation recognises what BuildKit stores beside an image in its index (moby/buildkit docs/attestations/attestation-storage.md).
+// attestation recognises what BuildKit stores beside an image in its index (moby/buildkit docs/attestations/attestation-storage.md),
+// also where a copy has lost its annotations.
 func attestation(d descriptor) bool {
+	if p := d.Platform; p != nil && p.OS == "unknown" && p.Architecture == "unknown" {
+		return true
+	}
 	return d.Annotations["vnd.docker.reference.type"] != "" || d.ArtifactType != "" && !isImageConfig(d.ArtifactType)
 }
 
