@@ -63,7 +63,7 @@ func (r *Repository) failure(ctx context.Context, what string, err error) error 
 	if hint := (*engine.HintError)(nil); errors.As(err, &hint) {
 		return engine.Hint(fmt.Errorf("reading %s: %w", what, hint.Err), "%s", hint.Hint)
 	}
-	err, hint := r.explain(cause(err))
+	hint, err := r.explain(cause(err))
 	err = fmt.Errorf("reading %s: %s", what, r.clean(err.Error()))
 	if hint != "" {
 		return engine.Hint(err, "%s", hint)
@@ -94,28 +94,28 @@ func cause(err error) error {
 	return err
 }
 
-// explain returns what to print and what to do next.
-func (r *Repository) explain(err error) (error, string) {
+// explain returns what to do next, and what to print.
+func (r *Repository) explain(err error) (hint string, shown error) {
 	if status := (*statusError)(nil); errors.As(err, &status) {
-		return status, r.statusHint(status.status)
+		return r.statusHint(status.status), status
 	}
 	dns, keychain := (*net.DNSError)(nil), (*keychainError)(nil)
 	switch {
 	case errors.As(err, &keychain):
-		return keychain, "check ~/.docker/config.json and its credential helpers, or set VETO_REGISTRY_USER and VETO_REGISTRY_PASSWORD"
+		return "check ~/.docker/config.json and its credential helpers, or set VETO_REGISTRY_USER and VETO_REGISTRY_PASSWORD", keychain
 	case errors.Is(err, errPlain):
-		return err, "--plain-http allows it, if the network between here and " + r.host() + " can be trusted"
+		return "--plain-http allows it, if the network between here and " + r.host() + " can be trusted", err
 	case errors.Is(err, http.ErrSchemeMismatch):
-		return fmt.Errorf("%s speaks plain HTTP, not TLS", r.host()), "--plain-http allows that, if the network between here and there can be trusted"
+		return "--plain-http allows that, if the network between here and there can be trusted", fmt.Errorf("%s speaks plain HTTP, not TLS", r.host())
 	case distrusted(err):
-		return err, "add the authority of its certificate to the system's, or name it in SSL_CERT_FILE"
+		return "add the authority of its certificate to the system's, or name it in SSL_CERT_FILE", err
 	case errors.As(err, &dns):
-		return err, "check the host name in the reference, the DNS, and the proxy (HTTPS_PROXY)"
+		return "check the host name in the reference, the DNS, and the proxy (HTTPS_PROXY)", err
 	case timedOut(err):
-		return err, fmt.Sprintf("%s did not go on within %s: check the network, the firewall and the proxy (HTTPS_PROXY); VETO_REGISTRY_TIMEOUT=2m waits longer",
-			r.host(), r.client.options.Timeout)
+		return fmt.Sprintf("%s did not go on within %s: check the network, the firewall and the proxy (HTTPS_PROXY); VETO_REGISTRY_TIMEOUT=2m waits longer",
+			r.host(), r.client.options.Timeout), err
 	}
-	return err, "check that " + r.host() + " is a registry and can be reached from here, directly or through a proxy (HTTPS_PROXY)"
+	return "check that " + r.host() + " is a registry and can be reached from here, directly or through a proxy (HTTPS_PROXY)", err
 }
 
 func (r *Repository) statusHint(status int) string {
