@@ -50,11 +50,6 @@ func (g *Gate) inventory(ctx context.Context, img Image) (*Inventory, []LayerFac
 	if err != nil {
 		return nil, nil, fmt.Errorf("assembling the inventory: %w", err)
 	}
-	for _, lf := range facts {
-		for _, ev := range lf.Evidence {
-			inv.Coverage = append(inv.Coverage, ev.Coverage...)
-		}
-	}
 	return inv, facts, nil
 }
 

@@ -61,10 +61,12 @@ func apkRecord(text string) (*engine.Package, *engine.Owned, error) {
 			return nil, nil, fmt.Errorf("%.60q is no field", line)
 		}
 		switch key {
-		case "P":
-			p.Name = value
-		case "V":
-			p.Version = value
+		case "P", "V": // two records that run into each other must not become one
+			field := map[string]*string{"P": &p.Name, "V": &p.Version}[key]
+			if *field != "" {
+				return nil, nil, fmt.Errorf("the field %s stands twice", key)
+			}
+			*field = value
 		case "A":
 			p.Arch = engine.Maybe(value)
 		case "o":

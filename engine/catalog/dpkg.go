@@ -34,7 +34,7 @@ func (dpkg) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error
 	var ev engine.Evidence
 	one := path.Dir(f.Path) == dpkgStatusD
 	line := 1
-	for _, stanza := range strings.Split(string(body), "\n\n") {
+	for _, stanza := range strings.Split(strings.ReplaceAll(string(body), "\r\n", "\n"), "\n\n") {
 		if err := ctx.Err(); err != nil {
 			return ev, err
 		}
@@ -54,7 +54,6 @@ func (dpkg) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error
 func dpkgStanza(text string, one bool) (*engine.Package, error) {
 	fields := map[string]string{}
 	for _, line := range strings.Split(text, "\n") {
-		line = strings.TrimSuffix(line, "\r")
 		if strings.TrimSpace(line) == "" || line[0] == ' ' || line[0] == '\t' {
 			continue
 		}
@@ -64,6 +63,9 @@ func dpkgStanza(text string, one bool) (*engine.Package, error) {
 		}
 		switch key {
 		case "Package", "Status", "Version", "Source", "Architecture":
+			if _, twice := fields[key]; twice { // two stanzas that run into each other must not become one
+				return nil, fmt.Errorf("the field %s stands twice", key)
+			}
 			fields[key] = strings.TrimSpace(value)
 		}
 	}

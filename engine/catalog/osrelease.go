@@ -74,27 +74,22 @@ func unquote(s string) string {
 func ecosystemOf(os *engine.OS) string {
 	version := string(os.VersionID)
 	major, rest, _ := strings.Cut(version, ".")
-	switch os.ID {
-	case "debian":
-		if version != "" {
-			return "Debian:" + major
-		}
-	case "ubuntu":
-		year, month := major, rest
-		if month == "04" && len(year) == 2 && (year[1]-'0')%2 == 0 {
+	numbers := version != "" && strings.Trim(version, "0123456789.") == "" // anything else names no release
+	switch {
+	case os.ID == "debian" && numbers:
+		return "Debian:" + major
+	case os.ID == "ubuntu" && numbers:
+		if rest == "04" && len(major) == 2 && (major[1]-'0')%2 == 0 { // April of even years
 			return "Ubuntu:" + version + ":LTS"
 		}
-		if version != "" {
-			return "Ubuntu:" + version
-		}
-	case "alpine":
-		minor, _, _ := strings.Cut(rest, ".")
-		if version != "" && minor != "" && !strings.ContainsAny(version, "_") {
+		return "Ubuntu:" + version
+	case os.ID == "alpine" && numbers:
+		if minor, _, _ := strings.Cut(rest, "."); minor != "" {
 			return "Alpine:v" + major + "." + minor
 		}
-	case "wolfi":
+	case os.ID == "wolfi":
 		return "Wolfi"
-	case "chainguard":
+	case os.ID == "chainguard":
 		return "Chainguard"
 	}
 	return ""

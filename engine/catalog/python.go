@@ -33,7 +33,7 @@ func (python) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 	if err != nil {
 		return engine.Evidence{}, err
 	}
-	header, _, _ := strings.Cut(strings.ReplaceAll(string(body), "\r\n", "\n"), "\n\n")
+	header, _, _ := strings.Cut(strings.ReplaceAll(strings.TrimPrefix(string(body), "\ufeff"), "\r\n", "\n"), "\n\n")
 	var name, version, license string
 	for _, line := range strings.Split(header, "\n") {
 		key, value, ok := strings.Cut(line, ":")

@@ -1,0 +1,173 @@
+package catalog
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/rogpeppe/go-internal/txtar"
+
+	"github.com/vetoci/veto/engine"
+)
+
+var update = flag.Bool("update", false, "write what the cases want anew")
+
+// parsed is what a case wants: the evidence without what the gate adds, and the error.
+type parsed struct {
+	By       string `json:"by"`
+	OS       *engine.OS
+	Packages []engine.Package
+	Owned    []engine.Owned
+	Coverage []string
+	Error    string
+}
+
+// inspectAll shows one file to every inspector that wants it.
+func inspectAll(t testing.TB, path string, mode fs.FileMode, body []byte) []parsed {
+	t.Helper()
+	var out []parsed
+	for _, insp := range All() {
+		if !insp.Wants(path, mode, int64(len(body))) {
+			continue
+		}
+		f := engine.NewFile(engine.Entry{Path: path, Type: engine.TypeFile, Mode: mode, Size: int64(len(body))}, bytes.NewReader(body))
+		ev, err := insp.Inspect(context.Background(), f)
+		p := parsed{By: insp.Name(), OS: ev.OS, Packages: ev.Packages, Owned: ev.Owned}
+		for _, c := range ev.Coverage {
+			p.Coverage = append(p.Coverage, string(c.Kind)+": "+c.Detail)
+		}
+		if err != nil {
+			p.Error = err.Error()
+		}
+		out = append(out, p)
+	}
+	return out
+}
+
+// A case is one txtar file: the first file is what stands in the image under its name, `want` what comes of it. An escape \xNN in
+// the input is that byte, because txtar holds text.
+func TestParsers(t *testing.T) {
+	cases, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(cases) < 20 {
+		t.Fatalf("%d cases, %v", len(cases), err)
+	}
+	for _, name := range cases {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txtar"), func(t *testing.T) {
+			a, err := txtar.ParseFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			in := a.Files[0]
+			got, err := json.MarshalIndent(inspectAll(t, in.Name, 0o755, unescape(in.Data)), "", "  ")
+			if err != nil {
+				t.Fatal(err)
+			}
+			got = append(got, '\n')
+			if *update {
+				a.Files = append(a.Files[:1], txtar.File{Name: "want", Data: got})
+				if err := os.WriteFile(name, txtar.Format(a), 0o644); err != nil {
+					t.Fatal(err)
+				}
+				return
+			}
+			if diff := cmp.Diff(string(a.Files[1].Data), string(got)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func unescape(b []byte) []byte {
+	for _, e := range [][2]string{{`\x00`, "\x00"}, {`\x01`, "\x01"}, {`\xff`, "\xff"}, {"\\r\n", "\r\n"}, {"\\\n", ""}, {`\xEF\xBB\xBF`, "\xEF\xBB\xBF"}} {
+		b = bytes.ReplaceAll(b, []byte(e[0]), []byte(e[1]))
+	}
+	return b
+}
+
+// fuzz runs the inspectors that want a path over any body, as a stream and with random access: both say the same, and neither panics.
+func fuzz(f *testing.F, pattern, path string) {
+	cases, err := filepath.Glob("testdata/" + pattern + "*.txtar")
+	if err != nil || len(cases) == 0 {
+		f.Fatalf("no seeds for %s: %v", pattern, err)
+	}
+	for _, name := range cases {
+		a, err := txtar.ParseFile(name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(unescape(a.Files[0].Data))
+	}
+	f.Fuzz(func(t *testing.T, body []byte) {
+		for _, insp := range All() {
+			if !insp.Wants(path, 0o755, int64(len(body))) {
+				continue
+			}
+			e := engine.Entry{Path: path, Type: engine.TypeFile, Mode: 0o755, Size: int64(len(body))}
+			streamed, serr := insp.Inspect(context.Background(), engine.NewFile(e, bytes.NewReader(body)))
+			random, rerr := insp.Inspect(context.Background(), engine.NewFileAt(e, bytes.NewReader(body)))
+			if diff := cmp.Diff(streamed, random); diff != "" || (serr == nil) != (rerr == nil) {
+				t.Errorf("%s reads a stream and a source differently: %v, %v\n%s", insp.Name(), serr, rerr, diff)
+			}
+			for _, p := range streamed.Packages {
+				if p.Name == "" || p.Version == "" || p.Source.Name == "" {
+					t.Errorf("%s made a package without a name or version: %+v", insp.Name(), p)
+				}
+			}
+		}
+	})
+}
+
+func FuzzOSRelease(f *testing.F) { fuzz(f, "os-release", "etc/os-release") }
+func FuzzDpkg(f *testing.F)      { fuzz(f, "dpkg-status", "var/lib/dpkg/status") }
+func FuzzDpkgFiles(f *testing.F) { fuzz(f, "dpkg-md5sums", "var/lib/dpkg/info/x.md5sums") }
+func FuzzApk(f *testing.F)       { fuzz(f, "apk", "lib/apk/db/installed") }
+func FuzzNpm(f *testing.F)       { fuzz(f, "npm", "srv/node_modules/a/package.json") }
+func FuzzPython(f *testing.F) {
+	fuzz(f, "python", "usr/lib/python3/dist-packages/a-1.dist-info/METADATA")
+}
+
+// FuzzGo starts from a real ELF header; see golang_test.go.
+func FuzzGo(f *testing.F) {
+	f.Add(program("go1.21.1", "path\tx\nmod\tx\tv1.0.0\t\ndep\ty\tv1.2.3\t\n"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		e := engine.Entry{Path: "usr/bin/x", Type: engine.TypeFile, Mode: 0o755, Size: int64(len(body))}
+		ev, err := golang{}.Inspect(context.Background(), engine.NewFileAt(e, bytes.NewReader(body)))
+		for _, p := range ev.Packages {
+			if err == nil && (p.Name == "" || p.Version == "") {
+				t.Errorf("a module without a name or version: %+v", p)
+			}
+		}
+	})
+}
+
+// Wants runs for every entry of every layer: it must not allocate.
+func TestWantsDoesNotAllocate(t *testing.T) {
+	paths := []string{"usr/share/doc/x/copyright", "srv/app/node_modules/@a/b/package.json", "usr/lib/python3/dist-packages/a-1.dist-info/METADATA",
+		"var/lib/dpkg/info/libc6:amd64.list", "usr/bin/x", "a/b/c.jar", "var/lib/dpkg/status"}
+	for _, insp := range All() {
+		for _, p := range paths {
+			if n := testing.AllocsPerRun(100, func() { insp.Wants(p, 0o755, 1000) }); n > 0 {
+				t.Errorf("%s allocates %v times for %s", insp.Name(), n, p)
+			}
+		}
+	}
+}
+
+func BenchmarkDpkg(b *testing.B) {
+	body := []byte(strings.Repeat("Package: nginx\nStatus: install ok installed\nArchitecture: amd64\nSource: nginx (1.22)\nVersion: 1.22.1-9\nDescription: x\n more\n more\n\n", 700))
+	b.ReportAllocs()
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		f := engine.NewFileAt(engine.Entry{Path: dpkgStatus, Type: engine.TypeFile, Size: int64(len(body))}, bytes.NewReader(body))
+		if ev, err := (dpkg{}).Inspect(context.Background(), f); err != nil || len(ev.Packages) != 700 {
+			b.Fatal(len(ev.Packages), err)
+		}
+	}
+}
