@@ -83,25 +83,22 @@ func things(f *engine.Facts) map[string]*thing {
 func (m marks) Mark(f *engine.Facts) error {
 	f.Waivers = slices.Clone(m.waivers)
 	all := things(f)
-	ambiguous := ambiguousPrefixes(f.Waivers, all)
 	for i := range f.Findings {
 		f.Findings[i].WaivedBy = ""
 	}
 	for i := range f.Coverage {
 		f.Coverage[i].WaivedBy = ""
 	}
-	unfixed := make([]bool, len(f.Waivers)) // until: fix-available still holds for something, or met nothing
-	met := make([]bool, len(f.Waivers))
+	rest := newShelf(f.Waivers, ambiguousPrefixes(f.Waivers, prints(all, nil)))
+	ends := make([]ending, len(f.Waivers))
 	for _, t := range all {
 		var candidates []int
-		for i := range f.Waivers {
+		for _, i := range rest.near(t.fingerprint) {
 			w := &f.Waivers[i]
-			if w.State != active || w.Rule != "" || ambiguous[string(w.Match.Fingerprint)] || !t.matches(&w.Match) {
+			if w.Rule != "" || !t.matches(&w.Match) {
 				continue
 			}
-			met[i] = true
-			if w.Until == "" || !t.fixed {
-				unfixed[i] = true
+			if ends[i].meets(w, t.fixed) {
 				candidates = append(candidates, i)
 			}
 		}
@@ -112,12 +109,29 @@ func (m marks) Mark(f *engine.Facts) error {
 			}
 		}
 	}
-	for i := range f.Waivers {
-		if met[i] && !unfixed[i] {
-			f.Waivers[i].State = ended
+	end(f.Waivers, ends)
+	return nil
+}
+
+// ending tells a waiver that ended, because a fix is there for all that it met, from one that met nothing.
+type ending struct{ fixed, holds bool }
+
+// meets notes what a waiver matched and says whether it accepts that.
+func (e *ending) meets(w *engine.Waiver, fixed bool) bool {
+	if w.Until != "" && fixed {
+		e.fixed = true
+		return false
+	}
+	e.holds = true
+	return true
+}
+
+func end(ws []engine.Waiver, ends []ending) {
+	for i, e := range ends {
+		if e.fixed && !e.holds {
+			ws[i].State = ended
 		}
 	}
-	return nil
 }
 
 // accept returns the waivers that together accept the thing: the first that names it whole, else those that name all of its CVEs.
@@ -155,94 +169,3 @@ func (t *thing) matches(m *engine.WaiverMatch) bool {
 	// A package found in two places is accepted only where both are.
 	return m.Path == "" || len(t.paths) > 0 && !slices.ContainsFunc(t.paths, func(p string) bool { return !matchGlob(string(m.Path), p) })
 }
-
-// ambiguousPrefixes are shortened fingerprints that more than one thing has: they accept nothing.
-func ambiguousPrefixes(ws []engine.Waiver, all map[string]*thing) map[string]bool {
-	ambiguous := map[string]bool{}
-	for _, w := range ws {
-		prefix := string(w.Match.Fingerprint)
-		if prefix == "" || len(prefix) == 64 {
-			continue
-		}
-		full := ""
-		for _, t := range all {
-			if strings.HasPrefix(t.fingerprint, prefix) {
-				ambiguous[prefix] = ambiguous[prefix] || full != "" && full != t.fingerprint
-				full = t.fingerprint
-			}
-		}
-	}
-	return ambiguous
-}
-
-// Subtract implements engine.Waivers.
-func (m marks) Subtract(f *engine.Facts, rules []engine.RuleResult) error {
-	all := things(f)
-	ambiguous := ambiguousPrefixes(f.Waivers, all)
-	for r := range rules {
-		rule := &rules[r]
-		if !rule.Waivable || len(rule.Results) == 0 {
-			continue
-		}
-		left := 0
-		for i := range rule.Results {
-			res := &rule.Results[i]
-			if res.WaivedBy = byFindings(res, all); res.WaivedBy == "" {
-				res.WaivedBy = byRule(f.Waivers, rule.ID, res, all, ambiguous)
-			}
-			if res.WaivedBy == "" {
-				left++
-			}
-		}
-		fired := rule.Status == engine.StatusDeny || rule.Status == engine.StatusWarn || rule.Status == engine.StatusInfo
-		if fired && left == 0 {
-			rule.Status = engine.StatusWaived
-		}
-	}
-	return nil
-}
-
-// byFindings accepts a result when every finding that it names is waived.
-func byFindings(res *engine.Result, all map[string]*thing) engine.Maybe {
-	var by engine.Maybe
-	for _, ref := range res.Findings {
-		t := all[ref]
-		if t == nil || *t.waivedBy == "" {
-			return ""
-		}
-		if by == "" {
-			by = *t.waivedBy
-		}
-	}
-	return by
-}
-
-// byRule accepts a result by a waiver that names its rule: as a whole, by the result's own fingerprint or path, or because it
-// matches every finding of the result. A waiver without a rule may name a result by its fingerprint, too.
-func byRule(ws []engine.Waiver, id string, res *engine.Result, all map[string]*thing, ambiguous map[string]bool) engine.Maybe {
-	for i := range ws {
-		w := &ws[i]
-		if w.State != active || w.Rule != "" && string(w.Rule) != id || ambiguous[string(w.Match.Fingerprint)] {
-			continue
-		}
-		own := &thing{fingerprint: res.Fingerprint}
-		if res.Path != "" {
-			own.paths = []string{string(res.Path)}
-		}
-		ok := w.Match != engine.WaiverMatch{} && own.matches(&w.Match) && own.holds(w)
-		if w.Rule != "" && !ok {
-			ok = w.Broad && w.Match == engine.WaiverMatch{} || len(res.Findings) > 0
-			for _, ref := range res.Findings {
-				t := all[ref]
-				ok = ok && t != nil && t.matches(&w.Match) && t.holds(w) && t.accept(ws, []int{i}) != nil
-			}
-		}
-		if ok {
-			w.Used++
-			return engine.Maybe(w.ID)
-		}
-	}
-	return ""
-}
-
-func (t *thing) holds(w *engine.Waiver) bool { return w.Until == "" || !t.fixed }

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/vetoci/veto/engine"
 )
 
@@ -219,48 +217,6 @@ func TestOrderIndependence(t *testing.T) {
 		if got := waived(); got != want {
 			t.Fatalf("%v: %q, before the shuffle %q", entries, got, want)
 		}
-	}
-}
-
-func TestAppend(t *testing.T) {
-	old := "# ours\nversion: 1\nwaivers:\n  # why\n  - match: {vuln: CVE-1}\n    reason: a\n    owner: b\n    expires: 2026-12-31\n"
-	e := Entry{Match: engine.WaiverMatch{Fingerprint: "12345678"}, Reason: "yes: no", Owner: "@shop", Expires: "2026-12-31", Images: []string{"a/*"}, Origin: "baseline", Comment: "CVE-2 in nginx"}
-	for _, before := range []string{"", old, "version: 1\nwaivers: []\n"} {
-		text, err := Append([]byte(before), []Entry{e, {Rule: "user-root", Broad: true, Reason: "r", Owner: "o", Expires: "2027-01-01"}})
-		if err != nil {
-			t.Fatal(err)
-		}
-		f := parse(t, string(text))
-		ws := f.Waivers()
-		got := ws[len(ws)-2]
-		if got.Match.Fingerprint != "12345678" || got.Reason != "yes: no" || got.Origin != "baseline" || !ws[len(ws)-1].Broad {
-			t.Errorf("%+v\n%s", got, text)
-		}
-		if before == old && (!strings.Contains(string(text), "# ours") || !strings.Contains(string(text), "# why")) {
-			t.Errorf("comments are gone:\n%s", text)
-		}
-	}
-}
-
-func TestBaseline(t *testing.T) {
-	f := facts(vuln("v1", "CVE-1", "nginx", "CVE-1"), vuln("v2", "CVE-2", "curl", "CVE-2"))
-	rs := rules(true)
-	rs[1].Status = engine.StatusDeny
-	run := &engine.Run{Reports: []engine.Report{{Facts: *f, Decision: engine.Decision{Rules: rs}}}}
-	entries := Baseline(run, Entry{Reason: "r", Owner: "o", Expires: "2026-12-31"})
-	if len(entries) != 3 {
-		t.Fatalf("%d entries, want two findings and one result: %+v", len(entries), entries)
-	}
-	text, err := Append(nil, entries)
-	if err != nil {
-		t.Fatal(err)
-	}
-	m := parse(t, string(text)).For(engine.Identity{}, noon)
-	if err := errors.Join(m.Mark(f), m.Subtract(f, rs)); err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff([]engine.Status{engine.StatusWaived, engine.StatusWaived}, []engine.Status{rs[0].Status, rs[1].Status}); diff != "" {
-		t.Errorf("a baseline does not waive what it was made of:\n%s", diff)
 	}
 }
 

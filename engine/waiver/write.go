@@ -4,7 +4,11 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"gopkg.in/yaml.v3"
 
@@ -26,24 +30,105 @@ type Entry struct {
 	Comment string // written above it: what the fingerprint is
 }
 
-// Append adds entries to the text of a waiver file, which may be empty, and keeps what is there, comments too.
+// file names the text in errors about what Append was given or makes.
+const file = "the waiver file"
+
+// Append adds entries to the text of a waiver file, which may be empty. Where the file ends with its list of waivers, what is there
+// stays byte for byte; else it is written anew, with its comments. What comes back has been read again: it says what it did, and the
+// entries.
 func Append(old []byte, entries []Entry) ([]byte, error) {
 	if len(bytes.TrimSpace(old)) == 0 {
 		old = []byte("version: 1\nwaivers: []\n")
-	} else if _, err := Parse("the waiver file", old); err != nil {
+	}
+	before, err := Parse(file, old)
+	if err != nil {
 		return nil, err
 	}
+	alone, err := encode([]byte("version: 1\nwaivers: []\n"), entries)
+	if err != nil {
+		return nil, err
+	}
+	added, err := Parse("the new waivers", alone)
+	if err != nil {
+		return nil, err
+	}
+	if text, ok, err := insert(old, entries); err != nil {
+		return nil, err
+	} else if ok && says(text, before, added) {
+		return text, nil
+	}
+	text, err := encode(old, entries)
+	if err != nil {
+		return nil, err
+	}
+	if !says(text, before, added) {
+		return nil, errors.New("writing the waiver file: it would not say the same any more; add the waivers by hand")
+	}
+	return text, nil
+}
+
+// says reports whether a text holds the waivers of both files, in this order.
+func says(text []byte, before, added *File) bool {
+	after, err := Parse(file, text)
+	if err != nil {
+		return false
+	}
+	ids := func(ws []engine.Waiver) (out []string) {
+		for _, w := range ws {
+			out = append(out, w.ID)
+		}
+		return out
+	}
+	return slices.Equal(ids(after.waivers), append(ids(before.waivers), ids(added.waivers)...))
+}
+
+// listOf finds the list of waivers, and says whether it is the last thing in the file.
+func listOf(doc *yaml.Node) (list *yaml.Node, last bool) {
+	top := doc.Content[0]
+	for i := 0; i+1 < len(top.Content); i += 2 {
+		if top.Content[i].Value == "waivers" {
+			return top.Content[i+1], i+2 == len(top.Content)
+		}
+	}
+	return nil, false
+}
+
+// insert adds entries below a list at the end of the file, in its own indentation. ok is false where that cannot be done.
+func insert(old []byte, entries []Entry) (text []byte, ok bool, err error) {
+	var doc yaml.Node
+	if err := yaml.Unmarshal(old, &doc); err != nil {
+		return nil, false, fmt.Errorf("reading the waiver file: %w", err)
+	}
+	list, last := listOf(&doc)
+	if list == nil || !last || len(list.Content) == 0 || list.Style&yaml.FlowStyle != 0 || doc.Content[0].Style&yaml.FlowStyle != 0 {
+		return nil, false, nil
+	}
+	more := &yaml.Node{Kind: yaml.SequenceNode}
+	for _, e := range entries {
+		more.Content = append(more.Content, e.node())
+	}
+	lines, err := marshal(more)
+	if err != nil {
+		return nil, false, err
+	}
+	text = append(bytes.TrimRight(bytes.Clone(old), "\n"), '\n')
+	margin := strings.Repeat(" ", max(list.Column-1, 0))
+	for line := range strings.Lines(string(lines)) {
+		if line != "\n" {
+			line = margin + line
+		}
+		text = append(text, line...)
+	}
+	return text, true, nil
+}
+
+// encode writes the whole file anew.
+func encode(old []byte, entries []Entry) ([]byte, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(old, &doc); err != nil {
 		return nil, fmt.Errorf("reading the waiver file: %w", err)
 	}
-	var list *yaml.Node
-	top := doc.Content[0]
-	for i := 0; i+1 < len(top.Content); i += 2 {
-		if top.Content[i].Value == "waivers" {
-			list = top.Content[i+1]
-		}
-	}
+	list, _ := listOf(&doc)
 	if list == nil || list.Kind != yaml.SequenceNode {
 		return nil, errors.New("the waiver file has no list of waivers")
 	}
@@ -51,17 +136,38 @@ func Append(old []byte, entries []Entry) ([]byte, error) {
 	for _, e := range entries {
 		list.Content = append(list.Content, e.node())
 	}
+	return marshal(&doc)
+}
+
+func marshal(n *yaml.Node) ([]byte, error) {
 	var b bytes.Buffer
 	enc := yaml.NewEncoder(&b)
 	enc.SetIndent(2)
-	if err := errors.Join(enc.Encode(&doc), enc.Close()); err != nil {
+	if err := errors.Join(enc.Encode(n), enc.Close()); err != nil {
 		return nil, fmt.Errorf("writing the waiver file: %w", err)
 	}
 	return b.Bytes(), nil
 }
 
+// maxComment is in characters: names of packages come from images.
+const maxComment = 200
+
+// remark makes one harmless line of a comment; the YAML encoder takes what it is given, and fails at bytes that are no UTF-8.
+func remark(s string) string {
+	s = strings.Map(func(r rune) rune {
+		if !unicode.IsPrint(r) || r == utf8.RuneError {
+			return ' '
+		}
+		return r
+	}, s)
+	if r := []rune(s); len(r) > maxComment {
+		s = string(r[:maxComment]) + "…"
+	}
+	return strings.TrimSpace(s)
+}
+
 func (e Entry) node() *yaml.Node {
-	n := &yaml.Node{Kind: yaml.MappingNode, HeadComment: e.Comment}
+	n := &yaml.Node{Kind: yaml.MappingNode, HeadComment: remark(e.Comment)}
 	add := func(to *yaml.Node, key, value string) {
 		if value != "" {
 			to.Content = append(to.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, text(value))

@@ -1,0 +1,128 @@
+package waiver
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/vetoci/veto/engine"
+)
+
+func TestAppend(t *testing.T) {
+	old := "# ours\nversion: 1\nwaivers:\n  # why\n  - match: {vuln: CVE-1}\n    reason: a\n    owner: b\n    expires: 2026-12-31\n"
+	e := Entry{Match: engine.WaiverMatch{Fingerprint: "12345678"}, Reason: "yes: no", Owner: "@shop", Expires: "2026-12-31", Images: []string{"a/*"}, Origin: "baseline", Comment: "CVE-2 in nginx"}
+	for _, before := range []string{"", old, "version: 1\nwaivers: []\n"} {
+		text, err := Append([]byte(before), []Entry{e, {Rule: "user-root", Broad: true, Reason: "r", Owner: "o", Expires: "2027-01-01"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f := parse(t, string(text))
+		ws := f.Waivers()
+		got := ws[len(ws)-2]
+		if got.Match.Fingerprint != "12345678" || got.Reason != "yes: no" || got.Origin != "baseline" || !ws[len(ws)-1].Broad {
+			t.Errorf("%+v\n%s", got, text)
+		}
+		if before == old && (!strings.Contains(string(text), "# ours") || !strings.Contains(string(text), "# why")) {
+			t.Errorf("comments are gone:\n%s", text)
+		}
+	}
+}
+
+func TestBaseline(t *testing.T) {
+	f := facts(vuln("v1", "CVE-1", "nginx", "CVE-1"), vuln("v2", "CVE-2", "curl", "CVE-2"))
+	rs := rules(true)
+	rs[1].Status = engine.StatusDeny
+	run := &engine.Run{Reports: []engine.Report{{Facts: *f, Decision: engine.Decision{Rules: rs}}}}
+	entries := Baseline(run, Entry{Reason: "r", Owner: "o", Expires: "2026-12-31"})
+	if len(entries) != 3 {
+		t.Fatalf("%d entries, want two findings and one result: %+v", len(entries), entries)
+	}
+	text, err := Append(nil, entries)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := parse(t, string(text)).For(engine.Identity{}, noon)
+	if err := errors.Join(m.Mark(f), m.Subtract(f, rs)); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]engine.Status{engine.StatusWaived, engine.StatusWaived}, []engine.Status{rs[0].Status, rs[1].Status}); diff != "" {
+		t.Errorf("a baseline does not waive what it was made of:\n%s", diff)
+	}
+}
+
+// What people wrote stays as they wrote it.
+func TestAppendKeepsTheText(t *testing.T) {
+	e := Entry{Match: engine.WaiverMatch{Vuln: "CVE-9"}, Reason: "two\n\n lines: x", Owner: "o", Expires: "2026-12-31"}
+	item := "match: {vuln: 'CVE-1'}   # trailing\n"
+	for name, old := range map[string]string{
+		"indented": "# ours\n\nversion: 1\n\nwaivers:\n    # why\n    - " + item + "      reason: >\n        folded\n        text\n      owner: b\n" +
+			"      expires: 2026-12-31\n\n    - {match: {vuln: X}, reason: a, owner: b, expires: 2026-12-31}\n# end\n",
+		"not indented, no last newline": "version: 1\nwaivers:\n- " + item + "  reason: \"x\"\n  owner: b\n  expires: 2026-12-31",
+	} {
+		text, err := Append([]byte(old), []Entry{e})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(string(text), old) {
+			t.Errorf("%s: what was there changed:\n%s", name, text)
+		}
+		ws := parse(t, string(text)).Waivers()
+		if got := ws[len(ws)-1]; got.Match.Vuln != "CVE-9" || got.Reason != e.Reason {
+			t.Errorf("%s: %+v\n%s", name, got, text)
+		}
+	}
+}
+
+// A list that is not at the end, or in braces, makes it a new text that says the same.
+func TestAppendElsewhere(t *testing.T) {
+	e := Entry{Match: engine.WaiverMatch{Vuln: "CVE-9"}, Reason: "r", Owner: "o", Expires: "2026-12-31"}
+	one := "{match: {vuln: X}, reason: a, owner: b, expires: 2026-12-31}"
+	for _, old := range []string{
+		"waivers:\n  - " + one + " # kept\nversion: 1\n", "version: 1\nwaivers: [" + one + "]\n", "{version: 1, waivers: [" + one + "]}\n",
+		"version: 1\nwaivers:\n  - match: {vuln: X}\n    owner: b\n    expires: 2026-12-31\n    reason: |+\n      kept\n\n\n",
+		"version: 1\nwaivers:\n  - " + one + "\n...\n",
+	} {
+		text, err := Append([]byte(old), []Entry{e})
+		if err != nil {
+			t.Errorf("%s: %v", old, err)
+			continue
+		}
+		before, after := parse(t, old).Waivers(), parse(t, string(text)).Waivers()
+		if len(after) != 2 || after[0].ID != before[0].ID || after[1].Match.Vuln != "CVE-9" {
+			t.Errorf("%+v\n%s", after, text)
+		}
+	}
+}
+
+// Names in comments come from images.
+func TestAppendHostileComment(t *testing.T) {
+	for _, c := range []string{"a\nwaivers: []\nx: y", "a\x1b[31mb", "a\x00", "\xff", "a\u2028waivers: []", "\ufeff", "- {broad: true}", "#", strings.Repeat("x", 10_000), " "} {
+		text, err := Append(nil, []Entry{{Match: engine.WaiverMatch{Vuln: "X"}, Reason: "r", Owner: "o", Expires: "2026-12-31", Comment: c}})
+		if err != nil {
+			t.Errorf("%q: %v", c, err)
+			continue
+		}
+		if ws := parse(t, string(text)).Waivers(); len(ws) != 1 || ws[0].Match.Vuln != "X" || strings.Count(string(text), "\n") > 8 {
+			t.Errorf("%q: %+v\n%s", c, ws, text)
+		}
+	}
+}
+
+// What cannot be read again is not written.
+func TestAppendRefuses(t *testing.T) {
+	for name, e := range map[string]Entry{
+		"nothing matched": {Reason: "r", Owner: "o", Expires: "2026-12-31"},
+		"no reason":       {Match: engine.WaiverMatch{Vuln: "X"}, Owner: "o", Expires: "2026-12-31"},
+		"no UTF-8":        {Match: engine.WaiverMatch{Vuln: "X"}, Reason: "\xff", Owner: "o", Expires: "2026-12-31"},
+		"no day":          {Match: engine.WaiverMatch{Vuln: "X"}, Reason: "r", Owner: "o", Expires: "soon"},
+	} {
+		if text, err := Append(nil, []Entry{e}); err == nil {
+			t.Errorf("%s: written:\n%s", name, text)
+		}
+	}
+	if _, err := Append([]byte("waivers: 1\n"), nil); err == nil {
+		t.Error("a file that is none was extended")
+	}
+}
