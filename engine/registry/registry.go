@@ -157,11 +157,24 @@ func (c *Client) credentials(ctx context.Context, repo name.Repository) (authn.A
 	case o.User != "" || o.Password != "":
 		return nil, engine.Usage("of a registry's user and password only one is set: VETO_REGISTRY_USER and VETO_REGISTRY_PASSWORD go together")
 	}
-	auth, err := authn.Resolve(ctx, authn.DefaultKeychain, repo)
-	if err != nil {
-		return nil, &keychainError{err}
+	type answer struct {
+		auth authn.Authenticator
+		err  error
 	}
-	return auth, nil
+	answers := make(chan answer, 1) // a credential helper is a program that knows nothing of ctx, and may hang
+	go func() {
+		auth, err := authn.Resolve(ctx, authn.DefaultKeychain, repo)
+		answers <- answer{auth, err}
+	}()
+	select {
+	case <-ctx.Done():
+		return nil, &keychainError{ctx.Err()}
+	case a := <-answers:
+		if a.err != nil {
+			return nil, &keychainError{a.err}
+		}
+		return a.auth, nil
+	}
 }
 
 // keychainError is a failure of the user's own store of credentials.

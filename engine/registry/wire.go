@@ -18,7 +18,7 @@ import (
 type wire struct {
 	inner   http.RoundTripper
 	options Options
-	plain   bool // may this registry, and what it redirects to, be asked without TLS
+	plain   bool // may this registry be asked without TLS
 }
 
 const (
@@ -45,7 +45,8 @@ func (e *plainFailure) Unwrap() error { return e.err }
 
 // RoundTrip implements http.RoundTripper.
 func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
-	if req.URL.Scheme != "https" && !w.plain {
+	// A registry on loopback names token services and redirects to storage, too: those are as far away as their own address says.
+	if req.URL.Scheme != "https" && (!w.plain || !w.options.PlainHTTP && !loopback(req.URL.Host)) {
 		return nil, errPlain
 	}
 	for attempt := 1; ; attempt++ {
