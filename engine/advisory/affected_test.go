@@ -125,3 +125,17 @@ func TestNames(t *testing.T) {
 		t.Error("PyPI names are not compared as PEP 503 has it")
 	}
 }
+
+// An event that is no version makes the record unjudgeable: neither affected nor not.
+func TestEventsWithoutAnOrder(t *testing.T) {
+	v, err := version.Parse("npm", "1.0.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []Event{{Fixed: "latest"}, {LastAffected: "latest"}, {Introduced: "latest"}, {Limit: "latest"}} {
+		a := Advisory{ID: "A", Affected: []Affected{{Ecosystem: "npm", Name: "x", Ranges: []Range{{Type: "SEMVER", Events: []Event{{Introduced: "0"}, e}}}}}}
+		if got, err := a.judge("npm", "x", v); err == nil {
+			t.Errorf("%+v: %+v, want an error", e, got)
+		}
+	}
+}
