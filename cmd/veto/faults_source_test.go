@@ -59,6 +59,15 @@ func sourceFaults() []fault {
 			return f.scan("./" + f.write("image.tar.gz", b.String()[:b.Len()/2]))
 		}, code: 3, says: "image.tar.gz"},
 		{name: "empty standard input", prepare: func(f *faultDir) []string { return f.scan("-") }, code: 3, says: "stdin"},
+		{name: "a gzip layer that is only its first bytes", prepare: func(f *faultDir) []string {
+			p := f.image("oci", goodImage)
+			_, m := f.manifest()
+			d := f.putBlob([]byte("\x1f\x8b\x08\x00"))
+			d.MediaType = m.Layers[0].MediaType
+			m.Layers[0] = d
+			f.putManifest(m)
+			return f.scan(p)
+		}, code: 3, says: "layer 1"},
 		{name: "oci layout without its index", prepare: func(f *faultDir) []string {
 			p := f.image("oci", goodImage)
 			f.remove("image/index.json")
