@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"flag"
 	"io/fs"
 	"os"
@@ -168,6 +169,22 @@ func BenchmarkDpkg(b *testing.B) {
 		f := engine.NewFileAt(engine.Entry{Path: dpkgStatus, Type: engine.TypeFile, Size: int64(len(body))}, bytes.NewReader(body))
 		if ev, err := (dpkg{}).Inspect(context.Background(), f); err != nil || len(ev.Packages) != 700 {
 			b.Fatal(len(ev.Packages), err)
+		}
+	}
+}
+
+// What is over its limit is an error of that kind, before a byte is read.
+func TestOversized(t *testing.T) {
+	for _, path := range []string{"etc/os-release", dpkgStatus, dpkgInfo + "/a.list", "lib/apk/db/installed", "a/node_modules/b/package.json", "a-1.dist-info/METADATA"} {
+		e := engine.Entry{Path: path, Type: engine.TypeFile, Mode: 0o644, Size: engine.MaxPackageDB + 1}
+		for _, insp := range All() {
+			if !insp.Wants(e.Path, e.Mode, e.Size) {
+				continue
+			}
+			_, err := insp.Inspect(context.Background(), engine.NewFile(e, strings.NewReader("")))
+			if limit := (*engine.LimitError)(nil); !errors.As(err, &limit) {
+				t.Errorf("%s over %s: %v, want a limit", insp.Name(), path, err)
+			}
 		}
 	}
 }
