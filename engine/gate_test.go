@@ -273,3 +273,33 @@ func TestPlanIsAskedAgain(t *testing.T) {
 		}
 	}
 }
+
+type failing struct {
+	stage
+	err error
+}
+
+func (f failing) Decide(context.Context, *Input) ([]RuleResult, error) { return nil, f.err }
+func (f failing) Mark(*Facts) error                                    { return f.err }
+func (f failing) Match(context.Context, *Inventory, time.Time) (*Matches, error) {
+	return nil, f.err
+}
+
+// A stage that fails ends the check with its error: there is no report that could be taken for a decision.
+func TestAStageThatFails(t *testing.T) {
+	broken := errors.New("out of order")
+	img := memoryImage{{files: []Node{entry("want", "a")}}}
+	for name, spoil := range map[string]func(*Parts){
+		"merge":    func(p *Parts) { p.Merge = func([]LayerFacts) (*Tree, error) { return nil, broken } },
+		"assemble": func(p *Parts) { p.Assemble = func(*Tree, []LayerFacts) (*Inventory, error) { return nil, broken } },
+		"matcher":  func(p *Parts) { p.Matcher = failing{err: broken} },
+		"waivers":  func(p *Parts) { p.Waivers = failing{err: broken} },
+		"policy":   func(p *Parts) { p.Policy = failing{err: broken} },
+	} {
+		p := parts()
+		spoil(&p)
+		if r, err := mustGate(t, p).Check(t.Context(), img, time.Unix(0, 0)); !errors.Is(err, broken) || r != nil {
+			t.Errorf("%s: report %v, error %v", name, r, err)
+		}
+	}
+}
