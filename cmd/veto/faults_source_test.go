@@ -341,7 +341,7 @@ func agreementFaults() []fault {
 				f.t.Fatal(err)
 			}
 			return f.scan("./" + f.write("image.tar", string(b)))
-		}, code: 3, says: "sha256:abab"},
+		}, code: 3, says: "abababababab is missing"},
 		{name: "docker schema 1", prepare: func(f *faultDir) []string {
 			p := f.image("oci", goodImage)
 			d := f.putBlob([]byte(`{"schemaVersion": 1, "fsLayers": []}`))
