@@ -1,0 +1,56 @@
+package store
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/vetoci/veto/engine/advisory/feed"
+)
+
+// What bbolt does not accept never becomes a table, not even one that fails later.
+func TestOpenShardOfGarbage(t *testing.T) {
+	for what, data := range map[string][]byte{"empty": nil, "short": []byte("x"), "garbage": make([]byte, 4*pageSize)} {
+		path := filepath.Join(t.TempDir(), "shard")
+		write(t, path, data)
+		if s, err := openShard(path); err == nil {
+			t.Errorf("%s: opened as %v", what, s)
+		}
+	}
+}
+
+// A search that cannot read who else bears a name is an error, not a search that found nothing.
+func TestSearchOfDamagedAliases(t *testing.T) {
+	h, err := headerPairs("npm")
+	if err != nil {
+		t.Fatal(err)
+	}
+	pairs := []pair{h[0], {keyOther + "CVE-2026-1", []byte{1}}}
+	sortPairs(pairs)
+	got, err := new(DB).searchShard(&memory{pairs}, ShardInfo{Ecosystem: "npm"}, "CVE-2026-1")
+	if err == nil || !strings.Contains(err.Error(), "CVE-2026-1") {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// An update whose manifest cannot be put in its place made no database: it says so, and leaves no shards behind.
+func TestUpdateWithoutManifest(t *testing.T) {
+	dir := t.TempDir()
+	o := options(dir, mirror(t, small()), "npm")
+	block := filepath.Join(dir, manifestName, "in the way")
+	o.Progress = func(feed.Progress) { // after the old manifest was looked for
+		if err := os.MkdirAll(block, 0o755); err != nil {
+			t.Error(err)
+		}
+	}
+	if s, err := Update(context.Background(), o); err == nil || !strings.Contains(err.Error(), "writing the database's manifest") {
+		t.Errorf("%v, %v", s, err)
+	}
+	for _, name := range listing(t, dir) {
+		if strings.HasSuffix(name, shardSuffix) {
+			t.Errorf("%s is still there", name)
+		}
+	}
+}
