@@ -303,3 +303,39 @@ func TestAStageThatFails(t *testing.T) {
 		}
 	}
 }
+
+// second is a policy, or waivers, that fail when the plan asks again.
+type second struct {
+	stage
+	calls *int
+	err   error
+}
+
+func (s second) Decide(ctx context.Context, in *Input) ([]RuleResult, error) {
+	if *s.calls++; *s.calls > 1 {
+		return nil, s.err
+	}
+	return s.stage.Decide(ctx, in)
+}
+
+func (s second) Subtract(*Facts, []RuleResult) error {
+	if *s.calls++; *s.calls > 1 {
+		return s.err
+	}
+	return nil
+}
+
+func TestAPlanThatCannotBeAskedAgain(t *testing.T) {
+	broken := errors.New("out of order")
+	img := memoryImage{{files: []Node{entry("want", "a")}}}
+	for name, spoil := range map[string]func(*Parts, second){
+		"policy":  func(p *Parts, s second) { p.Policy = s },
+		"waivers": func(p *Parts, s second) { p.Waivers = s },
+	} {
+		p := parts()
+		spoil(&p, second{stage: p.Policy.(stage), calls: new(int), err: broken})
+		if _, err := mustGate(t, p).Check(t.Context(), img, time.Unix(0, 0)); !errors.Is(err, broken) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
