@@ -55,7 +55,10 @@ func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 		if d.Replace != nil {
 			d = d.Replace
 		}
-		if d.Version != "" && !strings.HasPrefix(d.Path, ".") && !strings.HasPrefix(d.Path, "/") {
+		switch {
+		case d.Path == "":
+			ev.Coverage = append(ev.Coverage, engine.Coverage{Kind: engine.CoverageMalformed, Detail: "the build information names a module without a path"})
+		case d.Version != "" && !strings.HasPrefix(d.Path, ".") && !strings.HasPrefix(d.Path, "/"): // a module in a folder has no version to judge
 			add(d.Path, d.Version, false)
 		}
 	}

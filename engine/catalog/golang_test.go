@@ -43,6 +43,7 @@ func TestGoPrograms(t *testing.T) {
 		"modules, replaced ones, the standard library": {program("go1.21.1", info), "stdlib@1.21.1 example.test/x@(devel) golang.org/x/net@v0.7.0 new.test/y@v1.0.1", ""},
 		"an experiment in the version":                 {program("go1.21.1 X:boringcrypto", "path\tx\nmod\tx\tv1.0.0\t\n"), "stdlib@1.21.1 x@v1.0.0", ""},
 		"an unreleased Go":                             {program("devel go1.27-abc", "path\tx\nmod\tx\tv1.0.0\t\n"), "x@v1.0.0 [unsupported]", ""},
+		"a module without a path":                      {program("go1.21.1", "path\tx\nmod\tx\tv1.0.0\t\ndep\t\tv1.0.0\t\n"), "stdlib@1.21.1 x@v1.0.0 [malformed]", ""},
 		"cut off":                                      {program("go1.21.1", info)[:200], "", "cut off"},
 		"only its first bytes":                         {program("go1.21.1", info)[:20], "", "cannot be read"},
 		"a script":                                     {[]byte("#!/bin/sh\n" + strings.Repeat("echo\n", 100)), "", ""},
