@@ -2,6 +2,8 @@ package image_test
 
 import (
 	"bytes"
+	"context"
+	"errors"
 	"strings"
 	"testing"
 
@@ -30,5 +32,25 @@ func TestArchiveWithAnUnreadableEntry(t *testing.T) {
 		if err := openAndWalk("-", image.Options{Stdin: bytes.NewReader(archive)}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %q", name, err, c.want)
 		}
+	}
+}
+
+// A walk stops when its context ends, and says so.
+func TestWalkStops(t *testing.T) {
+	ctx, stop := context.WithCancel(t.Context())
+	archive := saved(t, small(imagetest.Plain), legacy)
+	m, err := image.Open(ctx, "-", image.Options{Stdin: bytes.NewReader(archive)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	seen := 0
+	_, err = m.Layers()[0].Walk(ctx, func(*engine.File) error {
+		seen++
+		stop()
+		return nil
+	})
+	if !errors.Is(err, context.Canceled) || seen != 1 {
+		t.Errorf("%d files, then %v", seen, err)
 	}
 }

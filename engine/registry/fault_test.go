@@ -129,6 +129,8 @@ func TestPauses(t *testing.T) {
 		{"99999999999999999999", "", 4, []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 1600 * time.Millisecond}},
 		{"Mon, 23 Nov 2026 12:00:30 GMT", "Mon, 23 Nov 2026 12:00:00 GMT", 4, []time.Duration{30 * time.Second, 30 * time.Second, 30 * time.Second}},
 		{"Mon, 23 Nov 2026 13:00:30 GMT", "Mon, 23 Nov 2026 12:00:00 GMT", 1, nil},
+		{"Mon, 23 Nov 2026 13:00:30 GMT", "today", 4, []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 1600 * time.Millisecond}},
+		{"soon", "Mon, 23 Nov 2026 12:00:00 GMT", 4, []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 1600 * time.Millisecond}},
 	} {
 		address, seen := serve(t, func(w http.ResponseWriter, r *http.Request, _ int) bool {
 			if !strings.Contains(r.URL.Path, "/manifests/") {

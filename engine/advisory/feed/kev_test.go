@@ -81,6 +81,13 @@ func TestCatalogue(t *testing.T) {
 	}
 }
 
+// What cannot be read whole is an error of reading: its first part may parse.
+func TestUnreadableCatalogue(t *testing.T) {
+	if data, err := readFile(t.TempDir(), 1000); err == nil {
+		t.Errorf("a directory reads as %q", data)
+	}
+}
+
 // The real catalogue parses whole.
 func TestRealKEV(t *testing.T) {
 	dir := os.Getenv("VETO_TESTDATA")

@@ -54,3 +54,25 @@ func TestUpdateWithoutManifest(t *testing.T) {
 		}
 	}
 }
+
+// An update that cannot write its ratings names them and changes nothing.
+func TestUpdateWithoutRatings(t *testing.T) {
+	source := mirror(t, small())
+	built := t.TempDir()
+	mustUpdate(t, options(built, source, "npm"))
+	m, err := readManifest(built)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	block := filepath.Join(dir, m.Ratings.file(), "in the way") // the same input gives the same name
+	if err := os.MkdirAll(block, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := Update(context.Background(), options(dir, source, "npm")); err == nil || !strings.Contains(err.Error(), "writing the ratings shard") {
+		t.Errorf("%v, %v", s, err)
+	}
+	if _, err := os.Lstat(filepath.Join(dir, manifestName)); !os.IsNotExist(err) {
+		t.Errorf("a manifest was written: %v", err)
+	}
+}

@@ -1,0 +1,41 @@
+package advisory
+
+import (
+	"context"
+	"errors"
+	"testing"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// failing is a store whose look-ups of packages fail.
+type failing struct {
+	Store
+	err error
+}
+
+func (f failing) Affecting(context.Context, string, string) ([]Advisory, error) { return nil, f.err }
+
+// A store that cannot answer is an error of the match: no finding is not what it means.
+func TestStoreThatFails(t *testing.T) {
+	inv := &engine.Inventory{Packages: []engine.Package{{Name: "lodash", Version: "1.0.0", Type: "npm", Ecosystem: "npm", PURL: "pkg:npm/lodash@1.0.0"}}}
+	records := []Advisory{{ID: "A", Affected: []Affected{{Ecosystem: "npm", Name: "lodash", Versions: []string{"1.0.0"}}}}}
+	good, err := NewMemory(records, nil, "2026-11-20T00:00:00Z")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := NewMatcher(good).Match(t.Context(), inv, clock()); err != nil || len(got.Findings) != 1 {
+		t.Fatalf("%+v, %v", got, err) // so that the errors below are of what fails there
+	}
+	broken := errors.New("out of order")
+	if got, err := NewMatcher(failing{good, broken}).Match(t.Context(), inv, clock()); !errors.Is(err, broken) || got != nil {
+		t.Errorf("%+v, %v", got, err)
+	}
+	undated, err := NewMemory(records, nil, "last week")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := NewMatcher(undated).Match(t.Context(), inv, clock()); err == nil || got != nil {
+		t.Errorf("a date that is none: %+v, %v", got, err)
+	}
+}
