@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/version"
 )
 
 // failing is a store whose look-ups of packages fail.
@@ -37,5 +38,20 @@ func TestStoreThatFails(t *testing.T) {
 	}
 	if got, err := NewMatcher(undated).Match(t.Context(), inv, clock()); err == nil || got != nil {
 		t.Errorf("a date that is none: %+v, %v", got, err)
+	}
+}
+
+// One event without an order spoils its range, also where what follows it has one and where no comparison would reach it.
+func TestEventWithoutAnOrderAmongOthers(t *testing.T) {
+	v, err := version.Parse("npm", "1.0.0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range []Event{{Fixed: "0.5.0"}, {Fixed: "2.0.0"}, {Introduced: "5.0.0"}, {Limit: "3.0.0"}} {
+		r := Range{Type: "SEMVER", Events: []Event{{Introduced: "0"}, {Limit: "latest"}, e, {Limit: "*"}}}
+		a := Advisory{ID: "A", Affected: []Affected{{Ecosystem: "npm", Name: "x", Ranges: []Range{r}}}}
+		if got, err := a.judge("npm", "x", v); err == nil {
+			t.Errorf("%+v: %+v, want an error", r.Events, got)
+		}
 	}
 }

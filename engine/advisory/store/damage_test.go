@@ -76,3 +76,39 @@ func TestUpdateWithoutRatings(t *testing.T) {
 		t.Errorf("a manifest was written: %v", err)
 	}
 }
+
+// A source that names an ecosystem and does not have its export is an error that names it.
+func TestUpdateWithoutExport(t *testing.T) {
+	source := mirror(t, small())
+	write(t, filepath.Join(source, "ecosystems.txt"), []byte("Go\nnpm\n"))
+	if s, err := Update(context.Background(), options(t.TempDir(), source, "npm", "Go")); err == nil || !strings.Contains(err.Error(), "opening the Go advisories") {
+		t.Errorf("%v, %v", s, err)
+	}
+}
+
+// A manifest that cannot be read is not the same as one that is damaged.
+func TestUnreadableManifest(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, manifestName), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := readManifest(dir); err == nil || !strings.Contains(err.Error(), "is a directory") {
+		t.Errorf("%v, %v", m, err)
+	}
+}
+
+// A database whose directory vanishes under its update is an error that says which step found out.
+func TestUpdateLosesItsDirectory(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "db")
+	o := options(dir, mirror(t, small()), "npm")
+	o.Progress = func(p feed.Progress) {
+		if p.Step == "write" && p.What == ratingsName { // the last shard
+			if err := os.RemoveAll(dir); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	if s, err := Update(context.Background(), o); err == nil || !strings.Contains(err.Error(), "reading the database's directory") {
+		t.Errorf("%v, %v", s, err)
+	}
+}
