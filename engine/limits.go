@@ -11,6 +11,7 @@ const (
 	MaxLayers       = 1024      // Docker stops at 127, OCI names no number
 	MaxManifest     = 4 << 20   // distribution-spec: registries need not accept more
 	MaxConfig       = 16 << 20
+	MaxBlobRange    = 256 << 20 // one part of a blob that memory holds
 	MaxJSONDepth    = 128
 	MaxInflated     = 256 << 30 // one layer
 	MaxRatio        = 2000      // inflated to compressed, counted from MaxRatioAfter on; deflate itself ends at 1032

@@ -16,11 +16,42 @@ import (
 // where it broke. The bytes are not checked against the digest: the caller, who hashes them, does. The caller closes the stream;
 // ctx ends it.
 func (r *Repository) Blob(ctx context.Context, d engine.Digest, size int64) (io.ReadCloser, error) {
-	b := &blob{ctx: ctx, repo: r, digest: d, size: size}
+	b := &blob{ctx: ctx, repo: r, digest: d, size: size, end: size}
 	if err := b.open(); err != nil {
 		return nil, b.failure(err)
 	}
 	return b, nil
+}
+
+// ErrNoRanges is what BlobRange wraps when the registry, or where it keeps its blobs, answers with something else than the bytes
+// that were asked for.
+var ErrNoRanges = errors.New("the registry serves no ranges")
+
+// BlobRange reads n bytes of a blob of size bytes, from byte from on: exactly these or an error, ErrNoRanges when the registry knows
+// no ranges. A cut connection is taken up where it broke. Nothing says that the bytes belong to the digest: the caller checks them
+// against what does. Of more than engine.MaxBlobRange bytes it is an engine.LimitError.
+func (r *Repository) BlobRange(ctx context.Context, d engine.Digest, size, from, n int64) (_ []byte, err error) {
+	b := &blob{ctx: ctx, repo: r, digest: d, size: size, at: from, end: from + n, part: true}
+	switch {
+	case from < 0 || n < 0 || from > size || n > size-from:
+		return nil, b.failure(fmt.Errorf("it has no %d bytes from byte %d on: the image says that it has %d", n, from, size))
+	case n > engine.MaxBlobRange:
+		return nil, b.failure(&engine.LimitError{What: "size of a part of a blob", Limit: engine.MaxBlobRange})
+	case n == 0:
+		return []byte{}, nil
+	}
+	if err := b.open(); err != nil {
+		return nil, b.failure(err)
+	}
+	defer func() { err = errors.Join(err, b.Close()) }()
+	out := make([]byte, n)
+	if _, err := io.ReadFull(b, out); err != nil {
+		return nil, err
+	}
+	if _, err := b.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
+		return nil, err // an answer that goes on is another one than was asked for
+	}
+	return out, nil
 }
 
 // How often one blob may be taken up again: in all, and in a row without one new byte.
@@ -34,7 +65,9 @@ type blob struct {
 	repo    *Repository
 	digest  engine.Digest
 	size    int64
-	at      int64 // bytes delivered
+	at      int64 // the next byte to deliver
+	end     int64 // the byte before which it ends: size, unless part
+	part    bool  // an answer from the blob's beginning is of no use
 	body    io.ReadCloser
 	resumes int
 	futile  int
@@ -77,13 +110,15 @@ func (b *blob) Read(p []byte) (int, error) {
 func (b *blob) read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
 	switch {
-	case b.at+int64(n) > b.size:
+	case b.at+int64(n) > b.end:
 		return 0, fmt.Errorf("it has more bytes than the %d that the image says", b.size)
 	case err == nil:
 		return n, nil
-	case !errors.Is(err, io.EOF) && b.at+int64(n) < b.size: // all there and then a cut is all the same: the hash will tell
+	case !errors.Is(err, io.EOF) && b.at+int64(n) < b.end: // all there and then a cut is all the same: the hash will tell
 		return n, &cutError{err}
-	case b.at+int64(n) < b.size:
+	case b.part && b.at+int64(n) < b.end:
+		return n, fmt.Errorf("%w: its answer ends at byte %d, and was asked for up to byte %d", ErrNoRanges, b.at+int64(n), b.end)
+	case b.at+int64(n) < b.end:
 		return n, fmt.Errorf("it has %d bytes, and the image says %d", b.at+int64(n), b.size)
 	}
 	return n, io.EOF
@@ -115,8 +150,8 @@ func (b *blob) resume(why *cutError) error {
 // open asks for the blob from byte at on.
 func (b *blob) open() error {
 	header := http.Header{}
-	if b.at > 0 {
-		header.Set("Range", fmt.Sprintf("bytes=%d-%d", b.at, b.size-1)) // some registries refuse a range without its end
+	if b.at > 0 || b.part {
+		header.Set("Range", fmt.Sprintf("bytes=%d-%d", b.at, b.end-1)) // some registries refuse a range without its end
 	}
 	resp, err := b.repo.ask(b.ctx, "blobs/"+string(b.digest), header)
 	if err != nil {
@@ -132,6 +167,8 @@ func (b *blob) open() error {
 // accept checks an answer's head, and skips what is delivered already when it starts from the beginning.
 func (b *blob) accept(resp *http.Response) error {
 	switch {
+	case resp.StatusCode == http.StatusOK && b.part:
+		return fmt.Errorf("%w: asked for bytes %d-%d, it answers with the whole", ErrNoRanges, b.at, b.end-1)
 	case resp.StatusCode == http.StatusOK:
 		if n := resp.ContentLength; n >= 0 && n != b.size {
 			return fmt.Errorf("it has %d bytes, and the image says %d", n, b.size)
@@ -140,19 +177,24 @@ func (b *blob) accept(resp *http.Response) error {
 			return &cutError{err}
 		}
 		return nil
+	case resp.StatusCode == http.StatusPartialContent && b.part:
+		if err := b.checkRange(resp.Header.Get("Content-Range")); err != nil {
+			return fmt.Errorf("%w: %w", ErrNoRanges, err)
+		}
+		return nil
 	case resp.StatusCode == http.StatusPartialContent && b.at > 0:
-		return checkRange(resp.Header.Get("Content-Range"), b.at, b.size)
+		return b.checkRange(resp.Header.Get("Content-Range"))
 	}
 	return statusOf(resp)
 }
 
-// checkRange holds a Content-Range (RFC 9110, 14.4) against what was asked for: all from byte at on.
-func checkRange(header string, at, size int64) error {
+// checkRange holds a Content-Range (RFC 9110, 14.4) against what was asked for.
+func (b *blob) checkRange(header string) error {
 	span, total, _ := strings.Cut(strings.TrimPrefix(header, "bytes "), "/")
 	first, last, _ := strings.Cut(span, "-")
-	wrong := first != strconv.FormatInt(at, 10) || last != strconv.FormatInt(size-1, 10)
-	if wrong || total != "*" && total != strconv.FormatInt(size, 10) {
-		return fmt.Errorf("asked for bytes %d-%d of %d, the registry answers with the range %.60q", at, size-1, size, header)
+	wrong := first != strconv.FormatInt(b.at, 10) || last != strconv.FormatInt(b.end-1, 10)
+	if wrong || total != "*" && total != strconv.FormatInt(b.size, 10) {
+		return fmt.Errorf("asked for bytes %d-%d of %d, the registry answers with the range %.60q", b.at, b.end-1, b.size, header)
 	}
 	return nil
 }

@@ -63,6 +63,9 @@ func (r *Repository) failure(ctx context.Context, what string, err error) error 
 	if hint := (*engine.HintError)(nil); errors.As(err, &hint) {
 		return engine.Hint(fmt.Errorf("reading %s: %w", what, hint.Err), "%s", hint.Hint)
 	}
+	if errors.Is(err, ErrNoRanges) {
+		return engine.Hint(fmt.Errorf("reading %s: %w", what, err), "without --toc layers are read whole, and need no ranges")
+	}
 	hint, err := r.explain(cause(err))
 	err = fmt.Errorf("reading %s: %s", what, r.clean(err.Error()))
 	if hint != "" {
