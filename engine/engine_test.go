@@ -141,7 +141,7 @@ func TestBudget(t *testing.T) {
 func tree(nodes ...Node) *Tree {
 	t := &Tree{Nodes: map[string]*Node{}, Moved: map[int]map[string]string{}}
 	for _, n := range nodes {
-		if n.Type == "" {
+		if n.Type == 0 {
 			n.Type = TypeFile
 		}
 		t.Nodes[n.Path] = &n

@@ -62,9 +62,20 @@ type LayerFacts struct {
 	Evidence []Evidence
 }
 
+// LayerCache keeps what was learned from layers whose content veto has hashed. Keys are 64 hex digits. It is safe for concurrent
+// use, by several processes too.
+type LayerCache interface {
+	// Load returns what was stored under key; what is not there or damaged is false.
+	Load(key string) (*LayerFacts, bool)
+	// Store keeps lf, which it does not change. Failing to keep is no failure of the scan: the next one reads the layer again.
+	Store(key string, lf *LayerFacts) error
+}
+
 // Inventory is what an image contains, after the merge.
 type Inventory struct {
 	OS       *OS
 	Packages []Package
 	Coverage []Coverage
+
+	Referrers []Referrer
 }

@@ -63,6 +63,7 @@ type Finding struct {
 	Published      Maybe         `json:"published"`       // RFC 3339, UTC
 	Modified       Maybe         `json:"modified"`
 	Layer          Maybe         `json:"layer"` // diff ID of the layer that brought the package
+	Origin         Origin        `json:"origin" enum:"base,own,unknown"`
 	Evidence       MatchEvidence `json:"evidence"`
 	Ref            string        `json:"ref"`         // opaque; unique in the report; what a rule's result names
 	Fingerprint    string        `json:"fingerprint"` // 64 hex digits; the same across rebuilds and versions

@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// Parts are the stages of a Gate. All are needed but Weakened.
+// Parts are the stages of a Gate. All are needed but for those that say so.
 type Parts struct {
 	Inspectors []Inspector
 	Merge      func(layers []LayerFacts) (*Tree, error)
@@ -21,9 +21,19 @@ type Parts struct {
 	Waivers    Waivers
 	Policy     Policy
 	Plan       func(f *Facts, rules []RuleResult) []Change
-	Weakened   []Relaxation
-	Workers    int   // layers read at once, at least 1
-	Memory     int64 // bytes that files under inspection may hold together
+	Weakened   []Relaxation // may be empty
+	Workers    int          // layers read at once, at least 1
+	Memory     int64        // bytes that files under inspection may hold together
+	// Base says what the image was built on; nil when nothing asks.
+	Base func(c Config, layers []LayerInfo) *Base
+	// Cache keeps what is learned from layers; nil for none.
+	Cache LayerCache
+	// Verify says that layers check their diff IDs too, so that what the cache gives must have been checked likewise.
+	Verify bool
+	// WholeTree asks for facts about every file: they are large, and only some policies and people want them.
+	WholeTree bool
+	// Progress is told how many of an image's layers have been read; nil for none. Of a source that streams, of is 0: nobody knows.
+	Progress func(read, of int)
 }
 
 // Gate judges images. It is safe for concurrent use.
@@ -57,7 +67,12 @@ func (g *Gate) Check(ctx context.Context, img Image, at time.Time) (*Report, err
 
 // Inspect gathers the facts: everything that policies see.
 func (g *Gate) Inspect(ctx context.Context, img Image, at time.Time) (*Input, error) {
-	inv, layers, err := g.inventory(ctx, img)
+	s := &scan{Gate: g, img: img}
+	refer := s.referrers(ctx)
+	inv, err := s.inventory(ctx)
+	if referrers := <-refer; err == nil {
+		inv.Referrers, inv.Coverage = referrers.list, append(inv.Coverage, referrers.gaps...)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -76,17 +91,21 @@ func (g *Gate) Inspect(ctx context.Context, img Image, at time.Time) (*Input, er
 		Packages:      inv.Packages,
 		Findings:      matches.Findings,
 		Coverage:      append(inv.Coverage, matches.Coverage...),
+		Referrers:     inv.Referrers,
 		Database:      matches.Database,
+		Layers:        s.infos(),
 	}}
-	for _, l := range layers {
-		in.Layers = append(in.Layers, l.Info)
-	}
+	s.describe(in)
 	if part, ok := img.(Partial); ok {
 		for _, p := range part.Unscanned() {
 			in.Coverage = append(in.Coverage, Coverage{Kind: CoveragePlatformNotScanned, Subject: Maybe(p.String()),
 				Detail: "the source also holds an image for this platform, which was not scanned"})
 		}
 	}
+	if g.p.Base != nil {
+		in.Base = g.p.Base(in.Config, in.Layers)
+	}
+	originate(in.Findings, in.Base, in.Layers)
 	in.Findings = Identify(in.Findings)
 	in.Coverage = IdentifyCoverage(in.Coverage)
 	return in, nil
@@ -122,6 +141,9 @@ func (g *Gate) Prepare(in *Input) error {
 	}
 	in.Weakened = append([]Relaxation{}, g.p.Weakened...)
 	in.Index = NewIndex(&in.Facts)
+	for i := range in.Files {
+		in.Index.FilesByPath[in.Files[i].Path] = i
+	}
 	Fill(in)
 	return nil
 }
@@ -145,6 +167,7 @@ func (g *Gate) plan(ctx context.Context, in *Input, rules []RuleResult) (Plan, e
 	}
 	again.Waivers = append([]Waiver{}, in.Waivers...)
 	again.Index = NewIndex(&again.Facts)
+	again.Index.FilesByPath = in.Index.FilesByPath
 	Fill(&again)
 	rules, err := g.p.Policy.Decide(ctx, &again)
 	if err != nil {

@@ -100,6 +100,11 @@ type LayerInfo struct {
 	Verified  Verified `json:"verified" enum:"content,claimed"`
 	CreatedBy Maybe    `json:"created_by"` // the history entry that made it
 	Size      int64    `json:"size"`       // bytes of the blob as stored
+	// What the layer holds once unpacked: entries with whiteouts, bytes of its files' bodies, and those of them that the merged
+	// image does not show, because a later layer (or entry) replaced or removed them.
+	Entries      int   `json:"entries"`
+	ContentBytes int64 `json:"content_bytes"`
+	WastedBytes  int64 `json:"wasted_bytes"`
 }
 
 // Image is an opened, immutable image of one platform. Whoever opened it closes it, once, after every Walk has returned.
@@ -110,9 +115,38 @@ type Image interface {
 	Close() error
 }
 
-// Partial is the ability of an Image that was chosen from several platforms: each of the others, sorted, becomes a coverage fact.
+// Partial is the ability of an Image that was chosen from several platforms, and not by the user: each of the others, sorted, becomes a
+// coverage fact.
 type Partial interface {
 	Unscanned() []Platform
+}
+
+// Streamed is the ability of an Image whose source passes by once, such as a pipe: its layers come before anything says which
+// image they belong to.
+type Streamed interface {
+	// Stream shows every layer of the source once, in the source's order; the layer can be read during the call to visit only.
+	// When it has returned nil, Identity, Config and Layers are known, and Layers are values that visit saw.
+	Stream(ctx context.Context, visit func(Layer) error) error
+}
+
+// Listed is the ability of an Image that is a list of packages and nothing else: an SBOM. It has no layers.
+type Listed interface {
+	Inventory() *Inventory
+	// Missing names the sections of the facts that such a list cannot give ("config", "layers", "files"): a rule that reads one has no data.
+	Missing() []string
+}
+
+// Referred is the ability of an Image to say what refers to it: signatures, attestations, SBOMs.
+type Referred interface {
+	Referrers(ctx context.Context) ([]Referrer, error)
+}
+
+// Hashed is the ability of a Layer to say what its blob's digest is without being walked.
+type Hashed interface {
+	// Hash returns the digest of the content that Walk would read: what a registry can only give under that digest, what veto hashed
+	// before in a file that has not changed since, or what it hashes now. It is empty when a walk is the cheaper way to know, and
+	// then nothing has been read. A digest that differs from the one that the image says is an error.
+	Hash(ctx context.Context) (Digest, error)
 }
 
 // Layer is one layer of an image.
@@ -127,19 +161,28 @@ type Layer interface {
 	Rereadable() bool
 }
 
-// EntryType is the kind of a file-system entry.
-type EntryType string
+// EntryType is the kind of a file-system entry. It is one byte, because an image may have half a million entries.
+type EntryType uint8
 
 // The kinds of entries.
 const (
-	TypeFile     EntryType = "file"
-	TypeDir      EntryType = "dir"
-	TypeSymlink  EntryType = "symlink"
-	TypeHardlink EntryType = "hardlink"
-	TypeChar     EntryType = "char"
-	TypeBlock    EntryType = "block"
-	TypeFifo     EntryType = "fifo"
+	TypeFile EntryType = iota + 1
+	TypeDir
+	TypeSymlink
+	TypeHardlink
+	TypeChar
+	TypeBlock
+	TypeFifo
 )
+
+// String is the word for it in facts and messages.
+func (t EntryType) String() string {
+	words := [...]string{"unknown", "file", "dir", "symlink", "hardlink", "char", "block", "fifo"}
+	if int(t) >= len(words) {
+		t = 0
+	}
+	return words[t]
+}
 
 // Entry is one header of a layer, serialisable.
 type Entry struct {
@@ -148,8 +191,8 @@ type Entry struct {
 	Path string
 	Type EntryType
 	Mode fs.FileMode // permissions with set-uid, set-gid and sticky bits; no type bits
-	UID  int
-	GID  int
+	UID  uint32
+	GID  uint32
 	Size int64  // bytes of the body
 	Link string // a symbolic link's target as written; a hard link's target as a clean path like Path
 }

@@ -18,14 +18,26 @@ type reread struct {
 
 // followLinks reads what is wanted only after links resolve: hard links, files below linked directories, and anchors that are
 // links. What cannot be read a second time becomes coverage.
-func (g *Gate) followLinks(ctx context.Context, tree *Tree, layers []Layer, facts []LayerFacts, memory *Budget) error {
+func (s *scan) followLinks(ctx context.Context) error {
+	jobs := s.wantedBehindLinks()
+	for i, l := range s.img.Layers() {
+		if err := s.readAgain(ctx, l, &s.facts[i], jobs[i+1]); err != nil {
+			return fmt.Errorf("layer %d, read again for links: %w", i+1, err)
+		}
+	}
+	return nil
+}
+
+// wantedBehindLinks lists, for each layer's index, the bodies in it by their path in the layer.
+func (s *scan) wantedBehindLinks() []map[string][]reread {
+	tree, facts := s.tree, s.facts
 	have := map[[2]string]bool{} // inspector, layer and path of the body
 	for _, lf := range facts {
 		for _, ev := range lf.Evidence {
 			have[[2]string{ev.Inspector, bodyKey(ev.Layer, ev.Path)}] = true
 		}
 	}
-	jobs := make([]map[string][]reread, len(layers)+1)
+	jobs := make([]map[string][]reread, len(facts)+1)
 	add := func(as string, n *Node, insp Inspector) {
 		key := [2]string{insp.Name(), bodyKey(n.BodyLayer, n.BodyPath)}
 		if n.Type != TypeFile || have[key] || !insp.Wants(as, n.Mode, n.Size) {
@@ -44,7 +56,7 @@ func (g *Gate) followLinks(ctx context.Context, tree *Tree, layers []Layer, fact
 		}
 	}
 	sort.Slice(moved, func(i, j int) bool { return moved[i].Path < moved[j].Path })
-	for _, insp := range g.p.Inspectors {
+	for _, insp := range s.p.Inspectors {
 		for _, n := range moved {
 			add(n.Path, n, insp)
 		}
@@ -55,12 +67,7 @@ func (g *Gate) followLinks(ctx context.Context, tree *Tree, layers []Layer, fact
 			}
 		}
 	}
-	for i, l := range layers {
-		if err := readAgain(ctx, tree, l, &facts[i], jobs[i+1], memory); err != nil {
-			return fmt.Errorf("layer %d, read again for links: %w", i+1, err)
-		}
-	}
-	return nil
+	return jobs
 }
 
 func bodyKey(layer int, p string) string { return fmt.Sprintf("%d:%s", layer, p) }
@@ -97,17 +104,20 @@ func eachAnchor(tree *Tree, anchors []string, found func(as string, n *Node)) er
 	return loops
 }
 
-func readAgain(ctx context.Context, tree *Tree, l Layer, lf *LayerFacts, jobs map[string][]reread, memory *Budget) error {
+// readAgain reads what one layer holds behind links: from the cache, or by a second walk.
+func (s *scan) readAgain(ctx context.Context, l Layer, lf *LayerFacts, jobs map[string][]reread) error {
 	if len(jobs) == 0 {
 		return nil
 	}
-	if !l.Rereadable() {
-		var paths []string
-		for _, js := range jobs {
-			for _, j := range js {
-				paths = append(paths, j.as)
-			}
+	wanted := map[[2]string]reread{} // by inspector and path
+	var names, paths []string
+	for p, js := range jobs {
+		for _, j := range js {
+			wanted[[2]string{j.by.Name(), j.as}] = j
+			names, paths = append(names, Fingerprint(j.by.Name(), j.as, p)), append(paths, j.as)
 		}
+	}
+	if !l.Rereadable() {
 		sort.Strings(paths)
 		for _, p := range paths {
 			lf.Evidence = append(lf.Evidence, Evidence{Layer: lf.Info.Index, Path: p, Coverage: []Coverage{{Kind: CoverageUnreadable,
@@ -115,6 +125,43 @@ func readAgain(ctx context.Context, tree *Tree, l Layer, lf *LayerFacts, jobs ma
 		}
 		return nil
 	}
+	sort.Strings(names)
+	found, err := s.behindLinks(ctx, l, lf.Info, jobs, names)
+	if err != nil {
+		return err
+	}
+	for _, ev := range found {
+		j := wanted[[2]string{ev.Inspector, ev.Path}]
+		ev = ev.in(lf.Info)
+		ev.Layer = j.node.Layer
+		if s.tree.Moved[ev.Layer] == nil {
+			s.tree.Moved[ev.Layer] = map[string]string{}
+		}
+		s.tree.Moved[ev.Layer][j.as] = j.node.Path
+		lf.Evidence = append(lf.Evidence, ev)
+	}
+	return nil
+}
+
+// behindLinks returns the evidence of all jobs of a layer, sorted.
+func (s *scan) behindLinks(ctx context.Context, l Layer, info LayerInfo, jobs map[string][]reread, names []string) ([]Evidence, error) {
+	cached, err := s.cacheable(ctx, l, info)
+	if err != nil {
+		return nil, err
+	}
+	if cached {
+		if again, ok := s.p.Cache.Load(s.key(l, names...)); ok {
+			return again.Evidence, nil
+		}
+	}
+	found, err := s.walkAgain(ctx, l, info, jobs)
+	if err == nil && cached {
+		_ = s.p.Cache.Store(s.key(l, names...), &LayerFacts{Info: info, Evidence: found})
+	}
+	return found, err
+}
+
+func (s *scan) walkAgain(ctx context.Context, l Layer, info LayerInfo, jobs map[string][]reread) ([]Evidence, error) {
 	found := map[string][]Evidence{}
 	_, err := l.Walk(ctx, func(f *File) error {
 		if f.Type != TypeFile {
@@ -124,31 +171,27 @@ func readAgain(ctx context.Context, tree *Tree, l Layer, lf *LayerFacts, jobs ma
 		for _, j := range jobs[f.Path] {
 			entry := f.Path
 			f.Path = j.as
-			ev, err := inspect(ctx, j.by, f, lf.Info, memory)
+			ev, err := inspect(ctx, j.by, f, info, s.memory)
 			f.Path = entry
 			if err != nil {
 				return err
 			}
-			ev.Layer = j.node.Layer
-			if tree.Moved[ev.Layer] == nil {
-				tree.Moved[ev.Layer] = map[string]string{}
-			}
-			tree.Moved[ev.Layer][j.as] = j.node.Path
 			found[entry] = append(found[entry], ev)
 		}
 		f.Release()
 		return ctx.Err()
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	entries := make([]string, 0, len(found))
 	for p := range found {
 		entries = append(entries, p)
 	}
 	sort.Strings(entries)
+	var out []Evidence
 	for _, p := range entries {
-		lf.Evidence = append(lf.Evidence, found[p]...)
+		out = append(out, found[p]...)
 	}
-	return nil
+	return out, nil
 }

@@ -38,7 +38,10 @@ type Facts struct {
 	Platform      Platform    `json:"platform"`
 	Config        Config      `json:"config"`
 	Layers        []LayerInfo `json:"layers"`
-	OS            *OS         `json:"os"` // null when the image does not say
+	Space         Space       `json:"space"`
+	Base          *Base       `json:"base"`      // null when nothing is known of it
+	Referrers     []Referrer  `json:"referrers"` // sorted by digest; only a registry or an index knows any
+	OS            *OS         `json:"os"`        // null when the image does not say
 	Packages      []Package   `json:"packages"`
 	Findings      []Finding   `json:"findings"`
 	Coverage      []Coverage  `json:"coverage"`
@@ -60,11 +63,14 @@ type Index struct {
 		Unknown    []int `json:"unknown"`
 	} `json:"findings_by_severity"`
 	FindingsByRef map[string]int `json:"findings_by_ref"`
+	FilesByPath   map[string]int `json:"files_by_path"`
 }
 
 // Input is what policies see as `input`, what `veto inspect` prints and `veto judge` reads.
 type Input struct {
 	Facts
+	// Files is the merged file system, sorted by path. It is here and not in the report, which it would make ten times as large.
+	Files    []FileFact   `json:"files"`
 	Weakened []Relaxation `json:"weakened"`
 	Index    Index        `json:"index"`
 	// Missing names top-level sections that recorded facts lack; a rule that reads one has no data.

@@ -9,52 +9,176 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 )
 
+// scan is the reading of one image.
+type scan struct {
+	*Gate
+	img    Image
+	memory *Budget
+	facts  []LayerFacts // by layer, oldest first
+	tree   *Tree        // nil for a list
+	read   atomic.Int64 // layers
+}
+
 // inventory reads every layer, several at once, merges them and assembles what they hold.
-func (g *Gate) inventory(ctx context.Context, img Image) (*Inventory, []LayerFacts, error) {
+func (s *scan) inventory(ctx context.Context) (*Inventory, error) {
+	if list, ok := s.img.(Listed); ok {
+		return list.Inventory(), nil
+	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	memory := NewBudget(ctx, g.p.Memory)
-	layers := img.Layers()
-	facts := make([]LayerFacts, len(layers))
-	room := make(chan struct{}, g.p.Workers)
+	s.memory = NewBudget(ctx, s.p.Memory)
+	early, err := s.stream(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.facts = make([]LayerFacts, len(s.img.Layers()))
+	room := make(chan struct{}, s.p.Workers)
 	var wg sync.WaitGroup
-	for i, l := range layers {
+	for i, l := range s.img.Layers() {
 		wg.Go(func() {
 			room <- struct{}{}
 			defer func() { <-room }()
 			if ctx.Err() != nil {
 				return
 			}
-			lf, err := g.readLayer(ctx, l, memory)
-			if err != nil {
-				cancel(fmt.Errorf("layer %d of %d (%s): %w", i+1, len(layers), l.Info().DiffID.Short(), err))
-				return
+			lf, ok := early[l]
+			if !ok {
+				var err error
+				if lf, err = s.readLayer(ctx, l); err != nil {
+					cancel(fmt.Errorf("layer %d of %d (%s): %w", i+1, len(s.facts), l.Info().DiffID.Short(), err))
+					return
+				}
 			}
-			facts[i] = *lf
+			s.facts[i] = *lf.as(l.Info())
+			s.progress(len(s.facts))
 		})
 	}
 	wg.Wait()
 	if ctx.Err() != nil {
-		return nil, nil, context.Cause(ctx)
+		return nil, context.Cause(ctx)
 	}
-	tree, err := g.p.Merge(facts)
+	if s.tree, err = s.p.Merge(s.facts); err != nil {
+		return nil, fmt.Errorf("merging layers: %w", err)
+	}
+	if err := s.followLinks(ctx); err != nil {
+		return nil, err
+	}
+	inv, err := s.p.Assemble(s.tree, s.facts)
 	if err != nil {
-		return nil, nil, fmt.Errorf("merging layers: %w", err)
+		return nil, fmt.Errorf("assembling the inventory: %w", err)
 	}
-	if err := g.followLinks(ctx, tree, layers, facts, memory); err != nil {
-		return nil, nil, err
+	return inv, nil
+}
+
+// stream reads the layers of a source that passes by once.
+func (s *scan) stream(ctx context.Context) (map[Layer]*LayerFacts, error) {
+	source, ok := s.img.(Streamed)
+	if !ok {
+		return nil, nil
 	}
-	inv, err := g.p.Assemble(tree, facts)
-	if err != nil {
-		return nil, nil, fmt.Errorf("assembling the inventory: %w", err)
+	early := map[Layer]*LayerFacts{}
+	err := source.Stream(ctx, func(l Layer) error {
+		lf, err := s.readLayer(ctx, l)
+		early[l] = lf
+		s.progress(0)
+		return err
+	})
+	s.read.Store(0)
+	return early, err
+}
+
+func (s *scan) progress(of int) {
+	if n := s.read.Add(1); s.p.Progress != nil {
+		s.p.Progress(int(n), of)
 	}
-	return inv, facts, nil
+}
+
+// as says the facts of a layer about the place that it has in an image: content alone decides the rest of them.
+func (lf *LayerFacts) as(info LayerInfo) *LayerFacts {
+	out := &LayerFacts{Info: info, Entries: lf.Entries, Evidence: make([]Evidence, len(lf.Evidence))}
+	out.Info.Verified = lf.Info.Verified
+	out.Info.Entries = len(lf.Entries)
+	for i := range lf.Entries {
+		out.Info.ContentBytes += lf.Entries[i].Size
+	}
+	for i, ev := range lf.Evidence {
+		out.Evidence[i] = ev.in(info)
+	}
+	return out
+}
+
+// in gives evidence its layer.
+func (ev Evidence) in(info LayerInfo) Evidence {
+	ev.Layer = info.Index
+	ev.Coverage = append([]Coverage(nil), ev.Coverage...)
+	for i := range ev.Coverage {
+		ev.Coverage[i].Layer = Maybe(info.DiffID)
+	}
+	return ev
+}
+
+// infos describes the layers, with what merging them has shown.
+func (s *scan) infos() []LayerInfo {
+	var out []LayerInfo
+	for i, lf := range s.facts {
+		if i < len(s.tree.Wasted) {
+			lf.Info.WastedBytes = s.tree.Wasted[i]
+		}
+		out = append(out, lf.Info)
+	}
+	return out
+}
+
+// describe adds what is known of the image as a whole.
+func (s *scan) describe(in *Input) {
+	if list, ok := s.img.(Listed); ok {
+		in.Missing = list.Missing()
+		return
+	}
+	in.Space.Efficiency = s.tree.Efficiency
+	for _, l := range in.Layers {
+		in.Space.ContentBytes += l.ContentBytes
+		in.Space.WastedBytes += l.WastedBytes
+	}
+	in.Missing = []string{"files"}
+	if s.p.WholeTree {
+		in.Files, in.Missing = FileFacts(s.tree), nil
+	}
+}
+
+// referred is what became of asking for referrers.
+type referred struct {
+	list []Referrer
+	gaps []Coverage
+}
+
+// referrers asks for them while layers are read. That they cannot be listed is a gap: a signature may be missing, or hidden.
+func (s *scan) referrers(ctx context.Context) <-chan referred {
+	out := make(chan referred, 1)
+	source, ok := s.img.(Referred)
+	if !ok {
+		out <- referred{}
+		return out
+	}
+	go func() {
+		list, err := source.Referrers(ctx)
+		if err != nil {
+			out <- referred{gaps: []Coverage{{Kind: CoverageUnreadable, Subject: "referrers", Detail: err.Error()}}}
+			return
+		}
+		out <- referred{list: list}
+	}()
+	return out
 }
 
 // readLayer walks one layer and shows its files to whoever wants them.
-func (g *Gate) readLayer(ctx context.Context, l Layer, memory *Budget) (*LayerFacts, error) {
+func (s *scan) readLayer(ctx context.Context, l Layer) (*LayerFacts, error) {
+	if lf, err := s.recall(ctx, l); lf != nil || err != nil {
+		return lf, err
+	}
 	lf := &LayerFacts{Info: l.Info()}
 	seen := map[string]bool{} // wanted paths: a later entry of the same path replaces what the earlier one said
 	verified, err := l.Walk(ctx, func(f *File) error {
@@ -65,12 +189,12 @@ func (g *Gate) readLayer(ctx context.Context, l Layer, memory *Budget) (*LayerFa
 		if f.Type != TypeFile {
 			return ctx.Err()
 		}
-		for _, insp := range g.p.Inspectors {
+		for _, insp := range s.p.Inspectors {
 			if !insp.Wants(f.Path, f.Mode, f.Size) {
 				continue
 			}
 			seen[f.Path] = true
-			ev, err := inspect(ctx, insp, f, lf.Info, memory)
+			ev, err := inspect(ctx, insp, f, lf.Info, s.memory)
 			if err != nil {
 				return err
 			}
@@ -83,7 +207,7 @@ func (g *Gate) readLayer(ctx context.Context, l Layer, memory *Budget) (*LayerFa
 		return nil, err
 	}
 	lf.Info.Verified = verified
-	return lf, nil
+	return lf, s.keep(ctx, l, lf)
 }
 
 func dropEvidence(evs []Evidence, path string) []Evidence {

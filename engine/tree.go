@@ -30,6 +30,9 @@ type Tree struct {
 	// Moved maps a layer's own spelling of a path to its place in the tree, where a linked parent directory makes them differ; to ""
 	// when a later entry of the same layer took that place, so that it is nowhere in the tree.
 	Moved map[int]map[string]string
+	// Wasted is for each layer, oldest first, how many bytes of its bodies the tree does not show; Efficiency as Space has it.
+	Wasted     []int64
+	Efficiency float64
 }
 
 // maxLinks is how many links one resolution follows, as Linux's MAXSYMLINKS (path_resolution(7)).

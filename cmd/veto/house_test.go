@@ -193,7 +193,7 @@ const (
 	maxFile      = 400  // lines
 	maxFunc      = 60   // lines
 	maxInterface = 4    // methods
-	maxEngine    = 1500 // lines of code in engine itself, without blank lines and comments
+	maxEngine    = 1200 // lines of engine's own functions, without blank lines and comments; its types are the facts, and may grow
 )
 
 func TestHouseShape(t *testing.T) {
@@ -211,23 +211,34 @@ func TestHouseShape(t *testing.T) {
 				t.Fatal(err)
 			}
 			where := name + "/" + file
-			if n := strings.Count(string(src), "\n"); n > maxFile {
-				t.Errorf("%s has %d lines, more than %d", where, n, maxFile)
-			}
-			if name == "engine" {
-				engineLines += codeLines(string(src))
-			}
 			fset := token.NewFileSet()
 			f, err := parser.ParseFile(fset, full, src, parser.ParseComments)
 			if err != nil {
 				t.Fatal(err)
 			}
+			if n := strings.Count(string(src), "\n"); n > maxFile {
+				t.Errorf("%s has %d lines, more than %d", where, n, maxFile)
+			}
+			if name == "engine" {
+				engineLines += functionLines(fset, f, string(src))
+			}
 			checkShape(t, fset, f, where, strings.HasPrefix(name, "cmd/"))
 		}
 	}
 	if engineLines > maxEngine {
-		t.Errorf("engine has %d lines of code, more than %d: something in it belongs to a stage", engineLines, maxEngine)
+		t.Errorf("the functions of engine have %d lines, more than %d: something in them belongs to a stage", engineLines, maxEngine)
 	}
+}
+
+// functionLines counts the code of a file's functions.
+func functionLines(fset *token.FileSet, f *ast.File, src string) int {
+	n := 0
+	for _, d := range f.Decls {
+		if fn, ok := d.(*ast.FuncDecl); ok {
+			n += codeLines(src[fset.Position(fn.Pos()).Offset:fset.Position(fn.End()).Offset])
+		}
+	}
+	return n
 }
 
 func codeLines(src string) int {

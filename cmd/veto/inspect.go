@@ -1,8 +1,11 @@
 package main
 
 import (
+	"bufio"
+	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/spf13/cobra"
@@ -32,7 +35,7 @@ func newInspect(sys *system) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := scanner{sys: sys, law: law, images: im, bar: newProgress(sys, out == "")}
+			s := scanner{sys: sys, law: law, images: im, bar: newProgress(sys, out == ""), wholeTree: true}
 			if s.database, err = df.open(cmd, sys, law, s.bar); err != nil {
 				return err
 			}
@@ -54,10 +57,38 @@ func newInspect(sys *system) *cobra.Command {
 	return cmd
 }
 
-// writeFacts writes the policy input as indented JSON.
+// writeFacts writes the policy input as indented JSON, but each file on one line: there are tens of thousands.
 func writeFacts(w io.Writer, in *engine.Input) error {
-	enc := json.NewEncoder(w)
+	const noFiles = "\n  \"files\": [],"
+	short := *in
+	short.Files = []engine.FileFact{}
+	var all bytes.Buffer
+	enc := json.NewEncoder(&all)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(in)
+	if err := enc.Encode(&short); err != nil {
+		return err
+	}
+	if len(in.Files) == 0 {
+		_, err := w.Write(all.Bytes())
+		return err
+	}
+	before, after, ok := bytes.Cut(all.Bytes(), []byte(noFiles))
+	if !ok {
+		return errors.New("the facts have no list of files")
+	}
+	out := bufio.NewWriter(w)
+	_, err := fmt.Fprintf(out, "%s\n  \"files\": [", before)
+	for i := range in.Files {
+		all.Reset()
+		all.WriteString("\n    ")
+		if i > 0 {
+			_ = out.WriteByte(',') // a bufio.Writer keeps its first error for Flush
+		}
+		enc.SetIndent("", "")
+		err = errors.Join(err, enc.Encode(&in.Files[i]))
+		_, _ = out.Write(bytes.TrimRight(all.Bytes(), "\n"))
+	}
+	_, _ = fmt.Fprintf(out, "\n  ],%s", after)
+	return errors.Join(err, out.Flush())
 }

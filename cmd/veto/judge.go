@@ -44,7 +44,7 @@ old facts turn stale; --now sets it. A rule that reads a section which the file 
 			if err := redate(in, law.at); err != nil {
 				return err
 			}
-			gate, err := law.gate(in.Image, advisory.None(), nil)
+			gate, err := engine.New(law.parts(in.Image, advisory.None(), nil))
 			if err != nil {
 				return err
 			}

@@ -1,14 +1,12 @@
 package main
 
 import (
-	"context"
 	"fmt"
 	"io"
 	"strings"
 	"sync"
 	"time"
 
-	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/advisory/feed"
 )
 
@@ -74,47 +72,8 @@ func (p *progress) done() {
 	}
 }
 
-// watch reports each layer of an image as it has been read. Platforms of the source that are not scanned are passed on only when
-// nobody chose one.
-func (p *progress) watch(img engine.Image, others bool) engine.Image {
-	w := &watchedImage{Image: img}
-	if partial, ok := img.(engine.Partial); ok && others {
-		w.unscanned = partial.Unscanned()
-	}
-	var mu sync.Mutex
-	read, total := 0, len(img.Layers())
-	for _, l := range img.Layers() {
-		w.layers = append(w.layers, watchedLayer{l, func() {
-			mu.Lock()
-			read++
-			n := read
-			mu.Unlock()
-			p.step("layers read", min(n, total), total)
-		}})
-	}
-	return w
-}
-
-type watchedImage struct {
-	engine.Image
-	layers    []engine.Layer
-	unscanned []engine.Platform
-}
-
-func (w *watchedImage) Unscanned() []engine.Platform { return w.unscanned }
-
-func (w *watchedImage) Layers() []engine.Layer { return w.layers }
-
-type watchedLayer struct {
-	engine.Layer
-	done func()
-}
-
-func (l watchedLayer) Walk(ctx context.Context, visit func(*engine.File) error) (engine.Verified, error) {
-	v, err := l.Layer.Walk(ctx, visit)
-	l.done()
-	return v, err
-}
+// layers reports how many layers of an image have been read; of a stream nobody knows how many there are.
+func (p *progress) layers(read, of int) { p.step("layers read", read, max(read, of)) }
 
 // fetched reports how far the fetching of a feed is.
 func (p *progress) fetched(f feed.Progress) {

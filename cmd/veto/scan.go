@@ -66,7 +66,7 @@ func newScan(sys *system) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := scanner{sys: sys, law: law, images: im, bar: newProgress(sys, of.quiet)}
+			s := scanner{sys: sys, law: law, images: im, bar: newProgress(sys, of.quiet), wholeTree: asked(outs, "facts")}
 			if s.database, err = df.open(cmd, sys, law, s.bar); err != nil {
 				return err
 			}
@@ -88,6 +88,8 @@ type scanner struct {
 	images   imageFlags
 	bar      *progress
 	inputs   []*engine.Input
+	// wholeTree asks for facts about every file, whether or not a policy reads them: facts that are written are whole.
+	wholeTree bool
 }
 
 func (s *scanner) scan(ctx context.Context, sources []string, outs []output) error {
@@ -126,6 +128,10 @@ func (s *scanner) scan(ctx context.Context, sources []string, outs []output) err
 	}
 	explainError(s.sys.stderr, errors.Join(failures...))
 	return &verdictError{run.Verdict}
+}
+
+func asked(outs []output, name string) bool {
+	return slices.ContainsFunc(outs, func(o output) bool { return o.name == name })
 }
 
 func textShown(outs []output) bool {
@@ -193,10 +199,13 @@ func (s *scanner) inspect(ctx context.Context, t target) (in *engine.Input, gate
 		return nil, nil, err
 	}
 	defer func() { err = errors.Join(err, img.Close()) }()
-	if gate, err = s.law.gate(img.Identity(), s.database, s.database.weakened); err != nil {
+	parts := s.law.parts(img.Identity(), s.database, s.database.weakened)
+	parts.Progress, parts.Verify = s.bar.layers, s.images.verify
+	parts.WholeTree = parts.WholeTree || s.wholeTree
+	if gate, err = engine.New(parts); err != nil {
 		return nil, nil, err
 	}
-	in, err = gate.Inspect(ctx, s.bar.watch(img, t.platform == ""), s.law.at)
+	in, err = gate.Inspect(ctx, img, s.law.at)
 	return in, gate, err
 }
 

@@ -124,13 +124,13 @@ func (l *law) loadWaivers(flag string) error {
 	return usage(l.waivers.CheckRules(known))
 }
 
-// gate puts the stages together for one image.
-func (l *law) gate(id engine.Identity, matcher engine.Matcher, more []engine.Relaxation) (*engine.Gate, error) {
+// gate puts the stages together for one image; the caller adds what reads images.
+func (l *law) parts(id engine.Identity, matcher engine.Matcher, more []engine.Relaxation) engine.Parts {
 	marks := waiver.None()
 	if l.waivers != nil {
 		marks = l.waivers.For(id, l.at)
 	}
-	return engine.New(engine.Parts{
+	return engine.Parts{
 		Inspectors: catalog.All(),
 		Merge:      image.Merge,
 		Assemble:   catalog.Assemble,
@@ -141,7 +141,8 @@ func (l *law) gate(id engine.Identity, matcher engine.Matcher, more []engine.Rel
 		Weakened:   append(append([]engine.Relaxation{}, l.weakened...), more...),
 		Workers:    max(2, runtime.GOMAXPROCS(0)),
 		Memory:     engine.MaxMemory,
-	})
+		WholeTree:  l.policy.Reads("files"),
+	}
 }
 
 // parseClock reads a clock that was given where from says.

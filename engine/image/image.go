@@ -41,7 +41,7 @@ func (m *image) Identity() engine.Identity { return m.id }
 func (m *image) Config() engine.Config     { return m.config }
 func (m *image) Layers() []engine.Layer    { return m.layers }
 
-// Unscanned lists the other platforms that the source holds, sorted: an engine.Partial.
+// Unscanned lists the other platforms that the source holds, sorted, unless the caller chose one: an engine.Partial.
 func (m *image) Unscanned() []engine.Platform { return m.unscanned }
 
 func (m *image) Close() error {

@@ -53,6 +53,7 @@ func Merge(layers []engine.LayerFacts) (*engine.Tree, error) {
 		}
 		return a.Path < b.Path
 	})
+	weigh(m.tree, layers)
 	return m.tree, nil
 }
 

@@ -118,6 +118,9 @@ func (s *candidates) open(ctx context.Context, id engine.Identity, o Options) (*
 	if p := chosen.platform; p.OS != "" && (p.OS != m.id.Platform.OS || p.Architecture != m.id.Platform.Architecture) {
 		return nil, fmt.Errorf("the index says that manifest %s is for %s, and its configuration says %s", chosen.Digest.Short(), p, m.id.Platform)
 	}
+	if o.Platform != "" {
+		return m, nil // the others were left out on purpose
+	}
 	for j, other := range s.list {
 		if j != i && other.platform.OS != "" && other.platform != chosen.platform {
 			m.unscanned = append(m.unscanned, other.platform)

@@ -7,4 +7,4 @@ import "io/fs"
 func isNotDir(error) bool { return false }
 
 // owner is unknown where files have no numeric owners.
-func owner(fs.FileInfo) (uid, gid int) { return 0, 0 }
+func owner(fs.FileInfo) (uid, gid uint32) { return 0, 0 }

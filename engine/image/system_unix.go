@@ -12,9 +12,9 @@ import (
 func isNotDir(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
 
 // owner returns who owns a file.
-func owner(info fs.FileInfo) (uid, gid int) {
+func owner(info fs.FileInfo) (uid, gid uint32) {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
-		return int(st.Uid), int(st.Gid)
+		return st.Uid, st.Gid
 	}
 	return 0, 0
 }

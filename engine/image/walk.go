@@ -73,7 +73,10 @@ func entryOf(h *tar.Header) (engine.Entry, error) {
 	if err != nil {
 		return engine.Entry{}, err
 	}
-	e := engine.Entry{Path: p, Mode: modeOf(h.Mode), UID: h.Uid, GID: h.Gid}
+	e := engine.Entry{Path: p, Mode: modeOf(h.Mode), UID: uint32(h.Uid), GID: uint32(h.Gid)} //nolint:gosec // checked below
+	if int(e.UID) != h.Uid || int(e.GID) != h.Gid {
+		return e, fmt.Errorf("the entry %q belongs to the user %d and the group %d, and Linux has 32 bits for each", p, h.Uid, h.Gid)
+	}
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
 		e.Type, e.Size = engine.TypeFile, h.Size

@@ -41,7 +41,7 @@ func (r *reads) view(name string) {
 
 // needs says whether a section is read, by itself or through a view of the index that is made of it.
 func (r *reads) needs(section string) bool {
-	if r.all || r.sections[section] || r.allViews && (section == "packages" || section == "findings") {
+	if r.all || r.sections[section] || r.allViews && (section == "packages" || section == "findings" || section == "files") {
 		return true
 	}
 	for v := range r.views {

@@ -121,3 +121,6 @@ type program struct {
 	linted   map[place]bool // where the lint has found something
 	problems problems
 }
+
+// Reads says whether a rule that is switched on refers to a top-level section of the input, by itself or through the index.
+func (p *Policy) Reads(section string) bool { return p.sections.needs(section) }

@@ -34,7 +34,14 @@ base := {
 		"verified": "content",
 		"created_by": "ADD rootfs.tar /",
 		"size": 1000,
+		"entries": 1,
+		"content_bytes": 1000,
+		"wasted_bytes": 0,
 	}],
+	"space": {"content_bytes": 1000, "wasted_bytes": 0, "efficiency": 1},
+	"base": null,
+	"referrers": [],
+	"files": [file],
 	"os": {
 		"id": "debian",
 		"name": "Debian GNU/Linux",
@@ -59,6 +66,21 @@ base := {
 }
 
 layer := "sha256:3333333333333333333333333333333333333333333333333333333333333333"
+
+file := {
+	"path": "usr/bin/curl",
+	"type": "file",
+	"mode": "0755",
+	"setuid": false,
+	"setgid": false,
+	"world_writable": false,
+	"uid": 0,
+	"gid": 0,
+	"size": 1000,
+	"target": null,
+	"brought": 1,
+	"changed": 1,
+}
 
 package_ := {
 	"name": "curl",
@@ -110,6 +132,7 @@ finding := {
 	"published": "2026-01-01T00:00:00Z",
 	"modified": null,
 	"layer": layer,
+	"origin": "unknown",
 	"evidence": {
 		"advisory": "DEBIAN-CVE-2026-0001",
 		"ecosystem": "Debian:12",
@@ -152,4 +175,5 @@ index(packages, findings) := {
 		some level in {"critical", "high", "medium", "low", "negligible", "unknown"}
 	},
 	"findings_by_ref": {f.ref: i | some i, f in findings},
+	"files_by_path": {file.path: 0},
 }
