@@ -46,3 +46,10 @@ const (
 	MaxPolicyEntries = 100_000 // files and folders below one policy path
 	MaxRuleResults   = 1_000_000
 )
+
+// Limits of the layer cache. A layer over one is read again by each scan.
+const (
+	MaxCacheFile    = 64 << 20  // one cached layer
+	MaxCacheText    = 512 << 20 // what its strings unfold to
+	MaxCacheEntries = 1_000_000 // its headers
+)

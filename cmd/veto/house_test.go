@@ -36,6 +36,7 @@ func rooms() []room {
 		{"engine/purl", []string{"engine"}, "an instrument: package URLs and ecosystem names"},
 		{"engine/document", []string{"engine"}, "an instrument: YAML files that people write, read strictly"},
 		{"engine/image", instruments, "a stage: sources → layers, layers → tree"},
+		{"engine/image/cache", []string{"engine"}, "a part of image: keeps what was learned from hashed layers"},
 		{"engine/image/imagetest", []string{"engine"}, "packs images for tests; imported by tests only"},
 		{"engine/catalog", instruments, "a stage: files → evidence → inventory"},
 		{"engine/advisory", instruments, "a stage: inventory → findings"},
