@@ -27,11 +27,12 @@ type room struct {
 }
 
 func rooms() []room {
-	instruments := []string{"engine", "engine/document", "engine/registry", "engine/version", "engine/purl"}
+	instruments := []string{"engine", "engine/daemon", "engine/document", "engine/registry", "engine/version", "engine/purl"}
 	with := func(more ...string) []string { return append(append([]string{}, instruments...), more...) }
 	return []room{
 		{"engine", nil, "the vocabulary and the pipeline know no stage: standard library only"},
 		{"engine/registry", []string{"engine"}, "an instrument: speaks to registries, knows nothing of images"},
+		{"engine/daemon", []string{"engine"}, "an instrument: asks Docker and Podman for images, knows nothing of what is in them"},
 		{"engine/version", []string{"engine"}, "an instrument: orders versions"},
 		{"engine/purl", []string{"engine"}, "an instrument: package URLs and ecosystem names"},
 		{"engine/document", []string{"engine"}, "an instrument: YAML files that people write, read strictly"},

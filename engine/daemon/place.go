@@ -1,0 +1,219 @@
+package daemon
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/netip"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// Docker reads where Docker's daemon is from an environment, as docker does: DOCKER_HOST, with DOCKER_TLS_VERIFY and
+// DOCKER_CERT_PATH; else its usual sockets. What `docker context use` chose is not read.
+func Docker(getenv func(string) string) Options {
+	o := Options{Program: "docker", Host: getenv("DOCKER_HOST"), From: "DOCKER_HOST", Sockets: []string{"/var/run/docker.sock"}}
+	if dir := getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
+		o.Sockets = append(o.Sockets, filepath.Join(dir, "docker.sock"))
+	}
+	home := getenv("HOME")
+	if filepath.IsAbs(home) {
+		o.Sockets = append(o.Sockets, filepath.Join(home, ".docker", "run", "docker.sock")) // Docker Desktop
+	}
+	certs := getenv("DOCKER_CERT_PATH")
+	if certs == "" && getenv("DOCKER_TLS_VERIFY") != "" {
+		certs = filepath.Join(home, ".docker")
+	}
+	if certs != "" {
+		o.CA, o.Cert, o.Key = filepath.Join(certs, "ca.pem"), filepath.Join(certs, "cert.pem"), filepath.Join(certs, "key.pem")
+	}
+	return o
+}
+
+// Podman reads where Podman's service is from an environment, as podman --remote does: CONTAINER_HOST, else its usual sockets, this
+// user's before the system's.
+func Podman(getenv func(string) string) Options {
+	o := Options{Program: "podman", Host: getenv("CONTAINER_HOST"), From: "CONTAINER_HOST"}
+	if dir := getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
+		o.Sockets = append(o.Sockets, filepath.Join(dir, "podman", "podman.sock"))
+	}
+	o.Sockets = append(o.Sockets, "/run/podman/podman.sock")
+	return o
+}
+
+// place is where a daemon listens.
+type place struct {
+	network, address string // as net.Dial takes them
+	authority        string // of the URL
+	tls              bool
+}
+
+func (p place) String() string {
+	if p.network == "unix" {
+		return "unix://" + p.address
+	}
+	return "tcp://" + p.address
+}
+
+// find settles where the daemon is.
+func (o Options) find() (place, error) {
+	if o.Host != "" {
+		return o.parse()
+	}
+	for _, path := range o.Sockets {
+		_, err := os.Stat(path)
+		if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
+			return unixPlace(path), nil // what is wrong with it is told by connecting
+		}
+	}
+	return place{}, engine.Hint(fmt.Errorf("no %s daemon: there is no socket at %s", o.Program, strings.Join(o.Sockets, ", ")), "%s", o.elsewhere())
+}
+
+func unixPlace(path string) place {
+	return place{network: "unix", address: path, authority: "localhost"}
+}
+
+func (o Options) parse() (place, error) {
+	scheme, rest, ok := strings.Cut(o.Host, "://")
+	bad := func(format string, args ...any) (place, error) {
+		return place{}, engine.Hint(engine.Usage("%s=%q: %s", o.From, shorten(o.Host, 200), fmt.Sprintf(format, args...)),
+			"it is unix:///path/of/the.sock or tcp://HOST:PORT")
+	}
+	switch {
+	case !ok:
+		return bad("it has no scheme")
+	case scheme == "unix" || scheme == "http+unix":
+		path := rest
+		if scheme == "http+unix" {
+			var err error
+			if path, err = url.PathUnescape(rest); err != nil {
+				return bad("its path is not escaped as in a URL")
+			}
+		}
+		if !filepath.IsAbs(path) || strings.ContainsRune(path, 0) {
+			return bad("a socket's path starts with /")
+		}
+		return unixPlace(path), nil
+	case scheme == "tcp":
+		host, port, err := net.SplitHostPort(strings.TrimSuffix(rest, "/"))
+		if err != nil || host == "" || port == "" || strings.ContainsAny(rest, "@?#%\x00") {
+			return bad("after tcp:// it is HOST:PORT")
+		}
+		p := place{network: "tcp", address: net.JoinHostPort(host, port), authority: net.JoinHostPort(host, port), tls: o.CA != "" || o.Cert != ""}
+		if !p.tls && !o.PlainHTTP && !loopback(host) {
+			return place{}, engine.Hint(fmt.Errorf("%s=%q: a connection without TLS is refused beyond loopback", o.From, shorten(o.Host, 200)),
+				"set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH=DIR; --plain-http allows it, if the network between here and there can be trusted")
+		}
+		return p, nil
+	case scheme == "ssh":
+		return place{}, engine.Hint(engine.Usage("%s=%q: ssh:// is not spoken here", o.From, shorten(o.Host, 200)),
+			"bring the socket here: ssh -nNT -L /tmp/%s.sock:/var/run/%[1]s.sock HOST, then %s=unix:///tmp/%[1]s.sock", o.Program, o.From)
+	}
+	return bad("the scheme %q is not known", shorten(scheme, 20))
+}
+
+func loopback(host string) bool {
+	addr, err := netip.ParseAddr(host)
+	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
+}
+
+const maxPEM = 1 << 20 // bytes of a file of certificates or of a key
+
+// tls reads the certificates. Only the authority that is named can vouch for the daemon, not the system's.
+func (o Options) tls() (*tls.Config, error) {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool()}
+	read := func(path string) ([]byte, error) {
+		b, err := readFile(path)
+		if err != nil {
+			return nil, engine.Hint(fmt.Errorf("reading the certificates for %s: %w", o.Host, err), "DOCKER_CERT_PATH names the folder of ca.pem, cert.pem and key.pem")
+		}
+		return b, nil
+	}
+	ca, err := read(o.CA)
+	if err != nil {
+		return nil, err
+	}
+	if !c.RootCAs.AppendCertsFromPEM(ca) {
+		return nil, engine.Usage("%s holds no certificate", o.CA)
+	}
+	if o.Cert == "" {
+		return c, nil
+	}
+	cert, err := read(o.Cert)
+	if err != nil {
+		return nil, err
+	}
+	key, err := read(o.Key)
+	if err != nil {
+		return nil, err
+	}
+	pair, err := tls.X509KeyPair(cert, key)
+	if err != nil {
+		return nil, engine.Usage("%s and %s are not a certificate and its key: %v", o.Cert, o.Key, err)
+	}
+	c.Certificates = []tls.Certificate{pair}
+	return c, nil
+}
+
+func readFile(path string) ([]byte, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
+	if err = errors.Join(err, f.Close()); err != nil {
+		return nil, err
+	}
+	if len(b) > maxPEM {
+		return nil, &engine.LimitError{What: "size of " + path, Limit: maxPEM}
+	}
+	return b, nil
+}
+
+// elsewhere is what to do when the daemon is not where it was looked for.
+func (o Options) elsewhere() string {
+	start := "start it (sudo systemctl start docker)"
+	if o.Program == "podman" {
+		start = "start its service (systemctl --user start podman.socket)"
+	}
+	return fmt.Sprintf("%s, or name its socket: %s=unix:///path/of/the.sock; an image in a registry needs no daemon: registry:NAME", start, o.From)
+}
+
+// unreachable says why a daemon gives no answer at all, and what to do.
+func (c *Client) unreachable(ctx context.Context, err error) error {
+	what := "asking " + c.Where()
+	timeout := interface{ Timeout() bool }(nil)
+	verification := (*tls.CertificateVerificationError)(nil)
+	switch {
+	case errors.Is(ctx.Err(), context.Canceled):
+		return fmt.Errorf("%s: %w", what, ctx.Err())
+	case errors.Is(err, fs.ErrPermission) && c.place.network == "unix":
+		hint := "the group of the socket may use it (sudo usermod -aG docker USER, then log in again); else save the image as who may: docker save NAME -o app.tar"
+		if c.options.Program == "podman" {
+			hint = "that is another user's: start your own (systemctl --user start podman.socket), or name it: CONTAINER_HOST=unix:///path/of/the.sock"
+		}
+		return engine.Hint(fmt.Errorf("%s: permission denied on the socket", what), "%s", hint)
+	case errors.Is(err, fs.ErrNotExist):
+		return engine.Hint(fmt.Errorf("%s: there is no such socket", what), "%s", c.options.elsewhere())
+	case errors.Is(err, syscall.ECONNREFUSED):
+		return engine.Hint(fmt.Errorf("%s: nothing listens there", what), "%s", c.options.elsewhere())
+	case errors.As(err, &verification):
+		return engine.Hint(fmt.Errorf("%s: %w", what, verification), "the ca.pem in DOCKER_CERT_PATH is the authority that the daemon's certificate needs")
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return engine.Hint(fmt.Errorf("%s: no answer in time", what), "see whether %s images answers", c.options.Program)
+	}
+	if u := (*url.Error)(nil); errors.As(err, &u) {
+		err = u.Err
+	}
+	return engine.Hint(fmt.Errorf("%s: %s", what, shorten(err.Error(), 300)), "%s", c.options.elsewhere())
+}
