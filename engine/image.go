@@ -125,7 +125,8 @@ type Partial interface {
 // image they belong to.
 type Streamed interface {
 	// Stream shows every layer of the source once, in the source's order; the layer can be read during the call to visit only.
-	// When it has returned nil, Identity, Config and Layers are known, and Layers are values that visit saw.
+	// When the layer has been read, its Info has the digest of its content. When Stream has returned nil, Identity, Config and Layers are
+	// known, and the digest of each layer is one that visit saw.
 	Stream(ctx context.Context, visit func(Layer) error) error
 }
 

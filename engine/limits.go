@@ -4,7 +4,8 @@ package engine
 // coverage fact of kind limit; reaching one that concerns a whole source is an error (exit 3).
 const (
 	MaxArchiveFiles = 100_000   // files of an outer archive: layers, manifests
-	MaxHeld         = 2 << 30   // an archive from a pipe or packed with gzip, which memory holds
+	MaxRetained     = 96 << 20  // of an archive that passes by once: its documents, and layers small enough to be read again
+	MaxTrailing     = 1 << 30   // after the end of such an archive
 	MaxEntries      = 4_000_000 // headers of one layer
 	MaxPath         = 4096      // PATH_MAX (limits.h)
 	MaxDepth        = 512       // components of a path

@@ -117,16 +117,16 @@ func (s *scan) readAgain(ctx context.Context, l Layer, lf *LayerFacts, jobs map[
 			names, paths = append(names, Fingerprint(j.by.Name(), j.as, p)), append(paths, j.as)
 		}
 	}
-	if !l.Rereadable() {
+	sort.Strings(names)
+	found, err := s.behindLinks(ctx, l, lf.Info, jobs, names)
+	if errors.Is(err, errPassed) {
 		sort.Strings(paths)
 		for _, p := range paths {
 			lf.Evidence = append(lf.Evidence, Evidence{Layer: lf.Info.Index, Path: p, Coverage: []Coverage{{Kind: CoverageUnreadable,
-				Path: Maybe(p), Layer: Maybe(lf.Info.DiffID), Detail: "reached through a link, and this source cannot be read a second time"}}})
+				Path: Maybe(p), Layer: Maybe(lf.Info.DiffID), Detail: errPassed.Error()}}})
 		}
 		return nil
 	}
-	sort.Strings(names)
-	found, err := s.behindLinks(ctx, l, lf.Info, jobs, names)
 	if err != nil {
 		return err
 	}
@@ -143,6 +143,8 @@ func (s *scan) readAgain(ctx context.Context, l Layer, lf *LayerFacts, jobs map[
 	return nil
 }
 
+var errPassed = errors.New("reached through a link, and this source cannot be read a second time: save it to a file first")
+
 // behindLinks returns the evidence of all jobs of a layer, sorted.
 func (s *scan) behindLinks(ctx context.Context, l Layer, info LayerInfo, jobs map[string][]reread, names []string) ([]Evidence, error) {
 	cached, err := s.cacheable(ctx, l, info)
@@ -153,6 +155,9 @@ func (s *scan) behindLinks(ctx context.Context, l Layer, info LayerInfo, jobs ma
 		if again, ok := s.p.Cache.Load(s.key(l, names...)); ok {
 			return again.Evidence, nil
 		}
+	}
+	if !l.Rereadable() {
+		return nil, errPassed
 	}
 	found, err := s.walkAgain(ctx, l, info, jobs)
 	if err == nil && cached {

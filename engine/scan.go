@@ -44,7 +44,7 @@ func (s *scan) inventory(ctx context.Context) (*Inventory, error) {
 			if ctx.Err() != nil {
 				return
 			}
-			lf, ok := early[l]
+			lf, ok := early[l.Info().Digest]
 			if !ok {
 				var err error
 				if lf, err = s.readLayer(ctx, l); err != nil {
@@ -74,15 +74,15 @@ func (s *scan) inventory(ctx context.Context) (*Inventory, error) {
 }
 
 // stream reads the layers of a source that passes by once.
-func (s *scan) stream(ctx context.Context) (map[Layer]*LayerFacts, error) {
+func (s *scan) stream(ctx context.Context) (map[Digest]*LayerFacts, error) {
 	source, ok := s.img.(Streamed)
 	if !ok {
 		return nil, nil
 	}
-	early := map[Layer]*LayerFacts{}
+	early := map[Digest]*LayerFacts{}
 	err := source.Stream(ctx, func(l Layer) error {
 		lf, err := s.readLayer(ctx, l)
-		early[l] = lf
+		early[l.Info().Digest] = lf
 		s.progress(0)
 		return err
 	})

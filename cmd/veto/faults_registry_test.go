@@ -114,7 +114,7 @@ func pathFaults() []fault {
 		{name: "a source tree", prepare: func(f *faultDir) []string { f.write("src/main.go", "package main\n"); return f.scan("./src") }, code: 2, says: "hint:"},
 		{name: "the working directory", prepare: func(f *faultDir) []string { f.write("Dockerfile", "FROM scratch\n"); return f.scan(".") }, code: 2, says: "hint:"},
 		{name: "a text file", prepare: func(f *faultDir) []string { return f.scan("./" + f.write("notes.txt", "hello\n")) }, code: 3, says: "notes.txt"},
-		{name: "a prefix that is not there yet", prepare: func(f *faultDir) []string { return f.scan("docker:nginx") }, code: 2, says: "docker save"},
+		{name: "a daemon that is not there", prepare: func(f *faultDir) []string { return f.scan("docker:nginx") }, code: 3, says: "no docker daemon"},
 		{name: "no source at all", prepare: func(f *faultDir) []string { return f.scan() }, code: 2, says: "SOURCE"},
 		{name: "a name that no registry allows", prepare: func(f *faultDir) []string { return f.scan("Nginx:UPPER/case") }, code: 2, says: "Nginx"},
 		{name: "an output folder that is not there", prepare: func(f *faultDir) []string { return append(f.scan(f.good()), "-o", "sarif=no/such/x.sarif") }, code: 2, says: "no/such"},

@@ -257,7 +257,7 @@ func digestFaults() []fault {
 			b := f.read("image.tar")
 			f.write("image.tar", strings.Replace(b, "bookworm", "bookwurm", 1))
 			return f.scan("./image.tar", "--verify")
-		}, code: 3, says: "its content has the digest"},
+		}, code: 3, says: "the blob has the digest"},
 	}
 	for i := range out {
 		out[i].class = "digests"

@@ -33,7 +33,7 @@ func (f *imageFlags) add(cmd *cobra.Command) {
 
 const sourceHelp = `SOURCE is a registry reference (nginx:1.27, ghcr.io/x/y@sha256:…), a path (./app.tar, an OCI layout directory), or - for
 standard input. What ends in .tar, .tar.gz or .tgz, or starts with . or /, is a path. Prefixes say it outright:
-registry: docker-archive: oci: oci-archive: rootfs:`
+registry: docker: podman: docker-archive: oci: oci-archive: rootfs:`
 
 func newScan(sys *system) *cobra.Command {
 	var pf policyFlags
@@ -157,6 +157,10 @@ func (s *scanner) targets(ctx context.Context, sources []string) (out []target, 
 		if err != nil {
 			return nil, err
 		}
+		if _, ok := img.(engine.Streamed); ok {
+			return nil, errors.Join(engine.Hint(engine.Usage("--platform all needs a source that can be read several times, and %s passes by once", source),
+				"save it to a file first"), img.Close())
+		}
 		out = append(out, target{source, img.Identity().Platform.String()})
 		if partial, ok := img.(engine.Partial); ok {
 			for _, p := range partial.Unscanned() {
@@ -176,7 +180,7 @@ func (s *scanner) open(ctx context.Context, t target) (engine.Image, error) {
 		return nil, err
 	}
 	return image.Open(ctx, t.source, image.Options{
-		Platform: t.platform, As: s.images.as, Verify: s.images.verify, Stdin: s.sys.stdin, Registry: client,
+		Platform: t.platform, As: s.images.as, Verify: s.images.verify, Stdin: s.sys.stdin, Registry: client, Export: s.export, Now: s.sys.now,
 	})
 }
 
@@ -252,6 +256,8 @@ func nameOf(source, as string) string {
 		return filepath.Base(source)
 	case prefixed && slices.Contains([]string{"oci", "oci-archive", "docker-archive", "rootfs"}, source[:len(source)-len(rest)-1]):
 		return filepath.Base(rest)
+	case strings.HasPrefix(source, "docker:"), strings.HasPrefix(source, "podman:"):
+		return rest
 	}
 	return strings.TrimPrefix(source, "registry:")
 }

@@ -2,11 +2,13 @@ package image
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"os"
 	"path"
 	"strings"
 
@@ -17,18 +19,22 @@ import (
 type shelf interface {
 	// get returns a file by its path in the source; fs.ErrNotExist when it is not there.
 	get(name string) (*io.SectionReader, error)
+	// blob returns a layer by its path; its digest is the caller's to add.
+	blob(name string) (blob, error)
 }
 
 // archive is the index of an outer tar: every file by its clean name.
 type archive struct {
-	at      io.ReaderAt
+	at      io.ReaderAt // nil when the archive has passed by
+	file    *os.File    // what at reads from its start; nil when it is no file
 	members map[string]member
 }
 
 // member is one file of an archive, or a link to one.
 type member struct {
 	from, size int64
-	link       string // the clean name that it stands for
+	link       string  // the clean name that it stands for
+	passed     *passed // in place of from, when the archive has passed by
 }
 
 // maxMemberLinks is how many links inside an archive are followed: old `docker save` archives have one, for a layer that stands twice.
@@ -50,25 +56,42 @@ func indexArchive(ctx context.Context, at io.ReaderAt, size int64) (*archive, er
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		if len(a.members) >= engine.MaxArchiveFiles {
-			return nil, &engine.LimitError{What: "number of files in the archive", Limit: engine.MaxArchiveFiles}
+		name, skip, err := a.admit(h)
+		if err != nil {
+			return nil, err
 		}
-		if h.Typeflag == tar.TypeXGlobalHeader || h.Typeflag == tar.TypeDir {
+		if skip {
 			continue
 		}
-		name, err := cleanPath(h.Name)
+		m, err := linkOf(h, name)
+		if err == nil && m.link == "" {
+			if h.Size > w.size-w.pos {
+				err = cutShort(fmt.Errorf("the archive ends inside %q: %w", name, io.ErrUnexpectedEOF))
+			}
+			m.from, m.size = w.pos, h.Size
+		}
 		if err != nil {
 			return nil, err
-		}
-		m, err := memberOf(h, name, w)
-		if err != nil {
-			return nil, err
-		}
-		if _, ok := a.members[name]; ok {
-			return nil, fmt.Errorf("the archive holds %q twice: tools differ in which of them they read", name)
 		}
 		a.members[name] = m
 	}
+}
+
+// admit says what a member is called, and whether it is none.
+func (a *archive) admit(h *tar.Header) (name string, skip bool, err error) {
+	if len(a.members) >= engine.MaxArchiveFiles {
+		return "", false, &engine.LimitError{What: "number of files in the archive", Limit: engine.MaxArchiveFiles}
+	}
+	if h.Typeflag == tar.TypeXGlobalHeader || h.Typeflag == tar.TypeDir {
+		return "", true, nil
+	}
+	if name, err = cleanPath(h.Name); err != nil {
+		return "", false, err
+	}
+	if _, ok := a.members[name]; ok {
+		return "", false, fmt.Errorf("the archive holds %q twice: tools differ in which of them they read", name)
+	}
+	return name, false, nil
 }
 
 // cutShort adds what to do about an archive that ends too early.
@@ -79,16 +102,14 @@ func cutShort(err error) error {
 	return err
 }
 
-func memberOf(h *tar.Header, name string, w *window) (member, error) {
+// linkOf returns a member with its link; of a file that is empty, and its place is the caller's to add.
+func linkOf(h *tar.Header, name string) (member, error) {
 	switch h.Typeflag {
 	case tar.TypeReg:
 		if sparse(h) {
 			return member{}, fmt.Errorf("the archive holds %q as a sparse file", name)
 		}
-		if h.Size > w.size-w.pos {
-			return member{}, cutShort(fmt.Errorf("the archive ends inside %q: %w", name, io.ErrUnexpectedEOF))
-		}
-		return member{from: w.pos, size: h.Size}, nil
+		return member{}, nil
 	case tar.TypeSymlink:
 		return member{link: path.Clean("/" + path.Join(path.Dir(name), h.Linkname))[1:]}, nil
 	case tar.TypeLink:
@@ -119,10 +140,34 @@ func (a *archive) find(name string) (member, error) {
 
 func (a *archive) get(name string) (*io.SectionReader, error) {
 	m, err := a.find(name)
-	if err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case m.passed == nil:
+		return io.NewSectionReader(a.at, m.from, m.size), nil
+	case m.passed.data == nil:
+		return nil, fmt.Errorf("%q in the archive is too large, or no document", name)
 	}
-	return io.NewSectionReader(a.at, m.from, m.size), nil
+	return io.NewSectionReader(bytes.NewReader(m.passed.data), 0, m.size), nil
+}
+
+func (a *archive) blob(name string) (blob, error) {
+	m, err := a.find(name)
+	switch {
+	case err != nil:
+		return blob{}, err
+	case m.passed != nil && m.passed.layer != nil:
+		return blob{size: m.size, passed: m.passed}, nil
+	}
+	section, err := a.get(name)
+	if err != nil {
+		return blob{}, err
+	}
+	b := blob{at: section, size: m.size}
+	if a.file != nil {
+		b.part = &filePart{file: a.file, from: m.from, size: m.size}
+	}
+	return b, nil
 }
 
 func (a *archive) has(name string) bool {
@@ -141,14 +186,21 @@ func (a *archive) open(ctx context.Context, kind, pick string, id engine.Identit
 	case !docker && !oci:
 		return nil, engine.Hint(fmt.Errorf("%s is a tar archive but holds no image: it has neither manifest.json nor index.json", id.Name), "%s", a.guess())
 	case !docker:
-		id.Source = kindOCITar
+		id.Source = orElse(id.Source, kindOCITar)
 		return openIndex(ctx, local{a}, pick, id, o)
 	}
-	id.Source = kindDocker
 	if kind == kindOCITar {
 		id.Source = kindOCITar
 	}
+	id.Source = orElse(id.Source, kindDocker)
 	return a.openDocker(ctx, oci, pick, id, o)
+}
+
+func orElse(s, other string) string {
+	if s == "" {
+		return other
+	}
+	return s
 }
 
 // guess says what an archive without an image may be.

@@ -18,14 +18,17 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// blob is one layer as it is stored. Either at or open is set.
+// blob is one layer as it is stored. One of at, open, once and passed is set. Its media type is never asked: content is sniffed.
 type blob struct {
-	digest    engine.Digest // of the blob as stored; empty when the image does not say
-	size      int64         // bytes as stored
-	mediaType string        // what the manifest claims; never trusted, the content is sniffed
-	at        io.ReaderAt   // a local source that seeks: the blob is its first size bytes
+	digest engine.Digest // of the blob as stored; empty when the image does not say
+	size   int64         // bytes as stored
+	at     io.ReaderAt   // a local source that seeks: the blob is its first size bytes
+	part   *filePart     // what at reads, when that is a file
 	// open starts a stream at the blob's first byte. The layer checks size and digest, the caller of open closes.
-	open func(ctx context.Context) (io.ReadCloser, error)
+	open   func(ctx context.Context) (io.ReadCloser, error)
+	bound  bool      // open can give nothing but the content of digest: a registry keeps blobs by it
+	once   io.Reader // a stream that passes by now
+	passed *passed   // a stream that has passed by
 }
 
 // packing is how a blob is compressed.

@@ -83,14 +83,11 @@ func (a *archive) openLegacy(e dockerEntry, id engine.Identity, o Options) (*ima
 	}
 	var blobs []blob
 	for i, name := range e.Layers {
-		section, err := a.get(name)
+		b, err := a.blob(name)
 		if err != nil {
 			return nil, fmt.Errorf("layer %d of %d: %w", i+1, len(e.Layers), err)
 		}
-		b := blob{at: section, size: section.Size()}
-		if strings.HasPrefix(name, "blobs/") {
-			b.digest = digestOfName(name)
-		}
+		b.digest = digestOfBlobPath(name)
 		blobs = append(blobs, b)
 	}
 	id.Digest = sha256Digest(config)
@@ -179,6 +176,14 @@ func (a *archive) sameFile(name string, d engine.Digest) bool {
 	}
 	n, err := a.find(blobPath(d))
 	return err == nil && m == n
+}
+
+// digestOfBlobPath is that of a file in an archive's blobs, whose name is a promise; other names promise nothing.
+func digestOfBlobPath(name string) engine.Digest {
+	if !strings.HasPrefix(name, "blobs/") {
+		return ""
+	}
+	return digestOfName(name)
 }
 
 func sorted(names []string) []string {

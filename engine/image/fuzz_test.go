@@ -38,7 +38,7 @@ func FuzzLayer(f *testing.F) {
 		var errs [2]error
 		for i, c := range []imagetest.Compression{imagetest.Plain, imagetest.Gzip} {
 			archive := saved(t, imagetest.Image{Compression: c, Layers: []imagetest.Layer{{Tar: append([]byte{}, b...)}}}, legacy)
-			m, err := image.Open(context.Background(), "-", image.Options{Stdin: bytes.NewReader(archive)})
+			m, err := opened(context.Background(), "-", image.Options{Stdin: bytes.NewReader(archive)})
 			if err != nil {
 				t.Fatal(err) // the archive around the layer is well-formed
 			}

@@ -4,9 +4,11 @@
 package image
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"sync"
+	"time"
 
 	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/registry"
@@ -24,6 +26,11 @@ type Options struct {
 	Stdin io.Reader
 	// Registry is the transport for registry references.
 	Registry *registry.Client
+	// Export streams an image of the daemon that kind names ("docker", "podman") as a docker save archive; the caller closes the stream.
+	Export func(ctx context.Context, kind, name string) (io.ReadCloser, error)
+	// Hashes remembers what local blobs were hashed to, by the clock Now; without one of them every scan hashes them.
+	Hashes Hashes
+	Now    func() time.Time
 }
 
 // image is one opened image. All kinds of sources end in it.
@@ -74,6 +81,18 @@ func newImage(id engine.Identity, config []byte, blobs []blob, o Options) (*imag
 	m := &image{id: id, config: c.config}
 	createdBy := c.createdBy()
 	for i, b := range blobs {
+		if b.passed != nil {
+			l, err := b.passed.place(b, c.diffIDs[i], o)
+			if err != nil {
+				return nil, fmt.Errorf("layer %d of %d: %w", i+1, len(blobs), err)
+			}
+			l.info.Index, l.info.DiffID = i+1, c.diffIDs[i]
+			if createdBy != nil {
+				l.info.CreatedBy = createdBy[i]
+			}
+			m.layers = append(m.layers, l)
+			continue
+		}
 		if b.at != nil {
 			if kind, err := sniff(b); err == nil && kind == packedNot { // what cannot be told is the walk's error
 				if b.digest == "" {
@@ -88,7 +107,7 @@ func newImage(id engine.Identity, config []byte, blobs []blob, o Options) (*imag
 		if createdBy != nil {
 			info.CreatedBy = createdBy[i]
 		}
-		m.layers = append(m.layers, &layer{info: info, blob: b, verify: o.Verify})
+		m.layers = append(m.layers, &layer{info: info, blob: b, verify: o.Verify, hashes: o.Hashes, now: o.Now})
 	}
 	return m, nil
 }

@@ -9,6 +9,7 @@ import (
 	"hash"
 	"io"
 	"sync/atomic"
+	"time"
 
 	"github.com/vetoci/veto/engine"
 )
@@ -18,15 +19,24 @@ type layer struct {
 	info   engine.LayerInfo
 	blob   blob
 	verify bool
+	hashes Hashes           // nil remembers nothing
+	now    func() time.Time // for hashes
+	hashed engine.Digest    // of the blob, once this process knows it
+	passed *passed          // set while it passes by, to be filled in
 }
 
 func (l *layer) Info() engine.LayerInfo { return l.info }
-func (l *layer) Rereadable() bool       { return true }
+func (l *layer) Rereadable() bool       { return l.blob.at != nil || l.blob.open != nil }
 
 // Walk implements engine.Layer.
 func (l *layer) Walk(ctx context.Context, visit func(*engine.File) error) (engine.Verified, error) {
 	b := l.blob
-	if b.at == nil {
+	switch {
+	case b.once != nil:
+		return l.walkStream(ctx, func(context.Context) (io.ReadCloser, error) { return io.NopCloser(b.once), nil }, visit)
+	case b.at == nil && b.open == nil:
+		return "", errors.New("its source has passed by and does not come again")
+	case b.at == nil:
 		return l.walkStream(ctx, b.open, visit)
 	}
 	kind, err := sniff(b)
@@ -40,7 +50,7 @@ func (l *layer) Walk(ctx context.Context, visit func(*engine.File) error) (engin
 	}
 	verified := engine.VerifiedClaimed
 	if l.verify {
-		if err := l.hashPlain(ctx); err != nil {
+		if err := l.hashStored(ctx); err != nil {
 			return "", err
 		}
 		verified = engine.VerifiedContent
@@ -63,23 +73,38 @@ func cut(err error) error {
 	return err
 }
 
-// hashPlain hashes an uncompressed local layer, whose digest and diff ID are over the same bytes.
-func (l *layer) hashPlain(ctx context.Context) error {
-	h, err := newHash(l.info.DiffID)
+// sum hashes a local blob as it is stored.
+func (l *layer) sum(ctx context.Context) (engine.Digest, error) {
+	return sumAll(l.blob.digest, &patient{ctx: ctx, r: io.NewSectionReader(l.blob.at, 0, l.blob.size)}, l.blob.size)
+}
+
+// sumAll hashes the size bytes that r has left, as the digest like does.
+func sumAll(like engine.Digest, r io.Reader, size int64) (engine.Digest, error) {
+	h, err := newHash(like)
 	if err != nil {
-		return err
+		return "", err
 	}
-	n, err := io.Copy(h, &patient{ctx: ctx, r: io.NewSectionReader(l.blob.at, 0, l.blob.size)})
+	n, err := io.CopyBuffer(h, struct{ io.Reader }{r}, make([]byte, 256<<10))
 	if err != nil {
-		return err
+		return "", err
 	}
-	if n < l.blob.size {
-		return io.ErrUnexpectedEOF
+	if n < size {
+		return "", io.ErrUnexpectedEOF
 	}
-	if got := sumDigest(l.info.DiffID, h); got != l.info.DiffID {
-		return mismatch("its content", got, l.info.DiffID)
+	return sumDigest(like, h), nil
+}
+
+// hashPassing hashes a blob that passes by, whose content is known already.
+func (l *layer) hashPassing(ctx context.Context) (engine.Digest, error) {
+	got, err := sumAll(l.blob.digest, &patient{ctx: ctx, r: l.blob.once}, l.blob.size)
+	if err != nil {
+		return "", err
 	}
-	return nil
+	if got != l.blob.digest {
+		return "", mismatch("the blob", got, l.blob.digest)
+	}
+	l.hashed, l.passed.sum = got, got
+	return got, nil
 }
 
 func mismatch(what string, got, want engine.Digest) error {
@@ -98,9 +123,10 @@ func (l *layer) walkStream(ctx context.Context, open func(context.Context) (io.R
 			err = cerr
 		}
 	}()
+	before := l.state()
 	raw := &hashing{r: &patient{ctx: ctx, r: rc}}
-	if l.blob.digest != "" {
-		if raw.h, err = newHash(l.blob.digest); err != nil {
+	if l.blob.digest != "" || l.passed != nil {
+		if raw.h, err = newHash(or(l.blob.digest, anyDigest)); err != nil {
 			return "", err
 		}
 	}
@@ -113,8 +139,8 @@ func (l *layer) walkStream(ctx context.Context, open func(context.Context) (io.R
 	}
 	plain := &bounded{r: content, packed: raw}
 	// Where the image names no digest of the blob, the diff ID is all there is to check.
-	if l.verify || l.blob.digest == "" {
-		if plain.h, err = newHash(l.info.DiffID); err != nil {
+	if (l.verify || l.blob.digest == "") && (l.passed == nil || l.passed.kind != packedNot) {
+		if plain.h, err = newHash(or(l.info.DiffID, anyDigest)); err != nil {
 			stored.Close()
 			free()
 			return "", err
@@ -131,7 +157,23 @@ func (l *layer) walkStream(ctx context.Context, open func(context.Context) (io.R
 	if err != nil {
 		return "", err
 	}
-	return engine.VerifiedContent, l.compare(raw, plain.h)
+	if err := l.compare(raw, plain.h); err != nil {
+		return "", err
+	}
+	if l.blob.digest != "" {
+		l.remember(before)
+	}
+	return engine.VerifiedContent, nil
+}
+
+// anyDigest stands for one that is not known yet: what passes by is hashed as nearly every image is.
+const anyDigest = engine.Digest("sha256:0000000000000000000000000000000000000000000000000000000000000000")
+
+func or(d, other engine.Digest) engine.Digest {
+	if d == "" {
+		return other
+	}
+	return d
 }
 
 // drain walks a tar and reads on to the end of its stream.
@@ -149,15 +191,24 @@ func (l *layer) compare(raw *hashing, diff hash.Hash) error {
 	if n := raw.n.Load(); n != l.blob.size {
 		return fmt.Errorf("the blob has %d bytes, and the image says %d", n, l.blob.size)
 	}
+	var stored, content engine.Digest
 	if raw.h != nil {
-		if got := sumDigest(l.blob.digest, raw.h); got != l.blob.digest {
-			return mismatch("the blob", got, l.blob.digest)
-		}
+		stored = sumDigest(or(l.blob.digest, anyDigest), raw.h)
 	}
 	if diff != nil {
-		if got := sumDigest(l.info.DiffID, diff); got != l.info.DiffID {
-			return mismatch("the inflated content", got, l.info.DiffID)
+		content = sumDigest(or(l.info.DiffID, anyDigest), diff)
+	}
+	if l.blob.digest != "" && stored != l.blob.digest {
+		return mismatch("the blob", stored, l.blob.digest)
+	}
+	if l.info.DiffID != "" && content != "" && content != l.info.DiffID {
+		return mismatch("the inflated content", content, l.info.DiffID)
+	}
+	if l.passed != nil {
+		if l.passed.kind == packedNot {
+			content = stored
 		}
+		l.passed.sum, l.passed.diff, l.info.Digest = stored, content, stored
 	}
 	return nil
 }
@@ -175,22 +226,6 @@ func (r *hashing) Read(p []byte) (int, error) {
 	if r.h != nil {
 		r.h.Write(p[:n])
 	}
-	return n, err
-}
-
-// patient ends reading when its context does.
-type patient struct {
-	ctx   context.Context
-	r     io.Reader
-	ended bool // r said io.EOF
-}
-
-func (r *patient) Read(p []byte) (int, error) {
-	if err := r.ctx.Err(); err != nil {
-		return 0, err
-	}
-	n, err := r.r.Read(p)
-	r.ended = r.ended || errors.Is(err, io.EOF)
 	return n, err
 }
 

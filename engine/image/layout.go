@@ -59,14 +59,15 @@ func (l local) config(_ context.Context, d descriptor) ([]byte, error) {
 }
 
 func (l local) layer(_ context.Context, d descriptor) (blob, error) {
-	section, err := l.shelf.get(blobPath(d.Digest))
+	b, err := l.shelf.blob(blobPath(d.Digest))
 	if err != nil {
 		return blob{}, err
 	}
-	if section.Size() != d.Size {
-		return blob{}, fmt.Errorf("its blob has %d bytes, and the manifest says %d", section.Size(), d.Size)
+	if b.size != d.Size {
+		return blob{}, fmt.Errorf("its blob has %d bytes, and the manifest says %d", b.size, d.Size)
 	}
-	return blob{digest: d.Digest, size: d.Size, mediaType: d.MediaType, at: section}, nil
+	b.digest = d.Digest
+	return b, nil
 }
 
 func readIndex(l local) (*document, error) {
@@ -160,6 +161,23 @@ func openLayout(dir string) (*layout, error) {
 }
 
 func (l *layout) get(name string) (*io.SectionReader, error) {
+	f, size, err := l.file(name)
+	if err != nil {
+		return nil, err
+	}
+	return io.NewSectionReader(f, 0, size), nil
+}
+
+func (l *layout) blob(name string) (blob, error) {
+	f, size, err := l.file(name)
+	if err != nil {
+		return blob{}, err
+	}
+	return blob{at: io.NewSectionReader(f, 0, size), size: size, part: &filePart{file: f, size: size}}, nil
+}
+
+// file opens a file once; the layout closes it.
+func (l *layout) file(name string) (*os.File, int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	f, ok := l.open[name]
@@ -167,18 +185,18 @@ func (l *layout) get(name string) (*io.SectionReader, error) {
 		var err error
 		// Without O_NONBLOCK a named pipe in place of a blob would hang the scan.
 		if f, err = l.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, withoutPath(err))
+			return nil, 0, fmt.Errorf("%s: %w", name, withoutPath(err))
 		}
 		l.open[name] = f
 	}
 	info, err := f.Stat()
 	if err != nil {
-		return nil, err
+		return nil, 0, err
 	}
 	if !info.Mode().IsRegular() {
-		return nil, fmt.Errorf("%s is not a regular file", name)
+		return nil, 0, fmt.Errorf("%s is not a regular file", name)
 	}
-	return io.NewSectionReader(f, 0, info.Size()), nil
+	return f, info.Size(), nil
 }
 
 func (l *layout) has(name string) bool {

@@ -66,7 +66,7 @@ func TestSparse(t *testing.T) {
 		}
 		for _, c := range []imagetest.Compression{imagetest.Plain, imagetest.Gzip} {
 			archive := saved(t, imagetest.Image{Compression: c, Layers: []imagetest.Layer{{Tar: out}}}, legacy)
-			m, err := image.Open(context.Background(), "-", image.Options{Stdin: bytes.NewReader(archive)})
+			m, err := opened(context.Background(), "-", image.Options{Stdin: bytes.NewReader(archive)})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -34,19 +35,18 @@ func Open(ctx context.Context, source string, o Options) (engine.Image, error) {
 		}
 		return m, nil
 	case kindStdin:
-		return plainError(openStdin(ctx, o))
+		return openStdin(ctx, o)
 	case kindRoot:
 		return plainError(openRoot(rest, o))
+	case kindDockerDaemon, kindPodman:
+		return openDaemon(kind, rest, o)
 	}
-	return plainError(openPath(ctx, kind, rest, o))
+	return openPath(ctx, kind, rest, o)
 }
 
 // plainError keeps a nil *image from becoming an engine.Image that is not nil.
 func plainError(m *image, err error) (engine.Image, error) {
 	if err != nil {
-		if m != nil {
-			err = errors.Join(err, m.Close())
-		}
 		return nil, err
 	}
 	return m, nil
@@ -65,7 +65,7 @@ func orPath(err error, name string) error {
 }
 
 // openPath opens a file or directory. With a prefix a tag may follow the path.
-func openPath(ctx context.Context, kind, arg string, o Options) (*image, error) {
+func openPath(ctx context.Context, kind, arg string, o Options) (engine.Image, error) {
 	p, pick, info, err := findPath(kind, arg)
 	if err != nil {
 		return nil, err
@@ -77,7 +77,7 @@ func openPath(ctx context.Context, kind, arg string, o Options) (*image, error) 
 	switch {
 	case info.IsDir() && (kind == kindOCI || kind == kindPath):
 		id.Source = kindOCI
-		return openDir(ctx, p, pick, id, o)
+		return plainError(openDir(ctx, p, pick, id, o))
 	case info.IsDir():
 		return nil, engine.Hint(engine.Usage("%s is a directory, not an archive", p), "for an OCI layout directory: oci:%s", p)
 	case kind == kindOCI:
@@ -85,16 +85,8 @@ func openPath(ctx context.Context, kind, arg string, o Options) (*image, error) 
 	case !info.Mode().IsRegular() && info.Mode()&fs.ModeNamedPipe == 0:
 		return nil, engine.Usage("%s is neither a file nor a directory", p)
 	}
-	f, err := os.Open(p) //nolint:gosec // the path that the user named
-	if err != nil {
-		return nil, unreadable(p, err)
-	}
-	m, err := openFile(ctx, f, kind, pick, id, o)
-	if err != nil {
-		return nil, errors.Join(naming(p, err), f.Close())
-	}
-	m.close = f.Close
-	return m, nil
+	m, err := openFile(ctx, p, kind, pick, id, o)
+	return m, naming(p, err)
 }
 
 // findPath finds the path in "path" or, after a prefix, in "path:tag": the longest part before a colon that exists.
@@ -130,8 +122,11 @@ func unreadable(p string, err error) error {
 	return fmt.Errorf("opening %s: %w", p, err)
 }
 
-// naming puts the source's name before an error that is not about the command line.
+// naming puts the source's name before an error that is not about the command line; nil stays nil.
 func naming(name string, err error) error {
+	if err == nil {
+		return nil
+	}
 	if u := (*engine.UsageError)(nil); errors.As(err, &u) {
 		return err
 	}
@@ -169,52 +164,149 @@ func (l *layout) guess(dir string) string {
 	return "for an unpacked root file system: rootfs:" + dir
 }
 
-// openFile opens an archive: in place where the file seeks, else from memory.
-func openFile(ctx context.Context, r io.Reader, kind, pick string, id engine.Identity, o Options) (*image, error) {
-	at, size, err := seekable(ctx, r)
+// openFile opens an archive: in place where the file seeks and is not packed as a whole, else as a stream. The path is as the user typed
+// it, and findPath has seen it.
+func openFile(ctx context.Context, p, kind, pick string, id engine.Identity, o Options) (engine.Image, error) {
+	open := func() (io.ReadCloser, error) {
+		f, err := os.Open(p) //nolint:gosec // the path that the user named
+		if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
+			return nil, pe.Err
+		}
+		return f, err
+	}
+	rc, err := open()
 	if err != nil {
 		return nil, err
 	}
-	if at, size, err = unpack(ctx, at, size); err != nil {
-		return nil, err
+	f := rc.(*os.File)
+	info, err := f.Stat()
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
 	}
-	a, err := indexArchive(ctx, at, size)
+	if !info.Mode().IsRegular() { // a named pipe: opened once more it would wait for another writer
+		return passing(f, id, kind, pick, o), nil
+	}
+	packed, err := packedWhole(f, info.Size())
+	if packed {
+		s := newStream(id, kind, pick, o, inflated(p, open))
+		s.again = true
+		return s, f.Close()
+	}
+	var m *image
+	if err == nil {
+		m, err = openArchive(ctx, f, 0, info.Size(), kind, pick, id, o)
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	m.close = f.Close
+	return m, nil
+}
+
+// openArchive opens an archive in place: the bytes of f between from and size.
+func openArchive(ctx context.Context, f *os.File, from, size int64, kind, pick string, id engine.Identity, o Options) (*image, error) {
+	size = max(size-from, 0)
+	a, err := indexArchive(ctx, io.NewSectionReader(f, from, size), size)
 	if err != nil {
 		return nil, err
+	}
+	if from == 0 {
+		a.file = f
 	}
 	return a.open(ctx, kind, pick, id, o)
 }
 
-// seekable returns r itself when it is a regular file, from where it stands, else its bytes in memory.
-func seekable(ctx context.Context, r io.Reader) (io.ReaderAt, int64, error) {
-	if f, ok := r.(*os.File); ok {
-		info, err := f.Stat()
-		if err != nil {
-			return nil, 0, err
-		}
-		if info.Mode().IsRegular() {
-			from, err := f.Seek(0, io.SeekCurrent)
-			if err != nil {
-				return nil, 0, err
-			}
-			size := max(info.Size()-from, 0)
-			return io.NewSectionReader(f, from, size), size, nil
-		}
-	}
-	h, err := hold(ctx, r)
-	if err != nil {
-		return nil, 0, err
-	}
-	return h, h.size, nil
+// passing is an image that r brings once. Closing the image closes r.
+func passing(r io.ReadCloser, id engine.Identity, kind, pick string, o Options) *stream {
+	s := newStream(id, kind, pick, o, func(context.Context) (io.ReadCloser, error) {
+		return whatever(io.NopCloser(r), id.Name)
+	})
+	s.close = r.Close
+	return s
 }
 
-func openStdin(ctx context.Context, o Options) (*image, error) {
+// whatever unpacks a stream when it is packed with gzip as a whole.
+func whatever(rc io.ReadCloser, name string) (io.ReadCloser, error) {
+	r := bufio.NewReaderSize(rc, 1<<16)
+	head, err := r.Peek(sniffBytes)
+	if err != nil && !errors.Is(err, io.EOF) {
+		return nil, errors.Join(err, rc.Close())
+	}
+	packed, err := wholeKind(head)
+	if err != nil {
+		return nil, errors.Join(err, rc.Close())
+	}
+	again := struct {
+		io.Reader
+		io.Closer
+	}{r, rc}
+	if !packed {
+		return again, nil
+	}
+	return inflated(name, func() (io.ReadCloser, error) { return again, nil })(context.Background())
+}
+
+// packedWhole says whether an archive is packed with gzip as a whole.
+func packedWhole(at io.ReaderAt, size int64) (bool, error) {
+	head := make([]byte, min(size, sniffBytes))
+	if n, err := at.ReadAt(head, 0); n < len(head) {
+		return false, cut(err)
+	}
+	return wholeKind(head)
+}
+
+func wholeKind(head []byte) (packed bool, err error) {
+	if len(head) == 0 {
+		return false, errors.New("it is empty")
+	}
+	kind, err := packingOf(head)
+	if err == nil && kind == packedZstd {
+		err = engine.Hint(errors.New("it is an archive compressed with zstd"), "unpack it first: zstd -d")
+	}
+	return kind == packedGzip, err
+}
+
+func openStdin(ctx context.Context, o Options) (engine.Image, error) {
 	if o.Stdin == nil {
 		return nil, engine.Usage("there is no standard input to read an image from")
 	}
-	m, err := openFile(ctx, o.Stdin, kindPath, "", engine.Identity{Name: "stdin"}, o)
-	if err != nil {
-		return nil, naming("standard input", err)
+	id := engine.Identity{Name: "stdin"}
+	if f, ok := o.Stdin.(*os.File); ok {
+		if m, err := openRedirected(ctx, f, id, o); m != nil || err != nil {
+			return plainError(m, naming("standard input", err))
+		}
 	}
-	return m, nil
+	return passing(io.NopCloser(o.Stdin), id, kindPath, "", o), nil
+}
+
+// openRedirected opens standard input in place when it is a file, from where it stands; else, or when the file is packed, it is nil.
+func openRedirected(ctx context.Context, f *os.File, id engine.Identity, o Options) (*image, error) {
+	info, err := f.Stat()
+	if err != nil || !info.Mode().IsRegular() {
+		return nil, err
+	}
+	from, err := f.Seek(0, io.SeekCurrent)
+	if err != nil {
+		return nil, err
+	}
+	rest := max(info.Size()-from, 0)
+	if packed, err := packedWhole(io.NewSectionReader(f, from, rest), rest); packed || err != nil {
+		return nil, err
+	}
+	return openArchive(ctx, f, from, info.Size(), kindPath, "", id, o)
+}
+
+// openDaemon opens an image that a daemon exports.
+func openDaemon(kind, name string, o Options) (engine.Image, error) {
+	if o.Export == nil {
+		return nil, errors.New("there is no client for " + kind + " to open " + name + " with")
+	}
+	id := engine.Identity{Name: name, Named: true, Source: kind}
+	return newStream(id, kindDocker, "", o, func(ctx context.Context) (io.ReadCloser, error) {
+		rc, err := o.Export(ctx, kind, name)
+		if err != nil {
+			return nil, err
+		}
+		return rc, nil
+	}), nil
 }

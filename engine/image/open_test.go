@@ -134,7 +134,7 @@ func TestStdinHoldsTheSame(t *testing.T) {
 func TestBodiesAreReadFromEveryForm(t *testing.T) {
 	for _, c := range []imagetest.Compression{imagetest.Plain, imagetest.Gzip} {
 		for kind, source := range forms(t, small(c)) {
-			m, err := image.Open(context.Background(), source, image.Options{})
+			m, err := opened(context.Background(), source, image.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -183,7 +183,7 @@ func TestPlatforms(t *testing.T) {
 		{"oci:" + two + ":2", "", "linux/amd64", ""},
 		{"oci:" + two + ":2", "linux/arm64", "", "linux/arm64"},
 	} {
-		m, err := image.Open(context.Background(), c.source, image.Options{Platform: c.platform})
+		m, err := opened(context.Background(), c.source, image.Options{Platform: c.platform})
 		if c.fault != "" {
 			usage := (*engine.UsageError)(nil)
 			if err == nil || !strings.Contains(err.Error(), c.fault) || !errors.As(err, &usage) {
@@ -218,7 +218,7 @@ func TestRootDirectory(t *testing.T) {
 		os.Symlink("../usr/lib/os-release", filepath.Join(dir, "etc/os-release")), os.Symlink("/", filepath.Join(dir, "outside"))); err != nil {
 		t.Fatal(err)
 	}
-	m, err := image.Open(context.Background(), "rootfs:"+dir, image.Options{})
+	m, err := opened(context.Background(), "rootfs:"+dir, image.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}

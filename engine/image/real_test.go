@@ -24,7 +24,7 @@ func realImages(tb testing.TB) string {
 // walkAll opens a source and walks every layer.
 func walkAll(tb testing.TB, source string, o image.Options) (engine.Identity, []engine.LayerFacts) {
 	tb.Helper()
-	m, err := image.Open(context.Background(), source, o)
+	m, err := opened(context.Background(), source, o)
 	if err != nil {
 		tb.Fatalf("Open(%s): %v", source, err)
 	}

@@ -39,7 +39,7 @@ func TestArchiveWithAnUnreadableEntry(t *testing.T) {
 func TestWalkStops(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	archive := saved(t, small(imagetest.Plain), legacy)
-	m, err := image.Open(ctx, "-", image.Options{Stdin: bytes.NewReader(archive)})
+	m, err := opened(ctx, "-", image.Options{Stdin: bytes.NewReader(archive)})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -15,6 +15,9 @@ const (
 	kindRoot     = "rootfs"
 	kindPath     = "path" // an archive or a layout, told by its content
 	kindStdin    = "-"
+
+	kindDockerDaemon = "docker"
+	kindPodman       = "podman"
 )
 
 // parseSource tells what kind of source a user named, and the rest of the name. It looks at the words alone, never at the disk, so
@@ -39,9 +42,8 @@ func parseSource(source string) (kind, rest string, err error) {
 			return "", "", engine.Usage("%q names no path after its prefix", source)
 		}
 		return word, after, nil
-	case "docker", "podman":
-		return "", "", engine.Hint(engine.Usage("%s: is not supported yet: veto does not talk to daemons", word),
-			"%s save -o image.tar %s, then veto scan ./image.tar; for an image called %q in a registry: registry:%s", word, after, word, source)
+	case kindDockerDaemon, kindPodman:
+		return daemonName(word, after)
 	case "sbom":
 		return "", "", engine.Hint(engine.Usage("sbom: is not supported yet"), "give the image itself: a registry reference, a .tar file or an OCI layout directory")
 	}
@@ -76,6 +78,19 @@ func isBareTag(after string) bool {
 		return port != "" && strings.Trim(port, "0123456789") == ""
 	}
 	return after != "" && !strings.Contains(after, ":")
+}
+
+// daemonName refuses the same trap: docker:27 may mean the image called "docker".
+func daemonName(word, name string) (kind, rest string, err error) {
+	bare, _, _ := strings.Cut(name, "-")
+	switch {
+	case name == "":
+		return "", "", engine.Usage("%q names no image after its prefix", word+":")
+	case strings.Trim(bare, "0123456789.") == "", name == "latest", word == kindDockerDaemon && (bare == "dind" || bare == "cli"):
+		return "", "", engine.Hint(engine.Usage("%s:%s is ambiguous: %s: is a prefix, for an image that the daemon has", word, name, word),
+			"the image called %s, from a registry: registry:%s:%s; an image called %s in the daemon: %s:%s:latest", word, word, name, name, word, name)
+	}
+	return word, name, nil
 }
 
 // registryName refuses the trap of the image called "registry": "registry:2" would otherwise mean an image called "2".

@@ -31,13 +31,16 @@ func TestParseSource(t *testing.T) {
 		{"oci-archive:x.tar", kindOCITar, "x.tar"},
 		{"docker-archive:x.tar:web:1", kindDocker, "x.tar:web:1"},
 		{"rootfs:/srv/root", kindRoot, "/srv/root"},
+		{"docker:nginx", kindDockerDaemon, "nginx"},
+		{"docker:ghcr.io/x/y:1", kindDockerDaemon, "ghcr.io/x/y:1"},
+		{"podman:nginx:1", kindPodman, "nginx:1"},
 	} {
 		kind, rest, err := parseSource(c.source)
 		if err != nil || kind != c.kind || rest != c.rest {
 			t.Errorf("parseSource(%q) = %q, %q, %v; want %q, %q", c.source, kind, rest, err, c.kind, c.rest)
 		}
 	}
-	for _, source := range []string{"", "docker:nginx", "podman:nginx:1", "sbom:x.json", "oci:", "rootfs:", "registry:", "registry:2", "registry:latest",
+	for _, source := range []string{"", "docker:", "docker:27", "docker:27-dind", "podman:latest", "sbom:x.json", "oci:", "rootfs:", "registry:", "registry:2", "registry:latest",
 		"https://nginx", "docker-daemon:nginx:1", "foo:bar:baz", "foo:bar/baz", "dockre-archive:a:b"} {
 		_, _, err := parseSource(source)
 		if usage := (*engine.UsageError)(nil); !errors.As(err, &usage) {
