@@ -76,6 +76,4 @@ type Inventory struct {
 	OS       *OS
 	Packages []Package
 	Coverage []Coverage
-
-	Referrers []Referrer
 }

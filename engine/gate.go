@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -68,11 +69,14 @@ func (g *Gate) Check(ctx context.Context, img Image, at time.Time) (*Report, err
 // Inspect gathers the facts: everything that policies see.
 func (g *Gate) Inspect(ctx context.Context, img Image, at time.Time) (*Input, error) {
 	s := &scan{Gate: g, img: img}
-	refer := s.referrers(ctx)
+	asking, stop := context.WithCancel(ctx)
+	refer := s.referrers(asking)
 	inv, err := s.inventory(ctx)
-	if referrers := <-refer; err == nil {
-		inv.Referrers, inv.Coverage = referrers.list, append(inv.Coverage, referrers.gaps...)
+	if err != nil {
+		stop()
 	}
+	referrers := refer() // also after an error: whoever closes the image must not find it in use
+	stop()
 	if err != nil {
 		return nil, err
 	}
@@ -90,8 +94,8 @@ func (g *Gate) Inspect(ctx context.Context, img Image, at time.Time) (*Input, er
 		OS:            inv.OS,
 		Packages:      inv.Packages,
 		Findings:      matches.Findings,
-		Coverage:      append(inv.Coverage, matches.Coverage...),
-		Referrers:     inv.Referrers,
+		Coverage:      slices.Concat(inv.Coverage, matches.Coverage, referrers.gaps),
+		Referrers:     referrers.list,
 		Database:      matches.Database,
 		Layers:        s.infos(),
 	}}

@@ -155,23 +155,24 @@ type referred struct {
 	gaps []Coverage
 }
 
-// referrers asks for them while layers are read. That they cannot be listed is a gap: a signature may be missing, or hidden.
-func (s *scan) referrers(ctx context.Context) <-chan referred {
-	out := make(chan referred, 1)
+// referrers asks for them while layers are read, or of a stream, whose image is not known before, afterwards. That they cannot be listed
+// is a gap: a signature may be missing, or hidden.
+func (s *scan) referrers(ctx context.Context) func() referred {
 	source, ok := s.img.(Referred)
 	if !ok {
-		out <- referred{}
-		return out
+		return func() referred { return referred{} }
 	}
-	go func() {
+	ask := sync.OnceValue(func() referred {
 		list, err := source.Referrers(ctx)
 		if err != nil {
-			out <- referred{gaps: []Coverage{{Kind: CoverageUnreadable, Subject: "referrers", Detail: err.Error()}}}
-			return
+			return referred{gaps: []Coverage{{Kind: CoverageUnreadable, Subject: "referrers", Detail: err.Error()}}}
 		}
-		out <- referred{list: list}
-	}()
-	return out
+		return referred{list: list}
+	})
+	if _, later := s.img.(Streamed); !later {
+		go ask()
+	}
+	return ask
 }
 
 // readLayer walks one layer and shows its files to whoever wants them.

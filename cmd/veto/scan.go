@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"path/filepath"
 	"slices"
@@ -21,12 +22,14 @@ type imageFlags struct {
 	platform  string
 	as        string
 	verify    bool
+	base      string
 	plainHTTP bool
 }
 
 func (f *imageFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.platform, "platform", "", "`OS/ARCH[/VARIANT]` to choose from an index, or all (default linux/amd64; the others are then a gap that policies see)")
 	cmd.Flags().StringVar(&f.as, "as", "", "`NAME` of an image that has no trustworthy name of its own: waivers for images match it")
+	cmd.Flags().StringVar(&f.base, "base", "", "`SOURCE` of the image that this one was built on: findings then say whether they are the base's or your own (implies --verify)")
 	cmd.Flags().BoolVar(&f.verify, "verify", false, "hash plain local layers too, and check every diff ID")
 	cmd.Flags().BoolVar(&f.plainHTTP, "plain-http", false, "talk plain HTTP to a registry that is not on loopback")
 }
@@ -180,7 +183,7 @@ func (s *scanner) open(ctx context.Context, t target) (engine.Image, error) {
 		return nil, err
 	}
 	return image.Open(ctx, t.source, image.Options{
-		Platform: t.platform, As: s.images.as, Verify: s.images.verify, Stdin: s.sys.stdin, Registry: client, Export: s.export, Now: s.sys.now,
+		Platform: t.platform, As: s.images.as, Verify: s.images.verify || s.images.base != "", Stdin: s.sys.stdin, Registry: client, Export: s.export, Now: s.sys.now,
 	})
 }
 
@@ -204,13 +207,40 @@ func (s *scanner) inspect(ctx context.Context, t target) (in *engine.Input, gate
 	}
 	defer func() { err = errors.Join(err, img.Close()) }()
 	parts := s.law.parts(img.Identity(), s.database, s.database.weakened)
-	parts.Progress, parts.Verify = s.bar.layers, s.images.verify
+	parts.Progress, parts.Verify = s.bar.layers, s.images.verify || s.images.base != ""
+	if parts.Base, err = s.base(ctx, t, img); err != nil {
+		return nil, nil, err
+	}
 	parts.WholeTree = parts.WholeTree || s.wholeTree
 	if gate, err = engine.New(parts); err != nil {
 		return nil, nil, err
 	}
 	in, err = gate.Inspect(ctx, img, s.law.at)
 	return in, gate, err
+}
+
+// base opens the image that --base names, for its list of layers alone; without the flag the image says what it was built on.
+func (s *scanner) base(ctx context.Context, t target, img engine.Image) (func(engine.Config, []engine.LayerInfo) *engine.Base, error) {
+	if s.images.base == "" {
+		return image.BaseOf(nil), nil
+	}
+	platform := t.platform
+	if p := img.Identity().Platform; p.OS != "" {
+		platform = p.String()
+	}
+	client, err := s.client()
+	if err != nil {
+		return nil, err
+	}
+	base, err := image.Open(ctx, s.images.base, image.Options{Platform: platform, Registry: client})
+	if err != nil {
+		return nil, fmt.Errorf("--base: %w", err)
+	}
+	if _, ok := base.(engine.Streamed); ok {
+		return nil, errors.Join(engine.Hint(engine.Usage("--base %s: only a registry reference, an archive that is not packed as a whole, or an OCI layout can say its layers without being read", s.images.base),
+			"unpack it, or save it to a file"), base.Close())
+	}
+	return image.BaseOf(base), base.Close()
 }
 
 func (s *scanner) client() (*registry.Client, error) {

@@ -51,7 +51,7 @@ func (a *archive) openDocker(ctx context.Context, oci bool, pick string, id engi
 func pickEntry(entries []dockerEntry, pick, name string) (int, error) {
 	var known []string
 	for i, e := range entries {
-		if pick != "" && slices.Contains(e.RepoTags, pick) {
+		if pick != "" && (slices.Contains(e.RepoTags, pick) || pick == string(digestOfName(e.Config))) {
 			return i, nil
 		}
 		known = append(known, e.RepoTags...)

@@ -39,6 +39,8 @@ type image struct {
 	config    engine.Config
 	layers    []engine.Layer
 	unscanned []engine.Platform
+	beside    beside
+	referrers func(context.Context, engine.Digest) ([]engine.Referrer, error) // of a registry; may be nil
 	close     func() error
 	once      sync.Once
 	closeErr  error

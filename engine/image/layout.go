@@ -93,8 +93,10 @@ func openIndex(ctx context.Context, l local, pick string, id engine.Identity, o 
 	}
 	var tops []descriptor
 	var known []string
+	var besides []descriptor
 	for _, d := range index.Manifests {
 		if attestation(d) {
+			besides = append(besides, d)
 			continue
 		}
 		names := d.names()
@@ -103,12 +105,20 @@ func openIndex(ctx context.Context, l local, pick string, id engine.Identity, o 
 			tops = append(tops, d)
 		}
 	}
-	if pick != "" && len(tops) == 0 {
-		return nil, engine.UnknownWord("tag in "+id.Name+":", pick, sorted(known))
+	s := &candidates{c: l, seen: map[engine.Digest]bool{}, beside: besides}
+	inner := pick != "" && len(tops) == 0 && wellFormed(engine.Digest(pick)) // a manifest inside one of the indexes
+	if inner {
+		tops = index.Manifests
 	}
-	s := &candidates{c: l, seen: map[engine.Digest]bool{}}
 	if err := s.collect(ctx, &document{Manifests: tops}, 1); err != nil {
 		return nil, err
+	}
+	if inner {
+		s.list = slices.DeleteFunc(s.list, func(c candidate) bool { return string(c.Digest) != pick })
+		tops = nil
+	}
+	if pick != "" && len(tops) == 0 && len(s.list) == 0 {
+		return nil, engine.UnknownWord("tag or digest in "+id.Name+":", pick, sorted(known))
 	}
 	if err := oneName(tops, id.Name, s); err != nil {
 		return nil, err

@@ -39,6 +39,7 @@ type document struct {
 	Config        *descriptor  `json:"config"`
 	Layers        []descriptor `json:"layers"`
 	Manifests     []descriptor `json:"manifests"`
+	Subject       *descriptor  `json:"subject"`
 }
 
 // content gives the parts of an OCI image, wherever they are kept. What it returns is checked against the descriptor's digest and

@@ -72,7 +72,7 @@ func openPath(ctx context.Context, kind, arg string, o Options) (engine.Image, e
 	}
 	id := engine.Identity{Name: filepath.Base(p)}
 	if pick != "" {
-		id.Name += ":" + pick
+		id.Name += arg[len(p):]
 	}
 	switch {
 	case info.IsDir() && (kind == kindOCI || kind == kindPath):
@@ -89,14 +89,15 @@ func openPath(ctx context.Context, kind, arg string, o Options) (engine.Image, e
 	return m, naming(p, err)
 }
 
-// findPath finds the path in "path" or, after a prefix, in "path:tag": the longest part before a colon that exists.
+// findPath finds the path in "path" or, after a prefix, in "path:tag" or "path@digest": the longest part before a colon or an at sign that
+// exists.
 func findPath(kind, arg string) (p, pick string, info fs.FileInfo, err error) {
 	for p = arg; ; {
 		info, err = os.Stat(p)
 		if err == nil {
 			return p, pick, info, nil
 		}
-		i := strings.LastIndexByte(p, ':')
+		i := strings.LastIndexAny(p, ":@")
 		if kind == kindPath || i <= 0 {
 			break
 		}

@@ -22,8 +22,9 @@ type candidates struct {
 	c      content
 	seen   map[engine.Digest]bool
 	list   []candidate
-	absent []candidate // those that the source does not hold
-	read   int         // indexes
+	absent []candidate  // those that the source does not hold
+	read   int          // indexes
+	beside []descriptor // attestations and artifacts
 	// prefer is the digest to take when no platform was asked for and several are there; may be empty.
 	prefer engine.Digest
 }
@@ -37,10 +38,14 @@ func (s *candidates) collect(ctx context.Context, doc *document, depth int) erro
 		return &engine.LimitError{What: "number of manifests of one index", Limit: maxManifests}
 	}
 	for _, d := range doc.Manifests {
-		if s.seen[d.Digest] || attestation(d) {
+		if s.seen[d.Digest] {
 			continue
 		}
 		s.seen[d.Digest] = true
+		if attestation(d) {
+			s.beside = append(s.beside, d)
+			continue
+		}
 		if _, err := newHash(d.Digest); err != nil {
 			return err
 		}
@@ -118,6 +123,7 @@ func (s *candidates) open(ctx context.Context, id engine.Identity, o Options) (*
 	if p := chosen.platform; p.OS != "" && (p.OS != m.id.Platform.OS || p.Architecture != m.id.Platform.Architecture) {
 		return nil, fmt.Errorf("the index says that manifest %s is for %s, and its configuration says %s", chosen.Digest.Short(), p, m.id.Platform)
 	}
+	m.beside = beside{s.c, s.beside}
 	if o.Platform != "" {
 		return m, nil // the others were left out on purpose
 	}

@@ -136,7 +136,7 @@ func (c *Cache) Hashed(state string) (engine.Digest, bool) {
 		return "", false
 	}
 	r := newReader(payload)
-	recorded, digest := r.text(), engine.Digest(r.text())
+	recorded, digest := r.string(), engine.Digest(r.string())
 	return digest, r.end() == nil && recorded == state && digest != ""
 }
 
@@ -145,9 +145,9 @@ func (c *Cache) Record(state string, d engine.Digest) error {
 	if c == nil {
 		return nil
 	}
-	w := newWriter(2)
-	w.text(state)
-	w.text(string(d))
+	w := newWriter()
+	w.string(state)
+	w.string(string(d))
 	payload, err := w.payload()
 	if err == nil {
 		key := engine.Fingerprint("state", state)

@@ -8,85 +8,45 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// The payload of an entry is a table of strings, each as what it shares with the one before it and the rest, and then the fields of the
-// facts in the order of their Go types. Numbers are unsigned varints. A string is a position in the table, where 0 is the empty string; the
-// paths of entries and of owned files are differences to the position after the last one, because they nearly always follow each other.
-// What is decoded shares one large string, so that a layer of 30,000 entries costs a few allocations.
+// A payload is how much text it unfolds to, the entries without their links, a table of the other strings, and then all other fields in the
+// order of their Go types. The paths of entries and the strings of the table are written as what they share with the one before and the
+// rest. Numbers are unsigned varints. Everywhere else a string is a number: 0 is the empty one, then come the paths of the entries, then the
+// table; those of owned files are differences to the last such number, because they nearly always follow each other.
+//
+// What is decoded shares one large string, and nothing is held twice: on a fresh heap the pages that are touched first cost more than
+// all of the arithmetic.
 
 var errPayload = errors.New("the entry ends too early, goes on too long or holds what no entry holds")
 
 // maxExpansion bounds how much text a payload may unfold to, for each of its bytes.
 const maxExpansion = 64
 
-// chain is a sequence of strings that are likely to follow each other in the table.
-type chain uint8
-
-const (
-	entryPaths chain = iota
-	ownedPaths
-	chains
-)
-
 // writer builds a payload.
 type writer struct {
-	body   []byte
-	table  []string
-	index  map[string]uint64
-	last   [chains]uint64
-	inline int // bytes of text that are in the body
+	out      []byte // the fields so far
+	head     []byte // the entries
+	entries  uint64
+	table    []string
+	index    map[string]uint64
+	before   string // what was folded last
+	lastFile uint64 // number of the last owned file's path
+	text     int    // bytes that the payload unfolds to
 }
 
-func newWriter(size int) *writer {
-	return &writer{table: append(make([]string, 0, size+1), ""), index: make(map[string]uint64, size), body: make([]byte, 0, 16*size)}
-}
+func newWriter() *writer { return &writer{index: map[string]uint64{}} }
 
-func (w *writer) number(n uint64) { w.body = binary.AppendUvarint(w.body, n) }
+func (w *writer) number(n uint64) { w.out = binary.AppendUvarint(w.out, n) }
 
-func (w *writer) position(s string) uint64 {
-	if s == "" {
-		return 0
+// fold writes a string as what it shares with the last one, and the rest.
+func (w *writer) fold(s string) {
+	n := shared(w.before, s)
+	w.number(uint64(n))
+	w.number(uint64(len(s) - n))
+	w.out = append(w.out, s[n:]...)
+	if w.text += len(s); n == len(w.before) {
+		w.text -= n // the reader prolongs what it has
 	}
-	at, ok := w.index[s]
-	if !ok {
-		at = uint64(len(w.table))
-		w.index[s] = at
-		w.table = append(w.table, s)
-	}
-	return at
-}
-
-func (w *writer) text(s string) { w.number(w.position(s)) }
-
-// step is the way from the last string of a chain to s: 0 for the one right after it.
-func (w *writer) step(c chain, s string) uint64 {
-	at := w.position(s)
-	d := int64(at) - int64(w.last[c]+1)
-	w.last[c] = at
-	return uint64(d<<1) ^ uint64(d>>63)
-}
-
-// payload puts the table before the body.
-func (w *writer) payload() ([]byte, error) {
-	total := w.inline
-	for _, s := range w.table {
-		total += len(s)
-	}
-	out := make([]byte, 0, len(w.body)+total/2+4*len(w.table))
-	out = binary.AppendUvarint(out, uint64(len(w.table)-1))
-	out = binary.AppendUvarint(out, uint64(total))
-	before := ""
-	for _, s := range w.table[1:] {
-		n := shared(before, s)
-		out = binary.AppendUvarint(out, uint64(n))
-		out = binary.AppendUvarint(out, uint64(len(s)-n))
-		out = append(out, s[n:]...)
-		before = s
-	}
-	out = append(out, w.body...)
-	if total > engine.MaxCacheText || total > maxExpansion*len(out) {
-		return nil, &engine.LimitError{What: "text of a cached layer", Limit: min(engine.MaxCacheText, maxExpansion*int64(len(out)))}
-	}
-	return out, nil
+	w.before = s
 }
 
 func shared(a, b string) int {
@@ -99,51 +59,109 @@ func shared(a, b string) int {
 	return n
 }
 
+// numberOf gives a string its number.
+func (w *writer) numberOf(s string) uint64 {
+	if s == "" {
+		return 0
+	}
+	at, ok := w.index[s]
+	if !ok {
+		w.table = append(w.table, s)
+		at = w.entries + uint64(len(w.table))
+		w.index[s] = at
+	}
+	return at
+}
+
+func (w *writer) string(s string) { w.number(w.numberOf(s)) }
+
+// step is the way from the path of the last owned file to s: 0 for the string right after it.
+func (w *writer) step(s string) uint64 {
+	at := w.numberOf(s)
+	d := int64(at) - int64(w.lastFile+1)
+	w.lastFile = at
+	return uint64(d<<1) ^ uint64(d>>63)
+}
+
+// payload puts the parts in the order in which they are read.
+func (w *writer) payload() ([]byte, error) {
+	fields := w.out
+	w.out = make([]byte, 0, len(w.head)+len(fields)+8*len(w.table)+16)
+	w.number(0) // its place; the text is known at the end
+	w.out = append(w.out, w.head...)
+	if w.head == nil {
+		w.number(0)
+	}
+	w.before = ""
+	w.number(uint64(len(w.table)))
+	for _, s := range w.table {
+		w.fold(s)
+	}
+	out := append(binary.AppendUvarint(nil, uint64(w.text)), append(w.out[1:], fields...)...)
+	if w.text > engine.MaxCacheText || w.text > maxExpansion*len(out) {
+		return nil, &engine.LimitError{What: "text of a cached layer", Limit: min(engine.MaxCacheText, maxExpansion*int64(len(out)))}
+	}
+	return out, nil
+}
+
 // reader reads a payload. The first thing that does not fit makes it bad, and everything after it empty.
 type reader struct {
-	buf   []byte
-	at    int
-	bad   bool
-	table []string
-	last  [chains]uint64
-	all   strings.Builder
-	room  int // bytes that all may still take
+	buf      []byte
+	at       int
+	bad      bool
+	entries  []engine.Entry
+	table    []string
+	before   string
+	from     int // where in text before starts
+	lastFile uint64
+	text     strings.Builder
+	room     int                // bytes that text may still take
+	files    []engine.OwnedFile // to cut lists from
+	hex      [256]uint16        // the two digits of each byte; filled when first needed
 }
 
 func newReader(payload []byte) *reader {
-	r := &reader{buf: payload, table: []string{""}}
-	count, room := r.count(), r.number()
+	r := &reader{buf: payload}
+	room := r.number()
 	if room > engine.MaxCacheText || room > maxExpansion*uint64(len(payload)) {
 		r.fail()
 		return r
 	}
 	r.room = int(room)
-	r.all.Grow(r.room)
-	r.table = make([]string, 1, count+1)
-	before := ""
-	for range count {
-		n, size := r.number(), r.number()
-		if n > uint64(len(before)) || size > uint64(len(r.buf)-r.at) {
-			r.fail()
-			return r
-		}
-		before = r.unfold(before[:n], r.buf[r.at:r.at+int(size)])
-		r.at += int(size)
-		r.table = append(r.table, before)
+	r.text.Grow(r.room)
+	r.entries = r.readEntries()
+	r.before, r.from = "", r.text.Len()
+	r.table = make([]string, r.count(2))
+	for i := range r.table {
+		r.table[i] = r.unfold()
 	}
 	return r
 }
 
-// unfold appends to the shared string and returns the part that is new.
-func (r *reader) unfold(head string, tail []byte) string {
-	if r.room -= len(head) + len(tail); r.room < 0 {
+// unfold reads what fold wrote.
+func (r *reader) unfold() string {
+	n, size := r.number(), r.number()
+	if n > uint64(len(r.before)) || size > uint64(len(r.buf)-r.at) {
 		r.fail()
 		return ""
 	}
-	from := r.all.Len()
-	r.all.WriteString(head)
-	r.all.Write(tail)
-	return r.all.String()[from:]
+	head := ""
+	if int(n) < len(r.before) {
+		head, r.from = r.before[:n], r.text.Len()
+	}
+	r.add(head, r.bytes(int(size)))
+	r.before = r.text.String()[r.from:]
+	return r.before
+}
+
+// add appends to the text, which has had room for all of it from the start.
+func (r *reader) add(head string, tail []byte) {
+	if r.room -= len(head) + len(tail); r.room < 0 {
+		r.fail()
+		return
+	}
+	r.text.WriteString(head)
+	r.text.Write(tail)
 }
 
 func (r *reader) fail() { r.bad, r.at = true, len(r.buf) }
@@ -166,33 +184,60 @@ func (r *reader) long() uint64 {
 	return n
 }
 
-// count reads how many things follow, each of which takes a byte at least.
-func (r *reader) count() int {
+// word reads a number of 32 bits.
+func (r *reader) word() uint32 {
 	n := r.number()
-	if n > uint64(len(r.buf)-r.at) {
+	if n>>32 != 0 {
+		r.fail()
+	}
+	return uint32(n)
+}
+
+// count reads how many things follow, each of which takes so many bytes at least: a count that lies allocates no more than what is there.
+func (r *reader) count(least int) int {
+	n := r.number()
+	if n > uint64((len(r.buf)-r.at)/least) {
 		r.fail()
 		return 0
 	}
 	return int(n)
 }
 
-func (r *reader) text() string { return r.lookUp(r.number()) }
-
-func (r *reader) lookUp(at uint64) string {
-	if at >= uint64(len(r.table)) {
+// size reads the count of a list that may be nil: -1 then, which is written as 0.
+func (r *reader) size(least int) int {
+	n := r.number()
+	if n == 0 {
+		return -1
+	}
+	if n-1 > uint64((len(r.buf)-r.at)/least) {
 		r.fail()
+		return -1
+	}
+	return int(n - 1)
+}
+
+func (r *reader) string() string { return r.lookUp(r.number()) }
+
+func (r *reader) lookUp(n uint64) string {
+	if n == 0 {
 		return ""
 	}
-	return r.table[at]
+	if n--; n < uint64(len(r.entries)) {
+		return r.entries[n].Path
+	}
+	if n -= uint64(len(r.entries)); n < uint64(len(r.table)) {
+		return r.table[n]
+	}
+	r.fail()
+	return ""
 }
 
-func (r *reader) step(c chain, n uint64) string {
-	at := uint64(int64(r.last[c]+1) + (int64(n>>1) ^ -int64(n&1)))
-	r.last[c] = at
-	return r.lookUp(at)
+func (r *reader) step(n uint64) string {
+	r.lastFile = uint64(int64(r.lastFile+1) + (int64(n>>1) ^ -int64(n&1)))
+	return r.lookUp(r.lastFile)
 }
 
-// bytes returns the next n bytes, which are the reader's.
+// bytes returns the next n bytes.
 func (r *reader) bytes(n int) []byte {
 	if n > len(r.buf)-r.at {
 		r.fail()
