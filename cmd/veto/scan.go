@@ -14,6 +14,7 @@ import (
 
 	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/image"
+	"github.com/vetoci/veto/engine/image/cache"
 	"github.com/vetoci/veto/engine/registry"
 )
 
@@ -93,6 +94,7 @@ type scanner struct {
 	inputs   []*engine.Input
 	// wholeTree asks for facts about every file, whether or not a policy reads them: facts that are written are whole.
 	wholeTree bool
+	layers    *cache.Cache // nil for none
 }
 
 func (s *scanner) scan(ctx context.Context, sources []string, outs []output) error {
@@ -182,8 +184,12 @@ func (s *scanner) open(ctx context.Context, t target) (engine.Image, error) {
 	if err != nil {
 		return nil, err
 	}
+	var hashes image.Hashes
+	if s.layers != nil {
+		hashes = s.layers
+	}
 	return image.Open(ctx, t.source, image.Options{
-		Platform: t.platform, As: s.images.as, Verify: s.images.verify || s.images.base != "", Stdin: s.sys.stdin, Registry: client, Export: s.export, Now: s.sys.now,
+		Hashes: hashes, Platform: t.platform, As: s.images.as, Verify: s.images.verify || s.images.base != "", Stdin: s.sys.stdin, Registry: client, Export: s.export, Now: s.sys.now,
 	})
 }
 
@@ -212,6 +218,9 @@ func (s *scanner) inspect(ctx context.Context, t target) (in *engine.Input, gate
 		return nil, nil, err
 	}
 	parts.WholeTree = parts.WholeTree || s.wholeTree
+	if s.layers != nil {
+		parts.Cache = s.layers
+	}
 	if gate, err = engine.New(parts); err != nil {
 		return nil, nil, err
 	}
