@@ -123,7 +123,35 @@ func assemble(tree *Tree, layers []LayerFacts) (*Inventory, error) {
 	return inv, nil
 }
 
-func parts() Parts {
+// whole is a reader and a gate in one.
+type whole struct {
+	ReaderParts
+	GateParts
+}
+
+type readerAndGate struct {
+	*Reader
+	*Gate
+}
+
+func (g readerAndGate) Check(ctx context.Context, img Image, at time.Time) (*Report, error) {
+	in, err := g.Inspect(ctx, img, at)
+	if err != nil {
+		return nil, err
+	}
+	return g.Judge(ctx, in)
+}
+
+func newWhole(p whole) (readerAndGate, error) {
+	r, err := NewReader(p.ReaderParts)
+	if err != nil {
+		return readerAndGate{}, err
+	}
+	g, err := NewGate(p.GateParts)
+	return readerAndGate{r, g}, err
+}
+
+func parts() whole {
 	s := stage{rules: func(in *Input) []RuleResult {
 		r := RuleResult{ID: "any", Status: StatusPass}
 		for _, f := range in.Findings {
@@ -132,13 +160,13 @@ func parts() Parts {
 		}
 		return []RuleResult{r}
 	}}
-	return Parts{Inspectors: []Inspector{reader{}}, Merge: lastWins, Assemble: assemble, Matcher: s, Waivers: s, Policy: s,
-		Plan: func(*Facts, []RuleResult) []Change { return nil }, Workers: 2, Memory: 1 << 20}
+	return whole{ReaderParts{Inspectors: []Inspector{reader{}}, Merge: lastWins, Assemble: assemble, Matcher: s, Workers: 2, Memory: 1 << 20},
+		GateParts{Waivers: s, Policy: s, Plan: func(*Facts, []RuleResult) []Change { return nil }}}
 }
 
-func mustGate(t *testing.T, p Parts) *Gate {
+func mustGate(t *testing.T, p whole) readerAndGate {
 	t.Helper()
-	g, err := New(p)
+	g, err := newWhole(p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -146,14 +174,14 @@ func mustGate(t *testing.T, p Parts) *Gate {
 }
 
 func TestNewNamesWhatIsMissing(t *testing.T) {
-	for name, drop := range map[string]func(*Parts){
-		"inspectors": func(p *Parts) { p.Inspectors = nil }, "merge": func(p *Parts) { p.Merge = nil }, "assemble": func(p *Parts) { p.Assemble = nil },
-		"matcher": func(p *Parts) { p.Matcher = nil }, "waivers": func(p *Parts) { p.Waivers = nil }, "policy": func(p *Parts) { p.Policy = nil },
-		"plan": func(p *Parts) { p.Plan = nil }, "workers": func(p *Parts) { p.Workers = 0 }, "memory": func(p *Parts) { p.Memory = 0 },
+	for name, drop := range map[string]func(*whole){
+		"inspectors": func(p *whole) { p.Inspectors = nil }, "merge": func(p *whole) { p.Merge = nil }, "assemble": func(p *whole) { p.Assemble = nil },
+		"matcher": func(p *whole) { p.Matcher = nil }, "waivers": func(p *whole) { p.Waivers = nil }, "policy": func(p *whole) { p.Policy = nil },
+		"plan": func(p *whole) { p.Plan = nil }, "workers": func(p *whole) { p.Workers = 0 }, "memory": func(p *whole) { p.Memory = 0 },
 	} {
 		p := parts()
 		drop(&p)
-		if _, err := New(p); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := newWhole(p); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("without %s: %v", name, err)
 		}
 	}
@@ -289,12 +317,12 @@ func (f failing) Match(context.Context, *Inventory, time.Time) (*Matches, error)
 func TestAStageThatFails(t *testing.T) {
 	broken := errors.New("out of order")
 	img := memoryImage{{files: []Node{entry("want", "a")}}}
-	for name, spoil := range map[string]func(*Parts){
-		"merge":    func(p *Parts) { p.Merge = func([]LayerFacts) (*Tree, error) { return nil, broken } },
-		"assemble": func(p *Parts) { p.Assemble = func(*Tree, []LayerFacts) (*Inventory, error) { return nil, broken } },
-		"matcher":  func(p *Parts) { p.Matcher = failing{err: broken} },
-		"waivers":  func(p *Parts) { p.Waivers = failing{err: broken} },
-		"policy":   func(p *Parts) { p.Policy = failing{err: broken} },
+	for name, spoil := range map[string]func(*whole){
+		"merge":    func(p *whole) { p.Merge = func([]LayerFacts) (*Tree, error) { return nil, broken } },
+		"assemble": func(p *whole) { p.Assemble = func(*Tree, []LayerFacts) (*Inventory, error) { return nil, broken } },
+		"matcher":  func(p *whole) { p.Matcher = failing{err: broken} },
+		"waivers":  func(p *whole) { p.Waivers = failing{err: broken} },
+		"policy":   func(p *whole) { p.Policy = failing{err: broken} },
 	} {
 		p := parts()
 		spoil(&p)
@@ -328,9 +356,9 @@ func (s second) Subtract(*Facts, []RuleResult) error {
 func TestAPlanThatCannotBeAskedAgain(t *testing.T) {
 	broken := errors.New("out of order")
 	img := memoryImage{{files: []Node{entry("want", "a")}}}
-	for name, spoil := range map[string]func(*Parts, second){
-		"policy":  func(p *Parts, s second) { p.Policy = s },
-		"waivers": func(p *Parts, s second) { p.Waivers = s },
+	for name, spoil := range map[string]func(*whole, second){
+		"policy":  func(p *whole, s second) { p.Policy = s },
+		"waivers": func(p *whole, s second) { p.Waivers = s },
 	} {
 		p := parts()
 		spoil(&p, second{stage: p.Policy.(stage), calls: new(int), err: broken})

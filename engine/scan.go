@@ -14,7 +14,7 @@ import (
 
 // scan is the reading of one image.
 type scan struct {
-	*Gate
+	*Reader
 	img    Image
 	memory *Budget
 	facts  []LayerFacts // by layer, oldest first
@@ -144,7 +144,7 @@ func (s *scan) describe(in *Input) {
 		in.Space.WastedBytes += l.WastedBytes
 	}
 	in.Missing = []string{"files"}
-	if s.p.WholeTree {
+	if s.p.WholeTree != nil && s.p.WholeTree() {
 		in.Files, in.Missing = FileFacts(s.tree), nil
 	}
 }

@@ -40,14 +40,15 @@ type database struct {
 	dir      string
 	mode     string // never, missing, auto
 	now      time.Time
+	network  *network
 	bar      *progress
 	matcher  engine.Matcher
 	opened   *store.DB // nil before the first match and with --db none
 	weakened []engine.Relaxation
 }
 
-func (f *databaseFlags) open(cmd *cobra.Command, sys *system, law *law, bar *progress) (*database, error) {
-	d := &database{now: law.at, bar: bar, mode: f.update}
+func (f *databaseFlags) open(cmd *cobra.Command, sys *system, law *law, net *network, bar *progress) (*database, error) {
+	d := &database{now: law.at, network: net, bar: bar, mode: f.update}
 	modes := []string{"never", "missing", "auto"}
 	if f.update != "" && !slices.Contains(modes, f.update) {
 		return nil, engine.UnknownWord("mode of --db-update", f.update, modes)
@@ -145,10 +146,14 @@ func (d *database) fetch(ctx context.Context, inv *engine.Inventory) error {
 	d.bar.say("fetching advisories for " + strings.Join(want, ", ") + " into " + d.dir)
 	ctx, cancel := context.WithTimeout(ctx, maxFetch)
 	defer cancel()
-	_, err := store.Update(ctx, store.UpdateOptions{Dir: d.dir, Ecosystems: want, Now: d.now, KEV: feed.CISA, UserAgent: "veto/" + version, Progress: d.progress})
+	_, err := store.Update(ctx, store.UpdateOptions{Dir: d.dir, Ecosystems: want, Now: d.now, KEV: feed.CISA, UserAgent: "veto/" + version, Progress: d.progress,
+		Client: d.network.downloads()})
 	if err != nil {
-		return engine.Hint(fmt.Errorf("fetching advisories for %s: %w", strings.Join(want, ", "), err),
-			"veto db update --source DIR|URL reads a copy; --db-update never goes without fetching")
+		err, hinted := untrusted(fmt.Errorf("fetching advisories for %s: %w", strings.Join(want, ", "), err))
+		if hinted {
+			return err
+		}
+		return engine.Hint(err, "veto db update --source DIR|URL reads a copy; --db-update never goes without fetching")
 	}
 	return nil
 }
@@ -179,6 +184,7 @@ type updateFlags struct {
 	sources       []string
 	ecosystems    []string
 	quiet         bool
+	network       networkFlags
 }
 
 func newDBUpdate(sys *system) *cobra.Command {
@@ -205,6 +211,7 @@ the update; where none is known, the data counts as stale.
 	cmd.Flags().StringVar(&f.asOf, "as-of", "", "the `DAY` of the data, where its source does not say")
 	cmd.Flags().StringVar(&f.now, "now", "", "the clock, `RFC3339` or a day")
 	cmd.Flags().BoolVarP(&f.quiet, "quiet", "q", false, "no progress")
+	f.network.add(cmd)
 	return cmd
 }
 
@@ -217,6 +224,11 @@ func (f *updateFlags) run(ctx context.Context, sys *system) error {
 		}
 		o.Now = at
 	}
+	net, err := f.network.open(sys, readCAFile)
+	if err != nil {
+		return err
+	}
+	o.Client = net.downloads()
 	for _, e := range f.ecosystems {
 		if base, _ := purl.SplitEcosystem(e); !slices.Contains(purl.Ecosystems(), base) {
 			return engine.UnknownWord("ecosystem", base, purl.Ecosystems())
@@ -241,7 +253,7 @@ func (f *updateFlags) run(ctx context.Context, sys *system) error {
 	o.Progress = bar.fetched
 	sum, err := store.Update(ctx, o)
 	bar.done()
-	if err != nil {
+	if err, _ := untrusted(err); err != nil {
 		return err
 	}
 	p := &printer{w: sys.stdout}

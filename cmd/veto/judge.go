@@ -12,7 +12,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vetoci/veto/engine"
-	"github.com/vetoci/veto/engine/advisory"
 	"github.com/vetoci/veto/formats"
 )
 
@@ -44,7 +43,7 @@ old facts turn stale; --now sets it. A rule that reads a section which the file 
 			if err := redate(in, law.at); err != nil {
 				return err
 			}
-			gate, err := engine.New(law.parts(in.Image, advisory.None(), nil))
+			gate, err := law.gate(in.Image, nil)
 			if err != nil {
 				return err
 			}

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -44,10 +45,21 @@ type law struct {
 	weakened   []engine.Relaxation
 	workspace  *workspace
 	waiverPath string
+	// wait ends when the policies are compiled and the waivers read; what they fill in is not to be touched before.
+	wait func() error
 }
 
 // load reads and checks all of it. Every error is a usage error: nothing has been evaluated yet.
 func (p *policyFlags) load(ctx context.Context, cmd *cobra.Command, sys *system) (*law, error) {
+	l, err := p.begin(ctx, cmd, sys)
+	if err != nil {
+		return nil, err
+	}
+	return l, l.wait()
+}
+
+// begin reads the configuration and leaves the rest to wait, for who can read an image meanwhile.
+func (p *policyFlags) begin(ctx context.Context, cmd *cobra.Command, sys *system) (*law, error) {
 	l := &law{at: sys.now().UTC()}
 	if p.now != "" {
 		at, err := parseClock(p.now, whence(cmd, "now"))
@@ -68,14 +80,17 @@ func (p *policyFlags) load(ctx context.Context, cmd *cobra.Command, sys *system)
 	if err != nil {
 		return nil, err
 	}
-	if l.policy, err = rego.Load(ctx, options); err != nil {
-		return nil, usage(err)
-	}
-	if p.noDefault {
-		l.relax("--no-default-policy", "", "", whence(cmd, "no-default-policy"))
-	}
-	l.weakened = append(l.weakened, l.policy.Relaxations()...)
-	return l, l.loadWaivers(p.waivers)
+	l.wait = sync.OnceValue(func() (err error) {
+		if l.policy, err = rego.Load(ctx, options); err != nil {
+			return usage(err)
+		}
+		if p.noDefault {
+			l.relax("--no-default-policy", "", "", whence(cmd, "no-default-policy"))
+		}
+		l.weakened = append(l.weakened, l.policy.Relaxations()...)
+		return l.loadWaivers(p.waivers)
+	})
+	return l, nil
 }
 
 // options names the policies: the shipped ones, those of the configuration, then those of the flags.
@@ -124,25 +139,38 @@ func (l *law) loadWaivers(flag string) error {
 	return usage(l.waivers.CheckRules(known))
 }
 
-// gate puts the stages together for one image; the caller adds what reads images.
-func (l *law) parts(id engine.Identity, matcher engine.Matcher, more []engine.Relaxation) engine.Parts {
+// gate puts together what decides about one image.
+func (l *law) gate(id engine.Identity, more []engine.Relaxation) (*engine.Gate, error) {
 	marks := waiver.None()
 	if l.waivers != nil {
 		marks = l.waivers.For(id, l.at)
 	}
-	return engine.Parts{
+	return engine.NewGate(engine.GateParts{
+		Waivers:  marks,
+		Policy:   watched{l.policy, l.waivers},
+		Plan:     remedy.Plan,
+		Weakened: append(append([]engine.Relaxation{}, l.weakened...), more...),
+	})
+}
+
+// reader puts together what gathers the facts about one image.
+func (s *scanner) reader(base func(engine.Config, []engine.LayerInfo) *engine.Base) (*engine.Reader, error) {
+	parts := engine.ReaderParts{
 		Inspectors: catalog.All(),
 		Merge:      image.Merge,
 		Assemble:   catalog.Assemble,
-		Matcher:    matcher,
-		Waivers:    marks,
-		Policy:     watched{l.policy, l.waivers},
-		Plan:       remedy.Plan,
-		Weakened:   append(append([]engine.Relaxation{}, l.weakened...), more...),
+		Matcher:    s.database,
 		Workers:    max(2, runtime.GOMAXPROCS(0)),
 		Memory:     engine.MaxMemory,
-		WholeTree:  l.policy.Reads("files"),
+		Base:       base,
+		Verify:     s.verify(),
+		Progress:   s.bar.layers,
+		WholeTree:  func() bool { return s.wholeTree || s.law.wait() == nil && s.law.policy.Reads("files") },
 	}
+	if s.layers != nil {
+		parts.Cache = s.layers
+	}
+	return engine.NewReader(parts)
 }
 
 // parseClock reads a clock that was given where from says.

@@ -116,7 +116,7 @@ func TestCertificate(t *testing.T) {
 	o := options()
 	o.Sleep = p.sleep
 	_, _, err := registry.New(o).Resolve(t.Context(), strings.TrimPrefix(s.URL, "https://")+"/x:1")
-	check(t, err, "certificate", "SSL_CERT_FILE")
+	check(t, err, "certificate", "--ca-file")
 	if len(p.all) != 0 {
 		t.Errorf("paused %v", p.all)
 	}

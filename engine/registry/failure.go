@@ -78,7 +78,7 @@ func (r *Repository) failure(ctx context.Context, what string, err error) error 
 func cause(err error) error {
 	secure, plain, status := (*tlsFailure)(nil), (*plainFailure)(nil), (*transport.Error)(nil)
 	switch {
-	case errors.As(err, &secure) && distrusted(secure):
+	case errors.As(err, &secure) && (distrusted(secure) || wantsClient(secure)):
 		return secure
 	case errors.As(err, &plain):
 		return plain.err
@@ -102,8 +102,10 @@ func (r *Repository) explain(err error) (hint string, shown error) {
 	if status := (*statusError)(nil); errors.As(err, &status) {
 		return r.statusHint(status.status), status
 	}
-	dns, keychain := (*net.DNSError)(nil), (*keychainError)(nil)
+	dns, keychain, certs := (*net.DNSError)(nil), (*keychainError)(nil), (*certsError)(nil)
 	switch {
+	case errors.As(err, &certs):
+		return "mend it or take it away: *.crt are authorities, X.cert with X.key are a certificate for this machine and its key", certs
 	case errors.As(err, &keychain):
 		return "check ~/.docker/config.json and its credential helpers, or set VETO_REGISTRY_USER and VETO_REGISTRY_PASSWORD", keychain
 	case errors.Is(err, errPlain):
@@ -111,7 +113,9 @@ func (r *Repository) explain(err error) (hint string, shown error) {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return "--plain-http allows that, if the network between here and there can be trusted", fmt.Errorf("%s speaks plain HTTP, not TLS", r.host())
 	case distrusted(err):
-		return "add the authority of its certificate to the system's, or name it in SSL_CERT_FILE", err
+		return fmt.Sprintf("name the authority of its certificate: --ca-file FILE, or FILE as /etc/docker/certs.d/%s/ca.crt; or add it to the system's", r.host()), err
+	case wantsClient(err):
+		return fmt.Sprintf("put a certificate for this machine and its key at /etc/docker/certs.d/%s/client.cert and client.key", r.host()), err
 	case errors.As(err, &dns):
 		return "check the host name in the reference, the DNS, and the proxy (HTTPS_PROXY)", err
 	case timedOut(err):
@@ -119,6 +123,12 @@ func (r *Repository) explain(err error) (hint string, shown error) {
 			r.host(), r.client.options.Timeout), err
 	}
 	return "check that " + r.host() + " is a registry and can be reached from here, directly or through a proxy (HTTPS_PROXY)", err
+}
+
+// wantsClient recognises a server that wants to see a certificate (RFC 8446, 6.2; before TLS 1.3 no alert says that). The alert has no
+// type of its own.
+func wantsClient(err error) bool {
+	return strings.Contains(err.Error(), "remote error: tls: certificate required") || strings.Contains(err.Error(), "remote error: tls: bad certificate")
 }
 
 func (r *Repository) statusHint(status int) string {

@@ -4,12 +4,16 @@ package registry
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
 	"net/netip"
+	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
@@ -25,6 +29,13 @@ type Options struct {
 	User, Password string
 	// PlainHTTP allows HTTP without TLS beyond loopback, for a registry that offers nothing else.
 	PlainHTTP bool
+	// CAs are the authorities that vouch for registries; nil is the system's.
+	CAs *x509.CertPool
+	// CertDirs are folders as /etc/docker/certs.d: HOST[:PORT]/ in one of them holds what is trusted, and shown, for that registry
+	// besides.
+	CertDirs []string
+	// Proxy returns the proxy for a URL, or nil; nil uses none.
+	Proxy func(*url.URL) (*url.URL, error)
 	// UserAgent is "program/version".
 	UserAgent string
 	// Timeout bounds connecting, the TLS handshake, waiting for a response, and one read that brings nothing; 0 is 30 s.
@@ -40,6 +51,8 @@ const defaultTimeout = 30 * time.Second
 type Client struct {
 	options Options
 	inner   *http.Transport
+	mu      sync.Mutex
+	own     map[string]*http.Transport // by registry; inner for those without certificates of their own
 }
 
 // New makes a client. It connects to nothing yet.
@@ -50,8 +63,13 @@ func New(o Options) *Client {
 	if o.Sleep == nil {
 		o.Sleep = sleep
 	}
+	var proxy func(*http.Request) (*url.URL, error)
+	if o.Proxy != nil {
+		proxy = func(r *http.Request) (*url.URL, error) { return o.Proxy(r.URL) }
+	}
 	return &Client{options: o, inner: &http.Transport{
-		Proxy:                  http.ProxyFromEnvironment,
+		Proxy:                  proxy,
+		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.CAs},
 		DialContext:            (&net.Dialer{Timeout: o.Timeout}).DialContext,
 		TLSHandshakeTimeout:    o.Timeout,
 		ResponseHeaderTimeout:  o.Timeout,
@@ -79,6 +97,7 @@ func sleep(ctx context.Context, d time.Duration) error {
 type Repository struct {
 	client *Client
 	repo   name.Repository
+	inner  *http.Transport
 	http   *http.Client
 }
 
@@ -141,8 +160,14 @@ func (r *Repository) connect(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	w := &wire{inner: r.client.inner, options: r.client.options, plain: r.client.plain(r.repo.RegistryStr())}
+	if r.inner, err = r.client.transport(r.host()); err != nil {
+		return err
+	}
+	w := &wire{inner: r.inner, options: r.client.options, plain: r.client.plain(r.repo.RegistryStr())}
 	t, err := transport.NewWithContext(ctx, r.repo.Registry, auth, w, []string{r.repo.Scope(transport.PullScope)})
+	if err != nil && w.greeting != nil && wantsClient(w.greeting) {
+		return w.greeting
+	}
 	if err != nil {
 		return err
 	}
@@ -187,7 +212,9 @@ func (e *keychainError) Unwrap() error { return e.err }
 
 // Close frees the connections that nobody uses any more.
 func (r *Repository) Close() error {
-	r.client.inner.CloseIdleConnections()
+	if r.inner != nil {
+		r.inner.CloseIdleConnections()
+	}
 	return nil
 }
 

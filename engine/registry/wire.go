@@ -19,6 +19,8 @@ type wire struct {
 	inner   http.RoundTripper
 	options Options
 	plain   bool // may this registry be asked without TLS
+	// greeting is why the first contact had no answer with TLS: an answer without TLS would hide it.
+	greeting error
 }
 
 const (
@@ -58,7 +60,11 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		case !again && req.URL.Scheme == "http":
 			return nil, &plainFailure{err}
 		case !again:
-			return nil, &tlsFailure{err}
+			err = &tlsFailure{err}
+			if isGreeting(req) {
+				w.greeting = err
+			}
+			return nil, err
 		}
 		if resp != nil {
 			_, _ = io.CopyN(io.Discard, resp.Body, maxErrorAnswer) // only to use the connection again
@@ -69,6 +75,9 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 		}
 	}
 }
+
+// isGreeting recognises the first contact, which goes out before anything else does (distribution-spec, "Determining Support").
+func isGreeting(req *http.Request) bool { return strings.HasSuffix(req.URL.Path, "/v2/") }
 
 // again says whether a request is worth repeating, and after how long.
 func (w *wire) again(req *http.Request, attempt int, resp *http.Response, err error) (time.Duration, bool) {
@@ -110,7 +119,7 @@ func transient(err error, attempt int) bool {
 	if dns := (*net.DNSError)(nil); errors.As(err, &dns) && dns.IsNotFound {
 		return false
 	}
-	if errors.Is(err, http.ErrSchemeMismatch) || distrusted(err) || handshake(err) {
+	if errors.Is(err, http.ErrSchemeMismatch) || distrusted(err) || handshake(err) || wantsClient(err) {
 		return false
 	}
 	return !timedOut(err) || attempt < 2
@@ -153,7 +162,7 @@ func (w *wire) once(req *http.Request) (*http.Response, error) {
 	b.timer = time.AfterFunc(b.timeout, func() { cancel(&stallError{b.timeout}) })
 	b.timer.Stop()
 	resp.Body, resp.Request = b, req
-	if strings.HasSuffix(req.URL.Path, "/v2/") {
+	if isGreeting(req) {
 		resp.Body = struct {
 			io.Reader
 			io.Closer

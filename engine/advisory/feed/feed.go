@@ -35,7 +35,7 @@ type Progress struct {
 
 // Options say how feeds are fetched.
 type Options struct {
-	Client    *http.Client   // nil is one with time limits of its own, through the proxies that HTTPS_PROXY and NO_PROXY name
+	Client    *http.Client   // nil is one with time limits of its own, and without proxies
 	UserAgent string         // "" is Go's
 	Dir       string         // where a download is kept until its export is closed; "" is the system's place for temporary files
 	Progress  func(Progress) // may be nil; called from one goroutine at a time

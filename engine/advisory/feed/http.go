@@ -26,7 +26,6 @@ func (o Options) limit() int64 {
 
 func (o Options) client() *http.Client {
 	c := http.Client{Transport: &http.Transport{
-		Proxy:                 http.ProxyFromEnvironment,
 		DialContext:           (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSHandshakeTimeout:   15 * time.Second,
 		ResponseHeaderTimeout: 30 * time.Second,

@@ -1,0 +1,88 @@
+package engine
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+)
+
+// ReaderParts are the stages of a Reader. All are needed but for those that say so.
+type ReaderParts struct {
+	Inspectors []Inspector
+	Merge      func(layers []LayerFacts) (*Tree, error)
+	Assemble   func(tree *Tree, layers []LayerFacts) (*Inventory, error)
+	Matcher    Matcher
+	Workers    int   // layers read at once, at least 1
+	Memory     int64 // bytes that files under inspection may hold together
+	// Base says what the image was built on; nil when nothing asks.
+	Base func(c Config, layers []LayerInfo) *Base
+	// Cache keeps what is learned from layers; nil for none.
+	Cache LayerCache
+	// Verify says that layers check their diff IDs too, so that what the cache gives must have been checked likewise.
+	Verify bool
+	// WholeTree says whether facts about every file are wanted: they are large, and only some policies and people ask for them. It is called
+	// once the layers have been read; nil is no.
+	WholeTree func() bool
+	// Progress is told how many of an image's layers have been read; nil for none. Of a source that streams, of is 0: nobody knows.
+	Progress func(read, of int)
+}
+
+// Reader gathers the facts about images. It is safe for concurrent use.
+type Reader struct{ p ReaderParts }
+
+// NewReader complains about a missing part here, not later.
+func NewReader(p ReaderParts) (*Reader, error) {
+	return &Reader{p}, complete("reader", part{"inspectors", len(p.Inspectors) == 0}, part{"merge", p.Merge == nil}, part{"assemble", p.Assemble == nil},
+		part{"matcher", p.Matcher == nil}, part{"workers", p.Workers < 1}, part{"memory", p.Memory < 1})
+}
+
+// Inspect gathers the facts: everything that policies see.
+func (r *Reader) Inspect(ctx context.Context, img Image, at time.Time) (*Input, error) {
+	s := &scan{Reader: r, img: img}
+	asking, stop := context.WithCancel(ctx)
+	refer := s.referrers(asking)
+	inv, err := s.inventory(ctx)
+	if err != nil {
+		stop()
+	}
+	referrers := refer() // also after an error: whoever closes the image must not find it in use
+	stop()
+	if err != nil {
+		return nil, err
+	}
+	matches, err := r.p.Matcher.Match(ctx, inv, at)
+	if err != nil {
+		return nil, fmt.Errorf("matching: %w", err)
+	}
+	id := img.Identity()
+	in := &Input{Facts: Facts{
+		SchemaVersion: SchemaVersion,
+		Now:           at.UTC().Format(time.RFC3339),
+		Image:         id,
+		Platform:      id.Platform,
+		Config:        img.Config(),
+		OS:            inv.OS,
+		Packages:      inv.Packages,
+		Findings:      matches.Findings,
+		Coverage:      slices.Concat(inv.Coverage, matches.Coverage, referrers.gaps),
+		Referrers:     referrers.list,
+		Database:      matches.Database,
+		Layers:        s.infos(),
+	}}
+	s.describe(in)
+	if part, ok := img.(Partial); ok {
+		for _, p := range part.Unscanned() {
+			in.Coverage = append(in.Coverage, Coverage{Kind: CoveragePlatformNotScanned, Subject: Maybe(p.String()),
+				Detail: "the source also holds an image for this platform, which was not scanned"})
+		}
+	}
+	if r.p.Base != nil {
+		in.Base = r.p.Base(in.Config, in.Layers)
+	}
+	originate(in.Findings, in.Base, in.Layers)
+	in.Findings = Identify(in.Findings)
+	in.Coverage = IdentifyCoverage(in.Coverage)
+	return in, nil
+}
+
