@@ -31,7 +31,7 @@ func newInspect(sys *system) *cobra.Command {
 			if err := removeStale(sys, outs); err != nil {
 				return err
 			}
-			law, err := pf.load(cmd.Context(), cmd, sys)
+			law, err := pf.begin(cmd.Context(), cmd, sys)
 			if err != nil {
 				return err
 			}
@@ -42,8 +42,12 @@ func newInspect(sys *system) *cobra.Command {
 			if s.database, err = df.open(cmd, sys, law, s.network, s.bar); err != nil {
 				return err
 			}
-			in, gate, err := s.inspect(cmd.Context(), target{args[0], im.platform})
+			in, err := s.inspect(cmd.Context(), target{args[0], im.platform})
 			if err = errors.Join(err, s.database.Close()); err != nil {
+				return err
+			}
+			gate, err := law.gate(in.Image, s.database.weakened)
+			if err != nil {
 				return err
 			}
 			if err := gate.Prepare(in); err != nil {

@@ -68,7 +68,7 @@ func newScan(sys *system) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			law, err := pf.load(cmd.Context(), cmd, sys)
+			law, err := pf.begin(cmd.Context(), cmd, sys)
 			if err != nil {
 				return err
 			}
@@ -109,6 +109,9 @@ func (s *scanner) scan(ctx context.Context, sources []string, outs []output) err
 	var failures []error
 	targets, err := s.targets(ctx, sources)
 	if err != nil {
+		if lerr := s.law.wait(); lerr != nil {
+			err = lerr
+		}
 		return errors.Join(err, s.database.Close())
 	}
 	for _, t := range targets {
@@ -195,13 +198,17 @@ func (s *scanner) open(ctx context.Context, t target) (engine.Image, error) {
 		hashes = s.layers
 	}
 	return image.Open(ctx, t.source, image.Options{
-		Hashes: hashes, Platform: t.platform, As: s.images.as, Verify: s.images.verify || s.images.base != "", Stdin: s.sys.stdin, Registry: client, Export: s.export, Now: s.sys.now,
+		Hashes: hashes, Platform: t.platform, As: s.images.as, Verify: s.verify(), Stdin: s.sys.stdin, Registry: client, Export: s.export, Now: s.sys.now,
 	})
 }
 
 // one judges one image. Whatever is opened is closed again, and an error of closing counts.
 func (s *scanner) one(ctx context.Context, t target) (report *engine.Report, err error) {
-	in, gate, err := s.inspect(ctx, t)
+	in, err := s.inspect(ctx, t)
+	if err != nil {
+		return nil, err
+	}
+	gate, err := s.law.gate(in.Image, s.database.weakened)
 	if err != nil {
 		return nil, err
 	}
@@ -212,27 +219,42 @@ func (s *scanner) one(ctx context.Context, t target) (report *engine.Report, err
 	return report, err
 }
 
-func (s *scanner) inspect(ctx context.Context, t target) (in *engine.Input, gate *engine.Gate, err error) {
+// inspect gathers the facts about one image while the policies compile. What is wrong with the policies is said first, whatever became
+// of the image.
+func (s *scanner) inspect(ctx context.Context, t target) (*engine.Input, error) {
+	reading, stop := context.WithCancel(ctx)
+	defer stop()
+	go func() {
+		if s.law.wait() != nil {
+			stop()
+		}
+	}()
+	in, err := s.read(reading, t)
+	if lerr := s.law.wait(); lerr != nil {
+		return nil, lerr
+	}
+	return in, err
+}
+
+func (s *scanner) read(ctx context.Context, t target) (in *engine.Input, err error) {
 	img, err := s.open(ctx, t)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	defer func() { err = errors.Join(err, img.Close()) }()
-	parts := s.law.parts(img.Identity(), s.database, s.database.weakened)
-	parts.Progress, parts.Verify = s.bar.layers, s.images.verify || s.images.base != ""
-	if parts.Base, err = s.base(ctx, t, img); err != nil {
-		return nil, nil, err
+	base, err := s.base(ctx, t, img)
+	if err != nil {
+		return nil, err
 	}
-	parts.WholeTree = parts.WholeTree || s.wholeTree
-	if s.layers != nil {
-		parts.Cache = s.layers
+	reader, err := s.reader(base)
+	if err != nil {
+		return nil, err
 	}
-	if gate, err = engine.New(parts); err != nil {
-		return nil, nil, err
-	}
-	in, err = gate.Inspect(ctx, img, s.law.at)
-	return in, gate, err
+	return reader.Inspect(ctx, img, s.law.at)
 }
+
+// verify says whether every layer is hashed: asked for, or because a base is only worth something when its layers are.
+func (s *scanner) verify() bool { return s.images.verify || s.images.base != "" }
 
 // base opens the image that --base names, for its list of layers alone; without the flag the image says what it was built on.
 func (s *scanner) base(ctx context.Context, t target, img engine.Image) (func(engine.Config, []engine.LayerInfo) *engine.Base, error) {
