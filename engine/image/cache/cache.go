@@ -7,11 +7,11 @@ package cache
 
 import (
 	"crypto/rand"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"io/fs"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/vetoci/veto/engine"
@@ -23,6 +23,8 @@ type Cache struct {
 	root  *os.Root
 	limit int64
 	now   func() time.Time
+	mu    sync.Mutex
+	sizes map[string]int64 // on disk, of the files that were there when this process looked last
 }
 
 var _ engine.LayerCache = (*Cache)(nil)
@@ -168,7 +170,9 @@ func (c *Cache) write(name, key string, payload []byte) error {
 	temp := tempPrefix + rand.Text()
 	err := c.fill(temp, data)
 	if err == nil {
-		err = c.evict(temp)
+		if err = c.evict(); err != nil {
+			err = fmt.Errorf("making room: %w", err)
+		}
 	}
 	if err == nil {
 		err = c.root.Rename(temp, name)
@@ -190,7 +194,4 @@ func (c *Cache) fill(name string, data []byte) error {
 	return errors.Join(err, f.Close())
 }
 
-func isKey(s string) bool {
-	b, err := hex.DecodeString(s)
-	return err == nil && len(b) == keySize && hex.EncodeToString(b) == s
-}
+func isKey(s string) bool { return len(s) == 2*keySize && isLowerHex(s) }

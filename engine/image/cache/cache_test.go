@@ -10,17 +10,6 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-const day = "2026-11-23T10:00:00Z"
-
-func clockAt(t testing.TB, at string) func() time.Time {
-	t.Helper()
-	now, err := time.Parse(time.RFC3339, at)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return func() time.Time { return now }
-}
-
 // open opens a cache in a new folder.
 func open(t testing.TB, limit int64) (*Cache, string) {
 	t.Helper()

@@ -40,13 +40,12 @@ type Status struct {
 	Newest engine.Maybe `json:"newest_use"`
 }
 
-// list returns the cache's own files, those used longest ago first. Links, folders and what other programs put there are none.
-func (c *Cache) list() ([]kept, error) {
+// names calls do for every name of the cache's own. Links, folders and what other programs put there may be among them.
+func (c *Cache) names(do func(name string) error) error {
 	dir, err := c.root.Open(".")
 	if err != nil {
-		return nil, err
+		return err
 	}
-	var files []kept
 	for err == nil {
 		var names []string
 		names, err = dir.Readdirnames(1024)
@@ -54,24 +53,39 @@ func (c *Cache) list() ([]kept, error) {
 			if !own(name) {
 				continue
 			}
-			info, err := c.root.Lstat(name)
-			if errors.Is(err, fs.ErrNotExist) { // evicted, or renamed meanwhile
-				continue
-			}
-			if err != nil {
-				return nil, errors.Join(err, dir.Close())
-			}
-			if info.Mode().IsRegular() {
-				files = append(files, kept{name, space(info.Size()), info.ModTime()})
+			if err := do(name); err != nil {
+				return errors.Join(err, dir.Close())
 			}
 		}
 	}
 	if errors.Is(err, io.EOF) {
 		err = nil
 	}
-	if err = errors.Join(err, dir.Close()); err != nil {
-		return nil, err
+	return errors.Join(err, dir.Close())
+}
+
+// look describes one file; false is what has been evicted or renamed meanwhile, and what is no regular file.
+func (c *Cache) look(name string) (kept, bool, error) {
+	info, err := c.root.Lstat(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return kept{}, false, nil
 	}
+	if err != nil {
+		return kept{}, false, err
+	}
+	return kept{name, space(info.Size()), info.ModTime()}, info.Mode().IsRegular(), nil
+}
+
+// list returns the cache's own files, those used longest ago first.
+func (c *Cache) list() ([]kept, error) {
+	var files []kept
+	err := c.names(func(name string) error {
+		f, ok, err := c.look(name)
+		if ok {
+			files = append(files, f)
+		}
+		return err
+	})
 	sort.Slice(files, func(i, j int) bool {
 		a, b := &files[i], &files[j]
 		if !a.used.Equal(b.used) {
@@ -79,29 +93,62 @@ func (c *Cache) list() ([]kept, error) {
 		}
 		return a.name < b.name
 	})
-	return files, nil
+	return files, err
 }
 
+// full says whether the cache is over its limit or holds what a dead process left. Asking the system for the size of each file takes
+// ten times as long as reading the names, so the sizes of layers and states, which never change, are asked for once.
+func (c *Cache) full() (bool, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	sizes := make(map[string]int64, len(c.sizes))
+	total, dead := int64(0), false
+	err := c.names(func(name string) error {
+		size, known := c.sizes[name]
+		if !known {
+			f, ok, err := c.look(name)
+			if err != nil || !ok {
+				return err
+			}
+			size = f.size
+			dead = dead || c.dead(f)
+		}
+		if total += size; !isTemp(name) {
+			sizes[name] = size
+		}
+		return nil
+	})
+	c.sizes = sizes
+	return dead || total > c.limit, err
+}
+
+func (c *Cache) dead(f kept) bool { return isTemp(f.name) && c.now().Sub(f.used) > tempLife }
+
 // evict makes room: over the limit it removes what was used longest ago, down to nine tenths, and files that dead processes left. It
-// runs when the new file is written but not yet under its name: of several processes that write at once, whoever looks last
+// runs when a new file is written but not yet under its name: of several processes that write at once, whoever looks last
 // sees all of it, so the cache never holds more than its limit and what is being written at that moment.
-func (c *Cache) evict(writing string) error {
+func (c *Cache) evict() error {
+	if full, err := c.full(); err != nil || !full {
+		return err
+	}
 	files, err := c.list()
 	if err != nil {
-		return fmt.Errorf("looking for room: %w", err)
+		return err
 	}
 	total := int64(0)
 	for _, f := range files {
 		total += f.size
 	}
-	over := total > c.limit
+	goal := total
+	if total > c.limit {
+		goal = c.limit / 10 * 9
+	}
 	for _, f := range files {
-		dead := isTemp(f.name) && c.now().Sub(f.used) > tempLife
-		if !dead && (!over || total <= c.limit/10*9 || isTemp(f.name)) || f.name == writing {
+		if !c.dead(f) && (total <= goal || isTemp(f.name)) {
 			continue
 		}
 		if err := c.root.Remove(f.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return fmt.Errorf("making room: %w", err)
+			return err
 		}
 		total -= f.size
 	}

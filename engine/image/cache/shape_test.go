@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path"
-	"testing"
 
 	"github.com/vetoci/veto/engine"
 )
@@ -34,37 +33,11 @@ func distribution(entries, packages int) *engine.LayerFacts {
 			list.Files = append(list.Files, engine.OwnedFile{Path: e.Path})
 			lf.Entries = append(lf.Entries, e)
 		}
-		for suffix, owned := range map[string]engine.Owned{".list": list} {
-			lf.Evidence = append(lf.Evidence,
-				engine.Evidence{Inspector: "dpkg-files/1", Path: "var/lib/dpkg/info/" + name + suffix, Layer: 1, Owned: []engine.Owned{owned}},
-				engine.Evidence{Inspector: "dpkg-files/1", Path: "var/lib/dpkg/info/" + name + ".md5sums", Layer: 1, Owned: []engine.Owned{sums}})
-		}
+		lf.Evidence = append(lf.Evidence,
+			engine.Evidence{Inspector: "dpkg-files/1", Path: "var/lib/dpkg/info/" + name + ".list", Layer: 1, Owned: []engine.Owned{list}},
+			engine.Evidence{Inspector: "dpkg-files/1", Path: "var/lib/dpkg/info/" + name + ".md5sums", Layer: 1, Owned: []engine.Owned{sums}})
 	}
 	lf.Evidence = append(lf.Evidence, status)
 	lf.Info.Entries = len(lf.Entries)
 	return lf
-}
-
-func BenchmarkDecode(b *testing.B) {
-	payload, err := encode(distribution(36_000, 394))
-	if err != nil {
-		b.Fatal(err)
-	}
-	b.SetBytes(int64(len(payload)))
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := decode(payload); err != nil {
-			b.Fatal(err)
-		}
-	}
-}
-
-func BenchmarkEncode(b *testing.B) {
-	lf := distribution(36_000, 394)
-	b.ReportAllocs()
-	for b.Loop() {
-		if _, err := encode(lf); err != nil {
-			b.Fatal(err)
-		}
-	}
 }
