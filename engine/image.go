@@ -150,6 +150,12 @@ type Hashed interface {
 	Hash(ctx context.Context) (Digest, error)
 }
 
+// Sketched is the ability of a Layer whose walks may be content with a description of it.
+type Sketched interface {
+	// Gaps says, once walks are over, what they have left unread. A walk that leaves gaps returns VerifiedClaimed.
+	Gaps() []Coverage
+}
+
 // Layer is one layer of an image.
 type Layer interface {
 	// Info may be called at any time; its Verified is only what is known before the walk.

@@ -13,6 +13,10 @@ const (
 	MaxManifest     = 4 << 20   // distribution-spec: registries need not accept more
 	MaxConfig       = 16 << 20
 	MaxBlobRange    = 256 << 20 // one part of a blob that memory holds
+	MaxReferrers    = 4096      // artifacts that refer to one image
+	MaxAnnotations  = 64 << 10  // keys and values of one artifact together
+	MaxTOC          = 64 << 20  // the table of contents of one layer; a larger one is not read
+	MaxTOCChunk     = 32 << 20  // a part of a file that is verified by itself, and so held in memory
 	MaxJSONDepth    = 128
 	MaxInflated     = 256 << 30 // one layer
 	MaxRatio        = 2000      // inflated to compressed, counted from MaxRatioAfter on; deflate itself ends at 1032

@@ -118,7 +118,7 @@ func (s *scan) readAgain(ctx context.Context, l Layer, lf *LayerFacts, jobs map[
 		}
 	}
 	sort.Strings(names)
-	found, err := s.behindLinks(ctx, l, lf.Info, jobs, names)
+	found, err := s.behindLinks(ctx, l, lf, jobs, names)
 	if errors.Is(err, errPassed) {
 		sort.Strings(paths)
 		for _, p := range paths {
@@ -145,9 +145,10 @@ func (s *scan) readAgain(ctx context.Context, l Layer, lf *LayerFacts, jobs map[
 
 var errPassed = errors.New("reached through a link, and this source cannot be read a second time: save it to a file first")
 
-// behindLinks returns the evidence of all jobs of a layer, sorted.
-func (s *scan) behindLinks(ctx context.Context, l Layer, info LayerInfo, jobs map[string][]reread, names []string) ([]Evidence, error) {
-	cached, err := s.cacheable(ctx, l, info)
+// behindLinks returns the evidence of all jobs of a layer, sorted. What a second walk has not verified, the cache does not keep, though the
+// first one may have come from there.
+func (s *scan) behindLinks(ctx context.Context, l Layer, lf *LayerFacts, jobs map[string][]reread, names []string) ([]Evidence, error) {
+	cached, err := s.cacheable(ctx, l, lf.Info)
 	if err != nil {
 		return nil, err
 	}
@@ -159,16 +160,19 @@ func (s *scan) behindLinks(ctx context.Context, l Layer, info LayerInfo, jobs ma
 	if !l.Rereadable() {
 		return nil, errPassed
 	}
-	found, err := s.walkAgain(ctx, l, info, jobs)
+	found, verified, err := s.walkAgain(ctx, l, lf.Info, jobs)
+	if err == nil && verified != VerifiedContent {
+		lf.Info.Verified, cached = verified, false
+	}
 	if err == nil && cached {
-		_ = s.p.Cache.Store(s.key(l, names...), &LayerFacts{Info: info, Evidence: found})
+		_ = s.p.Cache.Store(s.key(l, names...), &LayerFacts{Info: lf.Info, Evidence: found})
 	}
 	return found, err
 }
 
-func (s *scan) walkAgain(ctx context.Context, l Layer, info LayerInfo, jobs map[string][]reread) ([]Evidence, error) {
+func (s *scan) walkAgain(ctx context.Context, l Layer, info LayerInfo, jobs map[string][]reread) ([]Evidence, Verified, error) {
 	found := map[string][]Evidence{}
-	_, err := l.Walk(ctx, func(f *File) error {
+	verified, err := l.Walk(ctx, func(f *File) error {
 		if f.Type != TypeFile {
 			return ctx.Err()
 		}
@@ -187,7 +191,7 @@ func (s *scan) walkAgain(ctx context.Context, l Layer, info LayerInfo, jobs map[
 		return ctx.Err()
 	})
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	entries := make([]string, 0, len(found))
 	for p := range found {
@@ -198,5 +202,5 @@ func (s *scan) walkAgain(ctx context.Context, l Layer, info LayerInfo, jobs map[
 	for _, p := range entries {
 		out = append(out, found[p]...)
 	}
-	return out, nil
+	return out, verified, nil
 }

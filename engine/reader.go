@@ -77,6 +77,11 @@ func (r *Reader) Inspect(ctx context.Context, img Image, at time.Time) (*Input, 
 				Detail: "the source also holds an image for this platform, which was not scanned"})
 		}
 	}
+	for _, l := range img.Layers() {
+		if part, ok := l.(Sketched); ok {
+			in.Coverage = append(in.Coverage, part.Gaps()...)
+		}
+	}
 	if r.p.Base != nil {
 		in.Base = r.p.Base(in.Config, in.Layers)
 	}
@@ -85,4 +90,3 @@ func (r *Reader) Inspect(ctx context.Context, img Image, at time.Time) (*Input, 
 	in.Coverage = IdentifyCoverage(in.Coverage)
 	return in, nil
 }
-

@@ -25,7 +25,10 @@ type blob struct {
 	at     io.ReaderAt   // a local source that seeks: the blob is its first size bytes
 	part   *filePart     // what at reads, when that is a file
 	// open starts a stream at the blob's first byte. The layer checks size and digest, the caller of open closes.
-	open   func(ctx context.Context) (io.ReadCloser, error)
+	open func(ctx context.Context) (io.ReadCloser, error)
+	// ranges reads n bytes from byte from on; nil where the source has no ranges. notes are the annotations of the blob's descriptor.
+	ranges func(ctx context.Context, from, n int64) ([]byte, error)
+	notes  map[string]string
 	bound  bool      // open can give nothing but the content of digest: a registry keeps blobs by it
 	once   io.Reader // a stream that passes by now
 	passed *passed   // a stream that has passed by

@@ -22,6 +22,8 @@ type Options struct {
 	As string
 	// Verify hashes plain local layers too and checks every diff ID.
 	Verify bool
+	// TOC reads layers of a registry by their tables of contents, where they have one that the manifest vouches for: an engine.Sketched.
+	TOC bool
 	// Stdin is read for the source "-". A regular file that seeks is read in place.
 	Stdin io.Reader
 	// Registry is the transport for registry references.
@@ -109,7 +111,7 @@ func newImage(id engine.Identity, config []byte, blobs []blob, o Options) (*imag
 		if createdBy != nil {
 			info.CreatedBy = createdBy[i]
 		}
-		m.layers = append(m.layers, &layer{info: info, blob: b, verify: o.Verify, hashes: o.Hashes, now: o.Now})
+		m.layers = append(m.layers, &layer{info: info, blob: b, verify: o.Verify, hashes: o.Hashes, now: o.Now, toc: o.TOC})
 	}
 	return m, nil
 }

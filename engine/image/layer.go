@@ -23,6 +23,8 @@ type layer struct {
 	now    func() time.Time // for hashes
 	hashed engine.Digest    // of the blob, once this process knows it
 	passed *passed          // set while it passes by, to be filled in
+	toc    bool             // a table of contents will do
+	table  *toc             // once it has been read
 }
 
 func (l *layer) Info() engine.LayerInfo { return l.info }
@@ -31,7 +33,12 @@ func (l *layer) Rereadable() bool       { return l.blob.at != nil || l.blob.open
 // Walk implements engine.Layer.
 func (l *layer) Walk(ctx context.Context, visit func(*engine.File) error) (engine.Verified, error) {
 	b := l.blob
+	t, err := l.tableOfContents(ctx)
 	switch {
+	case err != nil:
+		return "", err
+	case t != nil:
+		return engine.VerifiedClaimed, t.walk(ctx, b, visit)
 	case b.once != nil:
 		return l.walkStream(ctx, func(context.Context) (io.ReadCloser, error) { return io.NopCloser(b.once), nil }, visit)
 	case b.at == nil && b.open == nil:

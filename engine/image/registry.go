@@ -93,5 +93,7 @@ func (r remote) config(ctx context.Context, d descriptor) (b []byte, err error) 
 func (r remote) layer(_ context.Context, d descriptor) (blob, error) {
 	return blob{digest: d.Digest, size: d.Size, bound: true, open: func(ctx context.Context) (io.ReadCloser, error) {
 		return r.repo.Blob(ctx, d.Digest, d.Size)
+	}, notes: d.Annotations, ranges: func(ctx context.Context, from, n int64) ([]byte, error) {
+		return r.repo.BlobRange(ctx, d.Digest, d.Size, from, n)
 	}}, nil
 }

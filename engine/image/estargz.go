@@ -1,0 +1,121 @@
+package image
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"io"
+	"strconv"
+
+	"github.com/klauspost/compress/gzip"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// estargzDigest is the annotation of a layer's descriptor that holds the digest of its table's JSON (stargz-snapshotter
+// docs/estargz.md, "Content Verification in eStargz").
+const estargzDigest = "containerd.io/snapshot/stargz/toc.digest"
+
+// estargzName is the table's name in the tar, of which it is the last entry.
+const estargzName = "stargz.index.json"
+
+// tailBytes is what the first request for the end of a blob brings: the footer, and the whole table of a small layer.
+const tailBytes = 64 << 10
+
+// estargzTOC reads the table that the blob's footer leads to.
+func estargzTOC(ctx context.Context, b blob, want engine.Digest) (*toc, error) {
+	from := max(b.size-tailBytes, 0)
+	tail, err := b.ranges(ctx, from, b.size-from)
+	if err != nil {
+		return nil, err
+	}
+	at, footer, ok := estargzFooter(tail)
+	switch {
+	case !ok:
+		return nil, errNoTOC // as with a table that is kept outside of the layer
+	case at <= 0 || at >= b.size-footer:
+		return nil, fmt.Errorf("the footer says that it begins at byte %d of %d", at, b.size)
+	case b.size-footer-at > engine.MaxTOC:
+		return nil, errNoTOC
+	}
+	packed := tail[:int64(len(tail))-footer]
+	if at >= from {
+		packed = packed[at-from:]
+	} else {
+		head, err := b.ranges(ctx, at, from-at)
+		if err != nil {
+			return nil, err
+		}
+		packed = append(head, packed...)
+	}
+	h, raw, inner, err := estargzJSON(packed)
+	if err != nil {
+		return nil, err
+	}
+	if err := checkDigest("against the annotation of the layer", want, raw); err != nil {
+		return nil, err
+	}
+	t, err := parseTOC(raw, "eStargz", at, gunzip())
+	if err != nil {
+		return nil, err
+	}
+	return t, t.addSelf(h, raw, tocChunk{offset: at, end: b.size - footer, inner: inner, size: h.Size})
+}
+
+// estargzFooter finds the offset of the table in the empty gzip member that a blob ends with, and that member's length: 51 bytes as
+// eStargz has it ("Footer"), or the 47 of its predecessor, whose extra field is no subfield.
+func estargzFooter(tail []byte) (at, length int64, ok bool) {
+	for _, head := range []string{"SG\x16\x00", ""} {
+		n := 10 + 2 + len(head) + 22 + 5 + 8
+		if len(tail) < n {
+			continue
+		}
+		f := tail[len(tail)-n:]
+		extra := f[12 : 12+len(head)+22]
+		if !bytes.HasPrefix(f, []byte("\x1f\x8b\x08\x04")) || int(binary.LittleEndian.Uint16(f[10:])) != len(extra) ||
+			!bytes.HasPrefix(extra, []byte(head)) || !bytes.HasSuffix(extra, []byte("STARGZ")) {
+			continue
+		}
+		v, err := strconv.ParseUint(string(extra[len(head):len(head)+16]), 16, 63)
+		return int64(v), int64(n), err == nil //nolint:gosec // 63 bits
+	}
+	return 0, 0, false
+}
+
+// estargzJSON unpacks the table: the only entry of what is packed, inner bytes after its beginning.
+func estargzJSON(packed []byte) (h *tar.Header, raw []byte, inner int64, err error) {
+	z, err := gzip.NewReader(bytes.NewReader(packed))
+	if err != nil {
+		return nil, nil, 0, err
+	}
+	z.Multistream(false)
+	plain := &hashing{r: z}
+	tr := tar.NewReader(plain)
+	if h, err = tr.Next(); err != nil {
+		return nil, nil, 0, cut(err)
+	}
+	if h.Name != estargzName || h.Typeflag != tar.TypeReg || sparse(h) {
+		return nil, nil, 0, fmt.Errorf("the footer leads to the entry %q", h.Name)
+	}
+	if h.Size > engine.MaxTOC {
+		return nil, nil, 0, errNoTOC
+	}
+	inner = plain.n.Load()
+	raw = make([]byte, h.Size)
+	_, err = io.ReadFull(tr, raw)
+	return h, raw, inner, err
+}
+
+// gunzip inflates from a gzip member on.
+func gunzip() func(io.Reader) (io.Reader, error) {
+	z := new(gzip.Reader)
+	return func(r io.Reader) (io.Reader, error) {
+		if err := z.Reset(r); err != nil {
+			return nil, cut(err)
+		}
+		z.Multistream(false)
+		return z, nil
+	}
+}

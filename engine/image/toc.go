@@ -1,0 +1,291 @@
+package image
+
+import (
+	"archive/tar"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"sort"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/registry"
+)
+
+// toc is the table of contents of one layer, held against the digest that the manifest names: its entries in its order, and where the
+// bodies of its files are. That the layer's tar holds the same is what it says, and nothing here has looked.
+type toc struct {
+	format  string
+	inflate func(io.Reader) (io.Reader, error) // of what begins at a chunk's offset; each call ends the reader of the call before
+	entries []tocEntry
+	chunks  []tocChunk
+}
+
+// tocEntry is an entry, and for a file with content its chunks.
+type tocEntry struct {
+	engine.Entry
+	first, n int32     // chunks
+	sum      sha256Sum // of the body, when whole
+	whole    bool
+}
+
+// tocChunk is a part of a file that is packed by itself.
+type tocChunk struct {
+	offset, end int64 // bytes of the blob in which it is packed; others may follow it there
+	inner       int64 // how much of what these inflate to comes before it
+	at, size    int64 // bytes of the file
+	sum         sha256Sum
+	summed      bool
+	zeros       bool // it is nothing but zeros, and not stored
+}
+
+type sha256Sum [sha256.Size]byte
+
+// errNoTOC says that a layer has no table that veto can read or verify: the layer itself is read then, which is never wrong.
+var errNoTOC = errors.New("there is no table of contents")
+
+// tableOfContents returns the layer's table, or nil when the layer itself is to be read: without Options.TOC, from a source without
+// ranges, and where the manifest names no digest of a table. A footer alone would lead to a table, but to one that nothing vouches for.
+func (l *layer) tableOfContents(ctx context.Context) (*toc, error) {
+	if l.table != nil || !l.toc || l.blob.ranges == nil {
+		return l.table, nil
+	}
+	t, err := findTOC(ctx, l.blob)
+	switch hint := (*engine.HintError)(nil); {
+	case errors.Is(err, errNoTOC), errors.Is(err, registry.ErrNoRanges):
+		return nil, nil
+	case err != nil && ctx.Err() == nil && !errors.As(err, &hint):
+		return nil, engine.Hint(fmt.Errorf("its table of contents: %w", err), "without --toc veto reads the layer itself")
+	case err != nil:
+		return nil, err
+	}
+	l.table = t
+	return t, nil
+}
+
+func findTOC(ctx context.Context, b blob) (*toc, error) {
+	for _, prefix := range zstdChunkedPrefixes() {
+		if position := b.notes[prefix+zstdChunkedPosition]; position != "" {
+			return zstdChunkedTOC(ctx, b, position, engine.Digest(b.notes[prefix+zstdChunkedChecksum]))
+		}
+	}
+	if want := b.notes[estargzDigest]; want != "" {
+		return estargzTOC(ctx, b, engine.Digest(want))
+	}
+	return nil, errNoTOC
+}
+
+// Gaps implements engine.Sketched.
+func (l *layer) Gaps() []engine.Coverage {
+	if l.table == nil {
+		return nil
+	}
+	return []engine.Coverage{{Kind: engine.CoverageTOCOnly, Layer: engine.Maybe(l.info.DiffID),
+		Detail: "read by its " + l.table.format + " table of contents: the tar itself, which runtimes unpack, was not read and may hold something else"}}
+}
+
+// parseTOC reads a table that has been verified. What it describes is in the blob before byte end.
+func parseTOC(raw []byte, format string, end int64, inflate func(io.Reader) (io.Reader, error)) (*toc, error) {
+	t := &toc{format: format, inflate: inflate}
+	var total, last int64 // last is the endOffset of the file that is open
+	version, err := readTOC(raw, func(line *tocLine) error {
+		if line.kind == "chunk" {
+			return t.addChunk(line)
+		}
+		if err := t.closeFile(last); err != nil {
+			return err
+		}
+		last = line.end
+		if total += max(line.size, 0); total > engine.MaxInflated || total < 0 {
+			return &engine.LimitError{What: "inflated size of one layer", Limit: engine.MaxInflated}
+		}
+		return t.addEntry(line)
+	})
+	if err == nil {
+		err = t.closeFile(last)
+	}
+	if version != 1 && !errors.Is(err, errNoTOC) && err == nil {
+		return nil, fmt.Errorf("%w of version 1", errNoTOC)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return t, t.place(end)
+}
+
+func (t *toc) addEntry(line *tocLine) error {
+	if len(t.entries) >= engine.MaxEntries {
+		return &engine.LimitError{What: "number of entries of one layer", Limit: engine.MaxEntries}
+	}
+	h := tar.Header{Name: line.name, Linkname: line.link, Mode: line.mode, Uid: int(line.uid), Gid: int(line.gid), Size: line.size}
+	switch line.kind {
+	case "reg":
+		h.Typeflag = tar.TypeReg
+	case "dir":
+		h.Typeflag = tar.TypeDir
+	case "symlink":
+		h.Typeflag = tar.TypeSymlink
+	case "hardlink":
+		h.Typeflag = tar.TypeLink
+	case "char":
+		h.Typeflag = tar.TypeChar
+	case "block":
+		h.Typeflag = tar.TypeBlock
+	case "fifo":
+		h.Typeflag = tar.TypeFifo
+	default:
+		return fmt.Errorf("the entry %q has the unknown type %q", line.name, line.kind)
+	}
+	switch {
+	case strings.ContainsRune(line.name, 0), strings.ContainsRune(line.link, 0): // no tar can say it
+		return fmt.Errorf("the entry %q has a NUL in its name or target", line.name)
+	case line.size < 0, line.uid < 0, line.gid < 0, line.uid > math.MaxUint32, line.gid > math.MaxUint32:
+		return fmt.Errorf("the entry %q has the size %d, the user %d and the group %d", line.name, line.size, line.uid, line.gid)
+	}
+	e, err := entryOf(&h)
+	if err != nil {
+		return err
+	}
+	out := tocEntry{Entry: e, first: int32(len(t.chunks))} //nolint:gosec // as many as MaxTOC has room for
+	if e.Type != engine.TypeFile || e.Size == 0 {
+		t.entries = append(t.entries, out)
+		return nil
+	}
+	if out.whole, err = readSum(line.digest, &out.sum); err != nil {
+		return fmt.Errorf("the file %q: its digest: %w", e.Path, err)
+	}
+	t.entries = append(t.entries, out)
+	return t.addChunk(line)
+}
+
+// addChunk adds a part to the last file.
+func (t *toc) addChunk(line *tocLine) error {
+	if len(t.entries) == 0 {
+		return errors.New("it begins with a chunk of no file")
+	}
+	e := &t.entries[len(t.entries)-1]
+	fault := func(format string, a ...any) error {
+		return fmt.Errorf("chunk %d of the file %q: %w", e.n+1, e.Path, fmt.Errorf(format, a...))
+	}
+	if line.kind == "chunk" && line.name != "" {
+		if name, err := cleanPath(line.name); err != nil || name != e.Path {
+			return fault("it says it is of %q", line.name)
+		}
+	}
+	c := tocChunk{offset: line.offset, inner: line.inner, at: line.chunkAt, size: line.chunkSize}
+	var covered int64
+	if e.n > 0 {
+		before := &t.chunks[len(t.chunks)-1]
+		covered = before.at + before.size
+		c.end = line.end
+	}
+	switch line.chunkType {
+	case "":
+	case "zeros":
+		c.zeros = true
+	default:
+		return fault("it is of the unknown type %q", line.chunkType)
+	}
+	if c.size == 0 {
+		c.size = e.Size - covered
+	}
+	switch {
+	case e.Type != engine.TypeFile:
+		return fault("only files have chunks")
+	case c.at != covered:
+		return fault("it begins at byte %d of the file, and not at %d", c.at, covered)
+	case c.size <= 0 || c.size > e.Size-covered:
+		return fault("it has %d bytes, and the file %d after byte %d", c.size, e.Size-covered, covered)
+	case c.offset < 0 || c.offset == 0 && !c.zeros, c.inner < 0 || c.inner > engine.MaxInflated, c.end < 0:
+		return fault("it is said to be at byte %d of byte %d of the blob", c.inner, c.offset)
+	}
+	var err error
+	if c.summed, err = readSum(line.chunkDigest, &c.sum); err != nil {
+		return fault("its digest: %w", err)
+	}
+	t.chunks = append(t.chunks, c)
+	e.n++
+	return nil
+}
+
+// closeFile checks that the chunks of the last file are all of it, and that all can be verified. end is where the file ends in the blob,
+// or 0 when the table does not say.
+func (t *toc) closeFile(end int64) error {
+	if len(t.entries) == 0 || t.entries[len(t.entries)-1].n == 0 {
+		return nil
+	}
+	e := &t.entries[len(t.entries)-1]
+	chunks := t.chunks[e.first:]
+	last := &chunks[len(chunks)-1]
+	if last.at+last.size != e.Size {
+		return fmt.Errorf("the chunks of the file %q have %d bytes together, and the file %d", e.Path, last.at+last.size, e.Size)
+	}
+	if last.end == 0 {
+		last.end = end
+	}
+	if len(chunks) == 1 && e.whole {
+		if last.summed && last.sum != e.sum {
+			return fmt.Errorf("the file %q is one chunk, and has another digest than that", e.Path)
+		}
+		last.sum, last.summed = e.sum, true
+	}
+	for i := range chunks {
+		if !chunks[i].summed {
+			return fmt.Errorf("chunk %d of the file %q has no digest", i+1, e.Path)
+		}
+	}
+	return nil
+}
+
+// place finds out where each chunk ends in the blob, and that none lies on another, or behind limit.
+func (t *toc) place(limit int64) error {
+	var order []int32
+	for i := range t.chunks {
+		if c := &t.chunks[i]; c.offset > 0 {
+			order = append(order, int32(i)) //nolint:gosec // as many as MaxTOC has room for
+		}
+	}
+	sort.Slice(order, func(i, j int) bool {
+		a, b := &t.chunks[order[i]], &t.chunks[order[j]]
+		return a.offset < b.offset || a.offset == b.offset && a.inner < b.inner
+	})
+	var after *tocChunk
+	for k := len(order) - 1; k >= 0; k-- {
+		c := &t.chunks[order[k]]
+		end := limit
+		switch {
+		case after != nil && after.offset == c.offset:
+			if c.inner+c.size > after.inner {
+				return fmt.Errorf("two chunks lie on each other from byte %d of the blob on", c.offset)
+			}
+			end = after.end
+		case after != nil:
+			end = after.offset
+		}
+		if c.offset >= end || c.end > end || c.end != 0 && c.end <= c.offset {
+			return fmt.Errorf("a chunk reaches from byte %d to byte %d of the blob, and what follows begins at byte %d", c.offset, c.end, end)
+		}
+		if c.end == 0 {
+			c.end = end
+		}
+		after = c
+	}
+	return nil
+}
+
+// readSum reads a sha256 digest; the empty string is none.
+func readSum(s string, into *sha256Sum) (bool, error) {
+	if s == "" {
+		return false, nil
+	}
+	digits, ok := strings.CutPrefix(s, "sha256:")
+	if !ok || len(digits) != 2*len(into) || strings.ToLower(digits) != digits {
+		return false, fmt.Errorf("%.80q is no sha256 digest", s)
+	}
+	_, err := hex.Decode(into[:], []byte(digits))
+	return true, err
+}
