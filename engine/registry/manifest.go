@@ -48,13 +48,18 @@ func accepted() string {
 func (r *Repository) get(ctx context.Context, identifier string) (*Manifest, error) {
 	ctx, cancel := context.WithTimeout(ctx, patience*r.client.options.Timeout)
 	defer cancel()
+	return whole(ctx, r.client.options, func() (*Manifest, error) { return r.getOnce(ctx, identifier) })
+}
+
+// whole asks again when an answer was cut.
+func whole[T any](ctx context.Context, o Options, ask func() (T, error)) (T, error) {
 	for attempt := 1; ; attempt++ {
-		m, err := r.getOnce(ctx, identifier)
+		answer, err := ask()
 		if cut := (*cutError)(nil); err == nil || attempt >= attempts || ctx.Err() != nil || !errors.As(err, &cut) {
-			return m, err
+			return answer, err
 		}
-		if err := r.client.options.Sleep(ctx, firstPause<<(2*(attempt-1))); err != nil {
-			return nil, err
+		if err := o.Sleep(ctx, firstPause<<(2*(attempt-1))); err != nil {
+			return answer, err
 		}
 	}
 }
@@ -74,15 +79,9 @@ func (r *Repository) getOnce(ctx context.Context, identifier string) (m *Manifes
 	if resp.StatusCode != http.StatusOK {
 		return nil, statusOf(resp)
 	}
-	if resp.ContentLength > engine.MaxManifest {
-		return nil, &engine.LimitError{What: "size of the manifest", Limit: engine.MaxManifest}
-	}
-	b, err := io.ReadAll(io.LimitReader(resp.Body, engine.MaxManifest+1))
-	switch {
-	case err != nil:
-		return nil, &cutError{err}
-	case len(b) > engine.MaxManifest:
-		return nil, &engine.LimitError{What: "size of the manifest", Limit: engine.MaxManifest}
+	b, err := read(resp)
+	if err != nil {
+		return nil, err
 	}
 	m = &Manifest{Bytes: b, MediaType: mediaType(resp.Header.Get("Content-Type"))}
 	want := engine.Digest(identifier)
@@ -98,6 +97,21 @@ func (r *Repository) getOnce(ctx context.Context, identifier string) (m *Manifes
 		return nil, engine.Hint(fmt.Errorf("it has the digest %s, not %s", m.Digest, want), "the registry, or a proxy before it, sends something else than it was asked for")
 	}
 	return m, nil
+}
+
+// read reads a manifest or a list.
+func read(resp *http.Response) ([]byte, error) {
+	if resp.ContentLength > engine.MaxManifest {
+		return nil, &engine.LimitError{What: "size of the manifest", Limit: engine.MaxManifest}
+	}
+	b, err := io.ReadAll(io.LimitReader(resp.Body, engine.MaxManifest+1))
+	switch {
+	case err != nil:
+		return nil, &cutError{err}
+	case len(b) > engine.MaxManifest:
+		return nil, &engine.LimitError{What: "size of the manifest", Limit: engine.MaxManifest}
+	}
+	return b, nil
 }
 
 // mediaType keeps the types that say something about a manifest.
@@ -126,7 +140,14 @@ func digestOf(algorithm string, b []byte) engine.Digest {
 
 // ask gets something of the repository. The answer's status is the caller's to look at, and the body to close.
 func (r *Repository) ask(ctx context.Context, what string, header http.Header) (*http.Response, error) {
-	u := url.URL{Scheme: r.repo.Scheme(), Host: r.repo.RegistryStr(), Path: "/v2/" + r.repo.RepositoryStr() + "/" + what}
+	return r.send(ctx, r.address(what), header)
+}
+
+func (r *Repository) address(what string) *url.URL {
+	return &url.URL{Scheme: r.repo.Scheme(), Host: r.repo.RegistryStr(), Path: "/v2/" + r.repo.RepositoryStr() + "/" + what}
+}
+
+func (r *Repository) send(ctx context.Context, u *url.URL, header http.Header) (*http.Response, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)
 	if err != nil {
 		return nil, err

@@ -3,6 +3,7 @@ package registry
 import (
 	"errors"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -64,6 +65,27 @@ func FuzzHeaders(f *testing.F) {
 		r := &Repository{client: New(Options{})}
 		if got := r.clean(span + after + kind); strings.ContainsAny(got, "\n\x1b") || len(got) > 410 {
 			t.Errorf("%q is not clean", got)
+		}
+	})
+}
+
+func FuzzReferrers(f *testing.F) {
+	f.Add([]byte(`{"schemaVersion":2,"manifests":[{"mediaType":"a/b","digest":"sha256:`+strings.Repeat("0", 64)+`","size":1,"annotations":{"predicateType":"x"}}]}`), `</v2/x?n=1>; rel="next"`)
+	f.Add([]byte(`{"schemaVersion":2,"config":{"mediaType":"a/b"},"layers":[{"annotations":{"predicateType":"x"}}]}`), `<a>; rel=prev, <b,c>; title="d, e"; rel="x next"`)
+	f.Fuzz(func(t *testing.T, b []byte, link string) {
+		list, err := parseList(b, SourceAPI)
+		if a, e := artifactOf(&Manifest{Bytes: b, Digest: digestOf("sha256", b)}); e == nil {
+			list, err = append(list, a), nil
+		}
+		for _, a := range list {
+			if err == nil && (!validDigest(a.Digest) || a.Size < 0 || strings.ContainsAny(a.MediaType+a.ArtifactType, "\n\x1b")) {
+				t.Errorf("%+v passes", a)
+			}
+		}
+		at := &url.URL{Scheme: "https", Host: "registry.test", Path: "/v2/a/referrers/x"}
+		next, err := nextPage(at, http.Header{"Link": {link}})
+		if err == nil && next != nil && (next.Scheme != "https" || next.Host != at.Host || !strings.HasPrefix(next.Path, "/v2/")) {
+			t.Errorf("%q leads to %s", link, next)
 		}
 	})
 }

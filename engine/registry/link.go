@@ -1,0 +1,65 @@
+package registry
+
+import (
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+)
+
+// nextPage returns where the answer to a request for at says that the list goes on, nil when it ends. Only the registry itself may
+// have the rest.
+func nextPage(at *url.URL, h http.Header) (*url.URL, error) {
+	for _, value := range h.Values("Link") {
+		target, ok := nextLink(value)
+		if !ok {
+			continue
+		}
+		next, err := at.Parse(target)
+		if err != nil || next.Scheme != at.Scheme || next.Host != at.Host || !strings.HasPrefix(next.Path, "/v2/") {
+			return nil, fmt.Errorf("the list goes on at %.100q, which is elsewhere", target)
+		}
+		return next, nil
+	}
+	return nil, nil
+}
+
+// nextLink finds the link of relation next in a Link header (RFC 8288, 3): <target>; rel="next", <target>; rel=…
+func nextLink(value string) (string, bool) {
+	for {
+		_, rest, ok := strings.Cut(value, "<")
+		if !ok {
+			return "", false
+		}
+		target, rest, ok := strings.Cut(rest, ">")
+		if !ok {
+			return "", false
+		}
+		params := rest
+		if end := unquotedComma(rest); end >= 0 {
+			params, value = rest[:end], rest[end:]
+		} else {
+			value = ""
+		}
+		for _, p := range strings.Split(params, ";") {
+			k, v, _ := strings.Cut(strings.TrimSpace(p), "=")
+			if strings.EqualFold(strings.TrimSpace(k), "rel") && slices.Contains(strings.Fields(strings.ToLower(strings.Trim(v, `" `))), "next") {
+				return target, true
+			}
+		}
+	}
+}
+
+func unquotedComma(s string) int {
+	quoted := false
+	for i := range len(s) {
+		switch {
+		case s[i] == '"':
+			quoted = !quoted
+		case s[i] == ',' && !quoted:
+			return i
+		}
+	}
+	return -1
+}
