@@ -27,7 +27,7 @@ type room struct {
 }
 
 func rooms() []room {
-	instruments := []string{"engine", "engine/daemon", "engine/document", "engine/registry", "engine/version", "engine/purl"}
+	instruments := []string{"engine", "engine/daemon", "engine/document", "engine/registry", "engine/version", "engine/purl", "engine/inflate"}
 	with := func(more ...string) []string { return append(append([]string{}, instruments...), more...) }
 	return []room{
 		{"engine", nil, "the vocabulary and the pipeline know no stage: standard library only"},
@@ -35,6 +35,7 @@ func rooms() []room {
 		{"engine/daemon", []string{"engine"}, "an instrument: asks Docker and Podman for images, knows nothing of what is in them"},
 		{"engine/version", []string{"engine"}, "an instrument: orders versions"},
 		{"engine/purl", []string{"engine"}, "an instrument: package URLs and ecosystem names"},
+		{"engine/inflate", nil, "an instrument: inflates gzip; a codec knows nothing of images"},
 		{"engine/document", []string{"engine"}, "an instrument: YAML files that people write, read strictly"},
 		{"engine/image", instruments, "a stage: sources → layers, layers → tree"},
 		{"engine/image/cache", []string{"engine"}, "a part of image: keeps what was learned from hashed layers"},
