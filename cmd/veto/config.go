@@ -15,6 +15,7 @@ func newConfig(sys *system) *cobra.Command {
 	var pf policyFlags
 	var df databaseFlags
 	var im imageFlags
+	var cf cacheFlags
 	cmd := &cobra.Command{
 		Use:   "config",
 		Short: "Print each setting, with where it came from",
@@ -46,6 +47,7 @@ its line, or the default. It checks the configuration, the policies and the waiv
 	pf.add(cmd)
 	df.add(cmd)
 	im.add(cmd)
+	cf.add(cmd)
 	return cmd
 }
 

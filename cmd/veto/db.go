@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -78,14 +77,7 @@ func databaseDirectory(sys *system, db string) string {
 	if db != "" {
 		return db
 	}
-	dir := sys.getenv("VETO_CACHE")
-	if dir == "" {
-		dir = sys.cache
-	}
-	if dir == "" {
-		return ""
-	}
-	return filepath.Join(dir, "db")
+	return inCache(sys, "db")
 }
 
 // Close closes the data; it may be called when nothing was opened.

@@ -17,6 +17,7 @@ func newInspect(sys *system) *cobra.Command {
 	var pf policyFlags
 	var df databaseFlags
 	var im imageFlags
+	var cf cacheFlags
 	var out string
 	cmd := &cobra.Command{
 		Use:   "inspect SOURCE",
@@ -36,6 +37,9 @@ func newInspect(sys *system) *cobra.Command {
 				return err
 			}
 			s := scanner{sys: sys, law: law, images: im, bar: newProgress(sys, out == ""), wholeTree: true}
+			if s.layers, err = cf.open(sys); err != nil {
+				return err
+			}
 			if s.network, err = im.network.open(sys, law.workspace.read); err != nil {
 				return err
 			}
@@ -60,6 +64,7 @@ func newInspect(sys *system) *cobra.Command {
 	pf.add(cmd)
 	df.add(cmd)
 	im.add(cmd)
+	cf.add(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "write to `FILE` instead of standard output")
 	return cmd
 }

@@ -36,16 +36,7 @@ func (s *settings) where(setting string) string {
 func (l *law) now() string { return l.at.Format(time.RFC3339) }
 
 // lastRun is where the last run is kept, for `veto waive`; "" when there is no cache.
-func lastRun(sys *system) string {
-	dir := sys.getenv("VETO_CACHE")
-	if dir == "" {
-		dir = sys.cache
-	}
-	if dir == "" {
-		return ""
-	}
-	return filepath.Join(dir, "last-run.json")
-}
+func lastRun(sys *system) string { return inCache(sys, "last-run.json") }
 
 // keep remembers the run for `veto waive`. It is a convenience: where the cache cannot be written there is none, and no verdict
 // depends on it.

@@ -51,7 +51,7 @@ Rego policies, and answers: pass, denied or undecided.
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(newScan(sys), newInspect(sys), newJudge(sys), newRender(sys), newPolicy(sys), newDB(sys), newWaive(sys), newConfig(sys), newVersion(sys))
+	root.AddCommand(newScan(sys), newInspect(sys), newJudge(sys), newRender(sys), newPolicy(sys), newDB(sys), newCache(sys), newWaive(sys), newConfig(sys), newVersion(sys))
 	root.InitDefaultCompletionCmd("completion")
 	each(root, func(cmd *cobra.Command) {
 		cmd.SetFlagErrorFunc(flagError)

@@ -47,6 +47,7 @@ func newScan(sys *system) *cobra.Command {
 	var pf policyFlags
 	var df databaseFlags
 	var im imageFlags
+	var cf cacheFlags
 	var of outputFlags
 	cmd := &cobra.Command{
 		Use:   "scan SOURCE…",
@@ -75,6 +76,9 @@ func newScan(sys *system) *cobra.Command {
 				return err
 			}
 			s := scanner{sys: sys, law: law, images: im, bar: newProgress(sys, of.quiet), wholeTree: asked(outs, "facts")}
+			if s.layers, err = cf.open(sys); err != nil {
+				return err
+			}
 			if s.network, err = im.network.open(sys, law.workspace.read); err != nil {
 				return err
 			}
@@ -87,6 +91,7 @@ func newScan(sys *system) *cobra.Command {
 	pf.add(cmd)
 	df.add(cmd)
 	im.add(cmd)
+	cf.add(cmd)
 	of.add(cmd)
 	return cmd
 }

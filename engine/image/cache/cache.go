@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/vetoci/veto/engine"
@@ -69,7 +70,7 @@ func trusted(dir string, info fs.FileInfo) error {
 	case info.Mode()&fs.ModeSymlink != 0:
 		return unsafe("is a symbolic link")
 	case !info.IsDir():
-		return fmt.Errorf("the layer cache %s is no folder", dir)
+		return fmt.Errorf("opening the layer cache: %w", &fs.PathError{Op: "open", Path: dir, Err: syscall.ENOTDIR})
 	case !mine(info):
 		return unsafe("belongs to another user")
 	case loose(info):
