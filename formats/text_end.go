@@ -163,6 +163,12 @@ func (p *page) facts(v *view) {
 	if len(v.Packages) > 0 || len(v.Decision.Rules) > 0 {
 		p.wrapped("  Seen     ", v.seen(), 3, [2]string{"Seen", bold})
 		p.wrapped("  Data     ", v.data(), 3, [2]string{"Data", bold})
+		if b := v.base(); b != "" {
+			p.wrapped("  Base     ", b, 3, [2]string{"Base", bold})
+		}
+		if p.full && v.Space.ContentBytes > 0 {
+			p.wrapped("  Space    ", v.space(), 3, [2]string{"Space", bold})
+		}
 	}
 	if len(v.Decision.Rules) > 0 {
 		p.wrapped("  Policy   ", v.policies(), 4, [2]string{"Policy", bold})

@@ -158,8 +158,12 @@ type window struct {
 	room []byte
 }
 
-// windowBytes holds a few small files with their headers; more would read bodies that nobody wants.
-const windowBytes = 16 << 10
+// windowBytes holds a few small files with their headers; more would read bodies that nobody wants. After a jump over a body, whose end may
+// be far from the next one's, only a header is read.
+const (
+	windowBytes = 16 << 10
+	jumpBytes   = 1 << 10
+)
 
 func (w *window) Read(p []byte) (int, error) {
 	if w.pos >= w.size {
@@ -177,7 +181,11 @@ func (w *window) Read(p []byte) (int, error) {
 		if w.room == nil {
 			w.room = make([]byte, windowBytes)
 		}
-		n, err := w.at.ReadAt(w.room[:min(windowBytes, w.size-w.pos)], w.pos)
+		size := int64(windowBytes)
+		if w.pos > w.from+int64(len(w.buf)) {
+			size = jumpBytes
+		}
+		n, err := w.at.ReadAt(w.room[:min(size, w.size-w.pos)], w.pos)
 		if n == 0 {
 			return 0, cut(err)
 		}
