@@ -141,11 +141,8 @@ func (d *database) fetch(ctx context.Context, inv *engine.Inventory) error {
 	_, err := store.Update(ctx, store.UpdateOptions{Dir: d.dir, Ecosystems: want, Now: d.now, KEV: feed.CISA, UserAgent: "veto/" + version, Progress: d.progress,
 		Client: d.network.downloads()})
 	if err != nil {
-		err, hinted := untrusted(fmt.Errorf("fetching advisories for %s: %w", strings.Join(want, ", "), err))
-		if hinted {
-			return err
-		}
-		return engine.Hint(err, "veto db update --source DIR|URL reads a copy; --db-update never goes without fetching")
+		return engine.Hint(fmt.Errorf("fetching advisories for %s: %w", strings.Join(want, ", "), err),
+			"veto db update --source DIR|URL reads a copy; --db-update never goes without fetching; --ca-file FILE names the authority of a certificate")
 	}
 	return nil
 }
@@ -245,7 +242,7 @@ func (f *updateFlags) run(ctx context.Context, sys *system) error {
 	o.Progress = bar.fetched
 	sum, err := store.Update(ctx, o)
 	bar.done()
-	if err, _ := untrusted(err); err != nil {
+	if err != nil {
 		return err
 	}
 	p := &printer{w: sys.stdout}

@@ -96,12 +96,3 @@ func (n *network) downloads() *http.Client {
 		ForceAttemptHTTP2:     true,
 	}}
 }
-
-// untrusted recognises the failure of a download whose server nobody vouches for, and adds what to do.
-func untrusted(err error) (error, bool) {
-	certificate := (*tls.CertificateVerificationError)(nil)
-	if !errors.As(err, &certificate) {
-		return err, false
-	}
-	return engine.Hint(err, "name the authority of its certificate: --ca-file FILE; or add it to the system's"), true
-}

@@ -147,7 +147,11 @@ func (o Options) fetch(ctx context.Context, where string, limit int64, use func(
 			return asOf, nil
 		}
 		if n == attempts || after < 0 || ctx.Err() != nil {
-			return "", engine.Hint(fmt.Errorf("%w (attempt %d of %d)", err, n, attempts), "an https mirror, a directory or a zip works as well: --source")
+			hint := "an https mirror, a directory or a zip works as well: --source"
+			if cert := (*tls.CertificateVerificationError)(nil); errors.As(err, &cert) {
+				hint = "name the authority of its certificate: --ca-file FILE; or add it to the system's"
+			}
+			return "", engine.Hint(fmt.Errorf("%w (attempt %d of %d)", err, n, attempts), "%s", hint)
 		}
 		select {
 		case <-ctx.Done():
