@@ -134,7 +134,7 @@ func (s *stream) member(ctx context.Context, name string, size, at int64, r io.R
 	l.blob.once = content
 	p.layer = l
 	if err := visit(l); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, cutShort(fmt.Errorf("%s: %w", name, err))
 	}
 	if p.sum == "" {
 		return nil, fmt.Errorf("%s: nobody has read it", name)
