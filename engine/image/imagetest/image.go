@@ -36,6 +36,7 @@ type Image struct {
 	Name        string  // "example.test/shop/web:1.0": repository and tag, used where the form has room for names
 	Platform    string  // "linux/arm64", "linux/arm/v7"; empty is linux/amd64
 	Compression Compression
+	TOC         TOC // of EStargz and ZstdChunked
 	// Config is the configuration's inner object: {"User": "app", "Env": []string{…}}.
 	Config map[string]any
 	// History, when set, replaces the one made from the layers: {"created_by": …, "empty_layer": true}.
@@ -103,7 +104,13 @@ type object = map[string]any
 func Pack(m Image) (*Packed, error) {
 	p := &Packed{Image: m}
 	mediaType := layerType
-	if m.Compression != Plain {
+	switch m.Compression {
+	case Plain:
+	case EStargz:
+		mediaType += "+gzip"
+	case ZstdChunked:
+		mediaType += "+zstd"
+	default:
 		mediaType += "+" + string(m.Compression)
 	}
 	history := m.History
@@ -116,13 +123,17 @@ func Pack(m Image) (*Packed, error) {
 				return nil, err
 			}
 		}
-		packed, err := Compress(m.Compression, plain)
+		packed, content, notes, err := m.store(plain)
 		if err != nil {
 			return nil, err
 		}
-		p.Layers, p.Digests, p.DiffIDs = append(p.Layers, packed), append(p.Digests, Digest(packed)), append(p.DiffIDs, Digest(plain))
+		p.Layers, p.Digests, p.DiffIDs = append(p.Layers, packed), append(p.Digests, Digest(packed)), append(p.DiffIDs, Digest(content))
 		p.MediaTypes = append(p.MediaTypes, mediaType)
-		layers = append(layers, object{"mediaType": mediaType, "digest": p.Digests[i], "size": len(packed)})
+		d := object{"mediaType": mediaType, "digest": p.Digests[i], "size": len(packed)}
+		if notes != nil {
+			d["annotations"] = notes
+		}
+		layers = append(layers, d)
 		if m.History == nil {
 			history = append(history, object{"created": "1970-01-01T00:00:00Z", "created_by": l.CreatedBy})
 		}
@@ -148,6 +159,15 @@ func Pack(m Image) (*Packed, error) {
 	}
 	p.ManifestDigest = Digest(p.Manifest)
 	return p, nil
+}
+
+// store packs a layer, and returns what it inflates to and the annotations of its descriptor too.
+func (m Image) store(plain []byte) (packed, content []byte, notes map[string]string, err error) {
+	if m.Compression == EStargz || m.Compression == ZstdChunked {
+		return PackTOC(m.Compression, plain, m.TOC)
+	}
+	packed, err = Compress(m.Compression, plain)
+	return packed, plain, nil, err
 }
 
 func (m Image) platform() (os, arch, variant string) {
