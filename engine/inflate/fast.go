@@ -1,41 +1,35 @@
 package inflate
 
-// What the fast loop leaves free: a round reads at most two words of input and writes at most two literals and one
-// match, whose copying goes up to 31 bytes too far.
+// What the fast loop leaves free: a round reads two words of input, the second at most 7 bytes behind the first, and writes at
+// most one literal and one match, or two literals; a match's copying goes up to 15 bytes too far.
 const (
 	inSlack  = 16
-	outSlack = 258 + 64
+	outSlack = 1 + 258 + 16
 	outLimit = outSize - outSlack // up to here there is room
 	history  = 32 << 10           // how far back a match may reach (RFC 1951, 3.2.5)
 )
 
 // fast decodes symbols while there is enough input and room. It stops in front of what is rare (the end of the block, a code that does not
 // exist, a distance that is too far), which the careful path then meets.
+//
+// The bit buffer is b, with n bits that count; above them it has bits of the word at pos, which are right. Only the low six bits of n
+// are its value: so an entry is subtracted as it is. The next entry is looked up before the buffer is filled up, for
+// the look-up is what the loop waits for.
 func (z *Reader) fast() {
 	in, out, lit, dist := z.in, z.out, &z.lit, &z.dist
-	pos, o, start := z.pos, z.o, z.start
-	b, n := z.bits, z.n
+	o, start := z.o, z.start
 	inLimit := z.end - inSlack
-	back := uint(0)
-	b |= in.word(pos) << (n & 63)
-	pos += int(^n >> 3 & 7)
-	n |= 56
-	e := lit[b&(1<<litBits-1)]
+	b, n, pos := refill(in, z.bits, z.n, z.pos)
+	e, unused := lit[b&(1<<litBits-1)], uint32(0)
 	for pos <= inLimit && o <= outLimit {
-		b |= in.word(pos) << (n & 63)
-		pos += int(^n >> 3 & 7)
-		n |= 56
-		if int32(e) < 0 {
+		b, n, pos = refill(in, b, n, pos)
+		if e&flagLiteral != 0 {
 			out.set(o, byte(e>>8))
-			o++
-			b >>= e & 63
-			n -= uint(e)
+			b, n, o = b>>(e&63), n-uint(e), o+1
 			e = lit[b&(1<<litBits-1)]
-			if int32(e) < 0 {
+			if e&flagLiteral != 0 {
 				out.set(o, byte(e>>8))
-				o++
-				b >>= e & 63
-				n -= uint(e)
+				b, n, o = b>>(e&63), n-uint(e), o+1
 				e = lit[b&(1<<litBits-1)]
 				continue
 			}
@@ -45,11 +39,9 @@ func (z *Reader) fast() {
 				break
 			}
 			e = lit[(e>>8+uint32(b>>litBits)&e&0xff)&(litSize-1)]
-			if int32(e) < 0 {
+			if e&flagLiteral != 0 {
 				out.set(o, byte(e>>8))
-				o++
-				b >>= e & 63
-				n -= uint(e)
+				b, n, o = b>>(e&63), n-uint(e), o+1
 				e = lit[b&(1<<litBits-1)]
 				continue
 			}
@@ -57,47 +49,35 @@ func (z *Reader) fast() {
 				break
 			}
 		}
-		length := int(e>>11&511) + int(b>>(e>>20&63))&int(e>>6&31)
-		b >>= e & 63
-		n -= uint(e)
+		end := o + int(e>>11&511) + int(b>>(e>>20&63))&int(e>>6&31)
+		b, n = b>>(e&63), n-uint(e)
 		d := dist[b&(1<<distBits-1)]
-		if n&63 < 28 {
-			b |= in.word(pos) << (n & 63)
-			pos += int(^n >> 3 & 7)
-			n |= 56
+		if n&63 < maxDistBits {
+			b, n, pos = refill(in, b, n, pos)
 		}
-		if int64(d) < 0 {
+		if d&flagOdd != 0 {
 			d = dist[(d>>16&0xffff+b>>distBits&(d>>32)&0xffff)&(distSize-1)]
-			if int64(d) < 0 {
-				back = uint(e & 63)
-				break
-			}
 		}
-		s := o - (int(d>>16&0xffff) + int(b>>(d>>8&63)&(d>>32)))
-		if s < start {
-			back = uint(e & 63)
+		from := o - int(d>>16&0xffff) - int(b>>(d>>8&63)&(d>>32))
+		if from < start || d&flagOdd != 0 {
+			unused = e & 63
 			break
 		}
-		b >>= d & 63
-		n -= uint(d)
+		b, n = b>>(d&63), n-uint(d)
 		e = lit[b&(1<<litBits-1)]
-		w, end := o, o+length
-		if o-s >= 8 {
-			for w < end {
-				out.setWord(w, out.word(s))
-				out.setWord(w+8, out.word(s+8))
-				s += 16
-				w += 16
-			}
+		if o-from < 8 {
+			out.near(o, from, end)
 		} else {
-			for by := w - s; w < end; w, s = w+by, s+by {
-				out.setWord(w, out.word(s))
-			}
+			out.far(o, from, end)
 		}
 		o = end
 	}
 	z.o = o
-	z.seek(pos*8 - int(n&63) - int(back))
+	z.seek(8*pos - int(n&63) - int(unused))
+}
+
+func refill(in *inBuffer, b uint64, n uint, pos int) (uint64, uint, int) {
+	return b | in.word(pos)<<(n&63), n | 56, pos + int(^n>>3&7)
 }
 
 // seek goes to a place in the input, in bits from the start of in.

@@ -4,16 +4,17 @@ import "math/bits"
 
 // Sizes of the look-up tables, in entries. A table's first part is indexed by the next litBits (distBits) bits of input; longer codes
 // go on in subtables behind it. A subtable of 2^s entries stands for a complete code of depth s, which has at least s+1 symbols, so that n
-// symbols make at most n/(s+1) subtables, and the worst s is 15-litBits: 288/5 subtables of 16, 32/7 subtables of 64.
+// symbols make at most n/(s+1) subtables, and the worst s is 15-litBits: 288/5 subtables of 16, 32/8 subtables of 128.
 const (
 	litBits  = 11
 	litSize  = 4096 // at least 1<<11 + 57*16, a power of two
-	distBits = 9
-	distSize = 1024 // more than 1<<9 + 4*64, a power of two
+	distBits = 8
+	distSize = 1024 // more than 1<<8 + 4*128, a power of two
 
-	maxCodeBits = 15  // RFC 1951, 3.2.7
-	maxLit      = 286 // symbols that may occur; 286 and 287 only take part in the fixed code's construction
-	maxDist     = 30  // the same, 30 and 31
+	maxDistBits = 15 + 13 // of a distance: code and extra bits
+	maxCodeBits = 15      // RFC 1951, 3.2.7
+	maxLit      = 286     // symbols that may occur; 286 and 287 only take part in the fixed code's construction
+	maxDist     = 30      // the same, 30 and 31
 	endOfBlock  = 256
 )
 

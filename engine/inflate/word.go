@@ -31,3 +31,18 @@ func (b *outBuffer) setWord(at int, v uint64) {
 }
 
 func (b *outBuffer) set(at int, v byte) { b[at&(outSize-1)] = v }
+
+// far writes out[at:end], each byte equal to the one at-from before it (at least 8), and up to 15 bytes more.
+func (b *outBuffer) far(at, from, end int) {
+	for ; at < end; at, from = at+16, from+16 {
+		b.setWord(at, b.word(from))
+		b.setWord(at+8, b.word(from+8))
+	}
+}
+
+// near is far for less than 8: each word makes at-from more bytes right, and the next one is read behind them.
+func (b *outBuffer) near(at, from, end int) {
+	for by := at - from; at < end; at, from = at+by, from+by {
+		b.setWord(at, b.word(from))
+	}
+}
