@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 	"time"
@@ -34,14 +35,18 @@ var _ engine.LayerCache = (*Cache)(nil)
 // clock that says what was used last. A folder that others than this user own or can write is a usage error, because whoever writes
 // it can say what an image contains. The caller closes the cache.
 func Open(dir string, limit int64, now func() time.Time) (*Cache, error) {
-	if err := os.MkdirAll(dir, 0o700); err != nil {
+	made, err := makeFolder(dir)
+	if err != nil {
 		return nil, fmt.Errorf("making the layer cache: %w", err)
 	}
 	info, err := os.Lstat(dir)
 	if err != nil {
 		return nil, fmt.Errorf("opening the layer cache: %w", err)
 	}
-	if err := trusted(dir, info); err != nil {
+	if err := trusted(dir, info); err != nil && made {
+		// Some file systems know one owner and mode for everything (CIFS, FAT): that is nobody's mistake, and no place for a cache.
+		return nil, errors.Join(fmt.Errorf("making the layer cache: the file system does not keep %s for its user alone", dir), os.Remove(dir))
+	} else if err != nil {
 		return nil, err
 	}
 	root, err := os.OpenRoot(dir)
@@ -56,6 +61,21 @@ func Open(dir string, limit int64, now func() time.Time) (*Cache, error) {
 		return nil, errors.Join(err, root.Close())
 	}
 	return &Cache{dir: dir, root: root, limit: limit, now: now}, nil
+}
+
+// makeFolder makes dir and what is above it; false is a dir that is there already, whatever it is.
+func makeFolder(dir string) (made bool, err error) {
+	if _, err := os.Lstat(dir); err == nil {
+		return false, nil
+	}
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return false, err
+	}
+	err = os.Mkdir(dir, 0o700)
+	if errors.Is(err, fs.ErrExist) { // another process made it
+		return false, nil
+	}
+	return err == nil, err
 }
 
 // looseBits are the permissions to write that nobody but the owner may have.
