@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -126,26 +127,30 @@ func removeStale(sys *system, outs []output) error {
 	return nil
 }
 
-// write writes every output, also when some fail, and joins the errors. facts may be nil when there are none.
+// write writes every output, several at once, also when some fail, and joins the errors. facts may be nil when there are none.
 func write(sys *system, outs []output, run *engine.Run, facts func(io.Writer) error) error {
-	var errs []error
-	for _, out := range outs {
+	errs := make([]error, len(outs))
+	var wg sync.WaitGroup
+	for i, out := range outs {
 		render := func(w io.Writer) error { return out.format(w, run) }
 		if out.format == nil {
 			if render = facts; render == nil {
 				continue
 			}
 		}
-		var err error
-		if out.path == "" {
-			err = render(sys.stdout)
-		} else {
-			err = writeFile(out.path, render)
-		}
-		if err != nil {
-			errs = append(errs, fmt.Errorf("writing %s: %w", out.name, err))
-		}
+		wg.Go(func() {
+			var err error
+			if out.path == "" {
+				err = render(sys.stdout)
+			} else {
+				err = writeFile(out.path, render)
+			}
+			if err != nil {
+				errs[i] = fmt.Errorf("writing %s: %w", out.name, err)
+			}
+		})
 	}
+	wg.Wait()
 	return errors.Join(errs...)
 }
 

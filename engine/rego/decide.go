@@ -4,8 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/open-policy-agent/opa/v1/ast"
@@ -29,13 +31,23 @@ func (p *Policy) Decide(ctx context.Context, in *engine.Input) ([]engine.RuleRes
 	for i := range in.Coverage {
 		e.known[in.Coverage[i].Ref] = in.Coverage[i].Fingerprint
 	}
-	out := make([]engine.RuleResult, 0, len(p.rules))
-	for _, r := range p.rules {
-		result := e.rule(ctx, r)
-		if ctx.Err() != nil {
-			return nil, fmt.Errorf("evaluating the rule %s: %w", r.id, context.Cause(ctx))
-		}
-		out = append(out, result)
+	out := make([]engine.RuleResult, len(p.rules))
+	next := make(chan int)
+	var wg sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(p.rules)) {
+		wg.Go(func() {
+			for i := range next {
+				out[i] = e.rule(ctx, p.rules[i])
+			}
+		})
+	}
+	for i := range p.rules {
+		next <- i
+	}
+	close(next)
+	wg.Wait()
+	if ctx.Err() != nil {
+		return nil, fmt.Errorf("evaluating policies: %w", context.Cause(ctx))
 	}
 	return out, nil
 }
