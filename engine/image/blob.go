@@ -12,10 +12,10 @@ import (
 	"io"
 	"strings"
 
-	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/vetoci/veto/engine"
+	gz "github.com/vetoci/veto/engine/inflate"
 )
 
 // blob is one layer as it is stored. One of at, open, once and passed is set. Its media type is never asked: content is sniffed.
@@ -104,7 +104,7 @@ func inflate(r *bufio.Reader) (io.Reader, func(), error) {
 	case err != nil:
 		return nil, nil, err
 	case kind == packedGzip:
-		z, err := gzip.NewReader(r)
+		z, err := gz.NewReader(r)
 		if err != nil {
 			return nil, nil, err
 		}

@@ -10,9 +10,8 @@ import (
 	"io"
 	"path/filepath"
 
-	"github.com/klauspost/compress/gzip"
-
 	"github.com/vetoci/veto/engine"
+	gz "github.com/vetoci/veto/engine/inflate"
 )
 
 // stream is an image in an archive that passes by once: from a pipe, from a daemon, or packed as a whole. Its layers are read as they
@@ -197,7 +196,7 @@ func inflated(name string, open func() (io.ReadCloser, error)) func(context.Cont
 			return nil, err
 		}
 		raw := &hashing{r: rc}
-		z, err := gzip.NewReader(bufio.NewReaderSize(raw, 1<<16))
+		z, err := gz.NewReader(bufio.NewReaderSize(raw, 1<<16))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", filepath.Base(name), err), rc.Close())
 		}
