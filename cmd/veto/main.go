@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
-	"runtime/debug"
 	"syscall"
 	"time"
 
@@ -38,8 +37,7 @@ func main() {
 }
 
 func thisProcess() *system {
-	// One scan is short and allocates a lot at once: a lazier collector trades memory that is there for time.
-	debug.SetGCPercent(200)
+	collectLate()
 	s := &system{stdin: os.Stdin, stdout: os.Stdout, stderr: os.Stderr, environ: os.Environ(), now: time.Now, width: 100}
 	if dir, err := os.Getwd(); err == nil {
 		s.dir = dir
