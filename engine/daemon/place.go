@@ -111,13 +111,16 @@ func (o Options) parse() (place, error) {
 		}
 		p := place{network: "tcp", address: net.JoinHostPort(host, port), authority: net.JoinHostPort(host, port), tls: o.CA != "" || o.Cert != ""}
 		if !p.tls && !o.PlainHTTP && !loopback(host) {
+			hint := o.forward()
+			if o.Program == "docker" {
+				hint = "set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH=DIR"
+			}
 			return place{}, engine.Hint(fmt.Errorf("%s=%q: a connection without TLS is refused beyond loopback", o.From, shorten(o.Host, 200)),
-				"set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH=DIR; --plain-http allows it, if the network between here and there can be trusted")
+				"%s; --plain-http allows it, if the network between here and there can be trusted", hint)
 		}
 		return p, nil
 	case scheme == "ssh":
-		return place{}, engine.Hint(engine.Usage("%s=%q: ssh:// is not spoken here", o.From, shorten(o.Host, 200)),
-			"bring the socket here: ssh -nNT -L /tmp/%s.sock:/var/run/%[1]s.sock HOST, then %s=unix:///tmp/%[1]s.sock", o.Program, o.From)
+		return place{}, engine.Hint(engine.Usage("%s=%q: ssh:// is not spoken here", o.From, shorten(o.Host, 200)), "%s", o.forward())
 	}
 	return bad("the scheme %q is not known", shorten(scheme, 20))
 }
@@ -178,6 +181,15 @@ func readFile(path string) ([]byte, error) {
 		return nil, &engine.LimitError{What: "size of " + path, Limit: maxPEM}
 	}
 	return b, nil
+}
+
+// forward is how a socket of another machine is reached.
+func (o Options) forward() string {
+	there := "/var/run/docker.sock"
+	if o.Program == "podman" {
+		there = "/run/podman/podman.sock"
+	}
+	return fmt.Sprintf("bring the socket here: ssh -nNT -L /tmp/%s.sock:%s HOST, then %s=unix:///tmp/%[1]s.sock", o.Program, there, o.From)
 }
 
 // elsewhere is what to do when the daemon is not where it was looked for.
