@@ -173,12 +173,15 @@ func TestLyingCountsTakeNoMemory(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for seed := range uint64(6) {
+	const brief = 3000 // bytes: the fuzzer works on small inputs
+	for seed := range uint64(100) {
 		payload, err := encode(anyFacts(f, rand.New(rand.NewPCG(seed, 2))))
 		if err != nil {
 			f.Fatal(err)
 		}
-		f.Add(payload)
+		if len(payload) < brief {
+			f.Add(payload)
+		}
 	}
 	payload, err := encode(small())
 	if err != nil {
