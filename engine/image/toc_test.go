@@ -142,11 +142,12 @@ func gaps(t *testing.T, l engine.Layer) []engine.Coverage {
 	return s.Gaps()
 }
 
+// grain is content that packs badly.
 func grain(seed uint64, n int) []byte {
 	r := rand.New(rand.NewPCG(seed, 1))
 	b := make([]byte, n)
 	for i := range b {
-		b[i] = byte(r.IntN(64)) // packs to three quarters
+		b[i] = byte(r.IntN(64))
 	}
 	return b
 }
