@@ -56,5 +56,5 @@ const (
 const (
 	MaxCacheFile    = 64 << 20  // one cached layer
 	MaxCacheText    = 512 << 20 // what its strings unfold to
-	MaxCacheEntries = 1_000_000 // its headers
+	MaxCacheEntries = 700_000   // its headers
 )

@@ -61,10 +61,7 @@ func BenchmarkHashed(b *testing.B) {
 }
 
 func BenchmarkDecode(b *testing.B) {
-	payload, err := encode(distribution(36_000, 394))
-	if err != nil {
-		b.Fatal(err)
-	}
+	payload := packed(b, distribution(36_000, 394))
 	b.SetBytes(int64(len(payload)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -183,9 +183,9 @@ func (c *Cache) Record(state string, d engine.Digest) error {
 }
 
 // write makes a file under its final name: whole, or not at all.
-func (c *Cache) write(name, key string, payload []byte) error {
+func (c *Cache) write(name, key string, payload [][]byte) error {
 	data := seal(name, key, payload)
-	if size := int64(len(data)); size > engine.MaxCacheFile || space(size) > c.most() {
+	if size := int64(sizeOf(data)); size > engine.MaxCacheFile || space(size) > c.most() {
 		return &engine.LimitError{What: "size in the cache", Limit: min(engine.MaxCacheFile, c.most())}
 	}
 	temp := tempPrefix + rand.Text()
@@ -206,12 +206,16 @@ func (c *Cache) write(name, key string, payload []byte) error {
 	return err
 }
 
-func (c *Cache) fill(name string, data []byte) error {
+func (c *Cache) fill(name string, data [][]byte) error {
 	f, err := c.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err
 	}
-	_, err = f.Write(data)
+	for _, part := range data {
+		if err == nil {
+			_, err = f.Write(part)
+		}
+	}
 	return errors.Join(err, f.Close())
 }
 

@@ -8,7 +8,7 @@ type coder struct {
 	r *reader
 }
 
-func encode(lf *engine.LayerFacts) ([]byte, error) {
+func encode(lf *engine.LayerFacts) ([][]byte, error) {
 	if len(lf.Entries) > engine.MaxCacheEntries {
 		return nil, &engine.LimitError{What: "entries of a cached layer", Limit: engine.MaxCacheEntries}
 	}

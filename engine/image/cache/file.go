@@ -63,12 +63,10 @@ func head(name, key string) []byte {
 	return append(b, raw...)
 }
 
-func seal(name, key string, payload []byte) []byte {
+// seal puts before the parts of a payload what makes a file of them.
+func seal(name, key string, payload [][]byte) [][]byte {
 	h := head(name, key)
-	data := make([]byte, 0, headSize+len(payload))
-	data = append(data, h...)
-	data = append(data, checksum(h, payload)...)
-	return append(data, payload...)
+	return append([][]byte{h, checksum(h, payload...)}, payload...)
 }
 
 func unseal(name, key string, data []byte) ([]byte, bool) {
@@ -79,10 +77,12 @@ func unseal(name, key string, data []byte) ([]byte, bool) {
 	return data[headSize:], true
 }
 
-func checksum(head, payload []byte) []byte {
+func checksum(head []byte, payload ...[]byte) []byte {
 	h := sha256.New()
 	h.Write(head)
-	h.Write(payload)
+	for _, p := range payload {
+		h.Write(p)
+	}
 	return h.Sum(nil)
 }
 

@@ -83,25 +83,29 @@ func (w *writer) step(s string) uint64 {
 	return uint64(d<<1) ^ uint64(d>>63)
 }
 
-// payload puts the parts in the order in which they are read.
-func (w *writer) payload() ([]byte, error) {
+// payload returns the parts of the payload in the order in which they are read.
+func (w *writer) payload() ([][]byte, error) {
 	fields := w.out
-	w.out = make([]byte, 0, len(w.head)+len(fields)+8*len(w.table)+16)
-	w.number(0) // its place; the text is known at the end
-	w.out = append(w.out, w.head...)
+	w.out, w.before = make([]byte, 0, 8*len(w.table)+binary.MaxVarintLen64), ""
 	if w.head == nil {
-		w.number(0)
+		w.number(0) // no entries
 	}
-	w.before = ""
 	w.number(uint64(len(w.table)))
 	for _, s := range w.table {
 		w.fold(s)
 	}
-	out := append(binary.AppendUvarint(nil, uint64(w.text)), append(w.out[1:], fields...)...)
-	if w.text > engine.MaxCacheText || w.text > maxExpansion*len(out) {
-		return nil, &engine.LimitError{What: "text of a cached layer", Limit: min(engine.MaxCacheText, maxExpansion*int64(len(out)))}
+	parts := [][]byte{binary.AppendUvarint(nil, uint64(w.text)), w.head, w.out, fields}
+	if limit := maxExpansion * int64(sizeOf(parts)); w.text > engine.MaxCacheText || int64(w.text) > limit {
+		return nil, &engine.LimitError{What: "text of a cached layer", Limit: min(engine.MaxCacheText, limit)}
 	}
-	return out, nil
+	return parts, nil
+}
+
+func sizeOf(parts [][]byte) (n int) {
+	for _, p := range parts {
+		n += len(p)
+	}
+	return n
 }
 
 // reader reads a payload. The first thing that does not fit makes it bad, and everything after it empty.
