@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -106,7 +107,7 @@ func (o Options) parse() (place, error) {
 		return unixPlace(path), nil
 	case scheme == "tcp":
 		host, port, err := net.SplitHostPort(strings.TrimSuffix(rest, "/"))
-		if err != nil || host == "" || port == "" || strings.ContainsAny(rest, "@?#%\x00") {
+		if _, wrong := strconv.ParseUint(port, 10, 16); err != nil || wrong != nil || host == "" || strings.ContainsAny(rest, "@?#%\x00") {
 			return bad("after tcp:// it is HOST:PORT")
 		}
 		p := place{network: "tcp", address: net.JoinHostPort(host, port), authority: net.JoinHostPort(host, port), tls: o.CA != "" || o.Cert != ""}
