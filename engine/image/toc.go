@@ -85,7 +85,7 @@ func (l *layer) Gaps() []engine.Coverage {
 		return nil
 	}
 	return []engine.Coverage{{Kind: engine.CoverageTOCOnly, Layer: engine.Maybe(l.info.DiffID),
-		Detail: "read by its " + l.table.format + " table of contents: the tar itself, which runtimes unpack, was not read and may hold something else"}}
+		Detail: "read by its " + l.table.format + " table of contents: the tar itself, which runtimes unpack, was not read and may hold something else; without --toc it is read"}}
 }
 
 // parseTOC reads a table that has been verified. What it describes is in the blob before byte end.
