@@ -48,7 +48,7 @@ func TestShortArchive(t *testing.T) {
 		"cut in a block":                {part(len(whole)-1, ""), "no end after", "docker save"},
 		"no second block":               {part(2048, strings.Repeat("x", 512)+strings.Repeat("\x00", 512)), "no end after", "docker save"},
 		"an error behind":               {part(3000, `{"errorDetail":{"message":"layer is\ngone"},"error":"layer is\ngone"}`+"\r\n"), `it says "layer is\ngone"`, "docker save"},
-		"a long error":                  {part(2048, `{"errorDetail":{"message":"`+strings.Repeat("x", 10000)+`"},"error":"x"}`), "no end", "docker save"},
+		"a long error":                  {part(2048, `{"errorDetail":{"message":"`+strings.Repeat("x", 300000)+`"},"error":"x"}`), "no end", "docker save"},
 		"an error that ends like a tar": {part(2048, `{"errorDetail":{},"error":"`+strings.Repeat("x", 2048-512+485)+`"}`), "it says", "docker save"},
 		"connection cut": {func(w http.ResponseWriter, _ *http.Request) {
 			part(2048, "")(w, nil)

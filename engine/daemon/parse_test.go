@@ -52,7 +52,7 @@ func FuzzArchive(f *testing.F) {
 			a.timer = time.AfterFunc(a.timeout, func() { cancel(nil) })
 			got, err := io.ReadAll(a)
 			ends := len(whole)%512 == 0 && len(whole) >= 1024 && len(bytes.Trim(whole[len(whole)-1024:], "\x00")) == 0
-			if !bytes.Equal(got, whole) || (err == nil) != ends {
+			if !bytes.HasPrefix(whole, got) || (err == nil) != ends || ends && len(got) != len(whole) {
 				t.Errorf("%d of %d bytes, %v", len(got), len(whole), err)
 			}
 			if err := a.Close(); err != nil {
