@@ -40,10 +40,13 @@ func (s *scan) cacheable(ctx context.Context, l Layer, info LayerInfo) (bool, er
 	return digest == info.Digest, err
 }
 
+// walkVersion changes whenever the same blob and the same inspectors would give other facts: what counts as an entry, a limit.
+const walkVersion = "walk/1"
+
 // key names what the inspectors learn from a layer. With Verify the diff ID is part of it, so that only a walk that checked it counts.
 func (s *scan) key(l Layer, more ...string) string {
 	info := l.Info()
-	parts := []string{"layer", string(info.Digest), ""}
+	parts := []string{walkVersion, string(info.Digest), ""}
 	if s.p.Verify {
 		parts[2] = string(info.DiffID)
 	}

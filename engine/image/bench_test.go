@@ -1,7 +1,6 @@
 package image_test
 
 import (
-	"archive/tar"
 	"bufio"
 	"context"
 	"crypto/sha256"
@@ -19,6 +18,7 @@ import (
 
 	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/image"
+	"github.com/vetoci/veto/engine/image/imagetest"
 )
 
 // BenchmarkFloor is what reading a compressed image takes at least with klauspost/compress: every layer inflated by its best reader and
@@ -155,7 +155,7 @@ func layerBlobs(tb testing.TB, dir string) []string {
 func BenchmarkEntriesNotBytes(b *testing.B) {
 	for _, size := range []int64{10 << 20, 100 << 20, 1 << 30} {
 		p := filepath.Join(b.TempDir(), "image.tar")
-		if err := writeHollow(p, 2000, size); err != nil {
+		if err := imagetest.WriteHollow(p, 2000, size); err != nil {
 			b.Fatal(err)
 		}
 		b.Run(fmt.Sprintf("%dMB", size>>20), func(b *testing.B) {
@@ -175,49 +175,4 @@ func BenchmarkEntriesNotBytes(b *testing.B) {
 			}
 		})
 	}
-}
-
-// writeHollow writes a docker save archive of one plain layer with files that share size bytes, all of them holes.
-func writeHollow(name string, files int, size int64) error {
-	f, err := os.Create(name)
-	if err != nil {
-		return err
-	}
-	var at int64
-	header := func(h *tar.Header) error {
-		var b strings.Builder
-		if err := tar.NewWriter(&b).WriteHeader(h); err != nil {
-			return err
-		}
-		n, err := f.WriteAt([]byte(b.String()), at)
-		at += int64(n)
-		return err
-	}
-	skip := func(n int64) { at += (n + 511) &^ 511 }
-	each := size / int64(files)
-	layer := int64(files)*(512+(each+511)&^511) + 1024
-	config := `{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":["sha256:` + strings.Repeat("0", 64) + `"]}}`
-	manifest := `[{"Config":"c.json","RepoTags":null,"Layers":["l/layer.tar"]}]`
-	for _, m := range []struct{ name, body string }{{"c.json", config}, {"manifest.json", manifest}} {
-		if err := header(&tar.Header{Name: m.name, Mode: 0o644, Size: int64(len(m.body))}); err != nil {
-			return err
-		}
-		if _, err := f.WriteAt([]byte(m.body), at); err != nil {
-			return err
-		}
-		skip(int64(len(m.body)))
-	}
-	if err := header(&tar.Header{Name: "l/layer.tar", Mode: 0o644, Size: layer}); err != nil {
-		return err
-	}
-	for i := range files {
-		if err := header(&tar.Header{Name: fmt.Sprintf("usr/share/doc/p%d/file%d", i%40, i), Mode: 0o644, Size: each}); err != nil {
-			return err
-		}
-		skip(each)
-	}
-	if err := f.Truncate(at + 1024 + 1024); err != nil {
-		return err
-	}
-	return f.Close()
 }
