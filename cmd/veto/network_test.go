@@ -18,6 +18,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -321,4 +323,73 @@ func advisoryZip(t *testing.T) []byte {
 		t.Fatal(err)
 	}
 	return b.Bytes()
+}
+
+// startRegistry starts Debian's docker-registry on loopback over the storage in dir, with more of its configuration for http.
+func startRegistry(t *testing.T, dir, more string) string {
+	t.Helper()
+	bin := os.Getenv("VETO_REGISTRY_BIN")
+	if bin == "" {
+		t.Skip("no registry: set VETO_REGISTRY_BIN to docker-registry's path")
+	}
+	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	address := l.Addr().String()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	config := filepath.Join(t.TempDir(), "config.yml")
+	write1(t, config, fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %q%s}\n", dir, address, more))
+	cmd := exec.CommandContext(t.Context(), bin, "serve", config)
+	cmd.Env = []string{"HOME=" + dir} // REGISTRY_… would change its configuration
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	for range 100 {
+		if c, err := net.Dial("tcp", address); err == nil {
+			c.Close()
+			return address
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	t.Fatal("the registry did not start")
+	return ""
+}
+
+// A real registry behind a private authority and a proxy: the same image as on disk, or none.
+func TestRealRegistryBehindProxy(t *testing.T) {
+	a := newAuthority(t, "registry.test")
+	f := &faultDir{t, t.TempDir()}
+	layout := f.image("oci", goodImage)
+	f.write("ca.pem", string(a.pem))
+	f.write("cert.pem", string(a.cert))
+	f.write("key.pem", string(a.key))
+	data := t.TempDir()
+	push(t, startRegistry(t, data, ""), "shop/web", "1", filepath.Join(f.dir, layout))
+	address := startRegistry(t, data, fmt.Sprintf(", tls: {certificate: %s, key: %s}", filepath.Join(f.dir, "cert.pem"), filepath.Join(f.dir, "key.pem")))
+	proxy, asked := connectProxy(t, address)
+	scan := func(environ []string, args ...string) (int, string) {
+		code, stdout, stderr := vetoIn(t, f.dir, environ, f.scan(args...)...)
+		return code, stdout + stderr
+	}
+	if code, out := scan(nil, address+"/shop/web:1"); code != exitUndecided || !strings.Contains(out, "--ca-file FILE") {
+		t.Errorf("without the authority: exit %d:\n%s", code, out)
+	}
+	if code, out := scan(nil, layout); code != exitPass {
+		t.Fatalf("on disk: exit %d:\n%s", code, out)
+	}
+	local := scanFile(t, filepath.Join(f.dir, "run.json"))
+	for _, c := range []struct {
+		environ []string
+		ref     string
+		proxied bool
+	}{{nil, address + "/shop/web:1", false}, {[]string{"HTTPS_PROXY=" + proxy}, address + "/shop/web:1", false}, {[]string{"HTTPS_PROXY=" + proxy}, "registry.test/shop/web:1", true}} {
+		if code, out := scan(c.environ, "--ca-file", "ca.pem", c.ref); code != exitPass || (len(asked()) > 0) != c.proxied {
+			t.Fatalf("%s: exit %d, the proxy was asked for %q:\n%s", c.ref, code, asked(), out)
+		}
+		sameFacts(t, local, scanFile(t, filepath.Join(f.dir, "run.json")))
+	}
 }
