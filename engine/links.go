@@ -31,15 +31,20 @@ func (s *scan) followLinks(ctx context.Context) error {
 // wantedBehindLinks lists, for each layer's index, the bodies in it by their path in the layer.
 func (s *scan) wantedBehindLinks() []map[string][]reread {
 	tree, facts := s.tree, s.facts
-	have := map[[2]string]bool{} // inspector, layer and path of the body
+	type read struct {
+		by    string
+		layer int
+		path  string // of the body
+	}
+	have := map[read]bool{}
 	for _, lf := range facts {
 		for _, ev := range lf.Evidence {
-			have[[2]string{ev.Inspector, bodyKey(ev.Layer, ev.Path)}] = true
+			have[read{ev.Inspector, ev.Layer, ev.Path}] = true
 		}
 	}
 	jobs := make([]map[string][]reread, len(facts)+1)
 	add := func(as string, n *Node, insp Inspector) {
-		key := [2]string{insp.Name(), bodyKey(n.BodyLayer, n.BodyPath)}
+		key := read{insp.Name(), n.BodyLayer, n.BodyPath}
 		if n.Type != TypeFile || have[key] || !insp.Wants(as, n.Mode, n.Size) {
 			return
 		}
@@ -69,8 +74,6 @@ func (s *scan) wantedBehindLinks() []map[string][]reread {
 	}
 	return jobs
 }
-
-func bodyKey(layer int, p string) string { return fmt.Sprintf("%d:%s", layer, p) }
 
 // eachAnchor calls found for each file that an anchor leads to by way of a link.
 func eachAnchor(tree *Tree, anchors []string, found func(as string, n *Node)) error {

@@ -31,6 +31,7 @@ func Merge(layers []engine.LayerFacts) (*engine.Tree, error) {
 		total += len(l.Entries)
 	}
 	m := &merger{tree: &engine.Tree{Nodes: make(map[string]*engine.Node, total), Moved: map[int]map[string]string{}}}
+	m.bytes.wasted = make([]int64, len(layers))
 	for i := range layers {
 		m.layer = i + 1
 		m.cleared = nil
@@ -53,7 +54,7 @@ func Merge(layers []engine.LayerFacts) (*engine.Tree, error) {
 		}
 		return a.Path < b.Path
 	})
-	weigh(m.tree, layers)
+	m.tree.Wasted, m.tree.Efficiency = m.bytes.wasted, m.bytes.efficiency(layers)
 	return m.tree, nil
 }
 
@@ -66,6 +67,7 @@ type merger struct {
 	kids    map[string]*family // by directory; nil until something is removed with what is in it
 	cleared map[string]bool    // directories in which this layer left nothing of the lower ones
 	steps   int
+	bytes   ledger
 
 	pathBytes int
 	known     map[string]string // directories behind links and where they are, until one could be elsewhere
@@ -120,6 +122,9 @@ func (m *merger) apply(e *engine.Entry) error {
 			return err
 		}
 		n.Type, n.Size, n.Link, n.BodyLayer, n.BodyPath = target.Type, target.Size, target.Link, target.BodyLayer, target.BodyPath
+		if n.Type == engine.TypeFile {
+			m.bytes.link(n)
+		}
 	}
 	return m.put(n, e.Path)
 }
@@ -162,6 +167,7 @@ func (m *merger) put(n *engine.Node, spelled string) error {
 	}
 	if old.Type == n.Type {
 		n.Brought = old.Brought
+		m.bytes.replaced(old, n)
 		*old = *n
 		return nil
 	}
@@ -169,6 +175,8 @@ func (m *merger) put(n *engine.Node, spelled string) error {
 		m.dropTree(old.Path)
 	}
 	m.record(old)
+	m.bytes.gone(old)
+	m.bytes.added(n)
 	*old = *n
 	return nil
 }
@@ -203,6 +211,7 @@ func (m *merger) add(n *engine.Node) error {
 		return &engine.LimitError{What: "number of files of the merged image", Limit: engine.MaxEntries}
 	}
 	m.tree.Nodes[n.Path] = n
+	m.bytes.added(n)
 	if m.kids != nil {
 		m.join(n.Path)
 	}

@@ -57,7 +57,7 @@ func randomStack(r *rand.Rand) []engine.LayerFacts {
 			}
 			switch k := r.IntN(20); {
 			case k < 8:
-				e.Type = engine.TypeFile
+				e.Type, e.Size = engine.TypeFile, int64(r.IntN(100))
 				made = append(made, e.Path)
 			case k < 10:
 				e.Type, e.Path = engine.TypeDir, path.Dir(e.Path+"/x")
@@ -120,6 +120,7 @@ func compareStack(tb testing.TB, layers []engine.LayerFacts) bool {
 	if diff := cmp.Diff(removals, tree.Removals); diff != "" {
 		tb.Fatalf("the removals differ (-reference +Merge):\n%s\n%s", diff, describeStack(layers))
 	}
+	compareWaste(tb, tree, layers)
 	for i, l := range layers {
 		last := map[string]engine.EntryType{}
 		for _, e := range l.Entries {
@@ -135,6 +136,43 @@ func compareStack(tb testing.TB, layers []engine.LayerFacts) bool {
 		}
 	}
 	return true
+}
+
+// compareWaste holds the bytes that the merge counts as wasted against a count over the finished tree: all bodies of a layer less those that
+// some name shows. Where one layer has two bodies of one name, a hard link does not say whose it is, and there is nothing to compare.
+func compareWaste(tb testing.TB, tree *engine.Tree, layers []engine.LayerFacts) {
+	tb.Helper()
+	type body struct {
+		layer int
+		path  string
+	}
+	want, sizes := make([]int64, len(layers)), map[body]int64{}
+	for i, l := range layers {
+		for _, e := range l.Entries {
+			b := body{i + 1, e.Path}
+			if e.Type != engine.TypeFile {
+				continue
+			}
+			if _, twice := sizes[b]; twice {
+				return
+			}
+			sizes[b] = e.Size
+		}
+	}
+	shown := map[body]bool{}
+	for _, n := range tree.Nodes {
+		if n.Type == engine.TypeFile {
+			shown[body{n.BodyLayer, n.BodyPath}] = true
+		}
+	}
+	for b, size := range sizes {
+		if !shown[b] && !strings.HasPrefix(path.Base(b.path), ".wh.") {
+			want[b.layer-1] += size
+		}
+	}
+	if diff := cmp.Diff(want, tree.Wasted); diff != "" {
+		tb.Fatalf("the wasted bytes differ (-count +Merge):\n%s\n%s", diff, describeStack(layers))
+	}
 }
 
 func TestMergeEqualsReference(t *testing.T) {

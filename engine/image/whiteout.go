@@ -87,6 +87,7 @@ func (m *merger) record(n *engine.Node) {
 func (m *merger) drop(n *engine.Node) {
 	m.record(n)
 	m.forget(n)
+	m.bytes.gone(n)
 	m.known = nil
 	delete(m.tree.Nodes, n.Path)
 	dir, _ := splitPath(n.Path)
