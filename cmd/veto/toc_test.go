@@ -232,6 +232,33 @@ func hideStatus(t *testing.T) func([]byte) []byte {
 	}
 }
 
+// A real registry serves what tables need.
+func TestTOCRealRegistry(t *testing.T) {
+	address := realRegistry(t)
+	for tag, c := range map[string]imagetest.Compression{"estargz": imagetest.EStargz, "zstd": imagetest.ZstdChunked} {
+		f := &faultDir{t, t.TempDir()}
+		m, err := describeImage(f.dir, denyingImage)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m.Compression = c
+		layout := filepath.Join(f.dir, "layout")
+		if err := imagetest.WriteOCILayout(layout, m); err != nil {
+			t.Fatal(err)
+		}
+		push(t, address, "shop/web", tag, layout)
+		code, _, stderr := vetoIn(t, f.dir, []string{"VETO_REGISTRY_USER=" + registryUser, "VETO_REGISTRY_PASSWORD=" + registryPassword},
+			f.scan("--toc", "--now", clock, address+"/shop/web:"+tag)...)
+		if code != exitDenied {
+			t.Fatalf("%s: exit %d: %s", c, code, stderr)
+		}
+		r := scanFile(t, filepath.Join(f.dir, "run.json")).Reports[0]
+		if _, n := tocGaps(r); n != 1 || len(r.Findings) == 0 {
+			t.Errorf("%s: %d gaps, %d findings", c, n, len(r.Findings))
+		}
+	}
+}
+
 // Reading parts of layers and hashing the whole of them exclude each other.
 func TestTOCUsage(t *testing.T) {
 	for _, more := range [][]string{{"--verify"}, {"--base", "./base.tar"}} {

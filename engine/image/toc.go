@@ -23,14 +23,23 @@ type toc struct {
 	inflate func(io.Reader) (io.Reader, error) // of what begins at a chunk's offset; each call ends the reader of the call before
 	entries []tocEntry
 	chunks  []tocChunk
+	sums    map[int32]sha256Sum // of files with several chunks, where the table says it; by the first chunk
 }
 
 // tocEntry is an entry, and for a file with content its chunks.
 type tocEntry struct {
 	engine.Entry
-	first, n int32     // chunks
-	sum      sha256Sum // of the body, when whole
-	whole    bool
+	first, n int32 // chunks
+}
+
+// tocMaker makes a table line by line.
+type tocMaker struct {
+	*toc
+	total int64 // bytes of all files
+	// Of the file that is open, what its first line says.
+	end   int64 // where it ends in the blob, or 0
+	sum   sha256Sum
+	whole bool // it has sum
 }
 
 // tocChunk is a part of a file that is packed by itself.
@@ -90,36 +99,34 @@ func (l *layer) Gaps() []engine.Coverage {
 
 // parseTOC reads a table that has been verified. What it describes is in the blob before byte end.
 func parseTOC(raw []byte, format string, end int64, inflate func(io.Reader) (io.Reader, error)) (*toc, error) {
-	t := &toc{format: format, inflate: inflate}
-	var total, last int64 // last is the endOffset of the file that is open
+	m := &tocMaker{toc: &toc{format: format, inflate: inflate, sums: map[int32]sha256Sum{}}}
 	version, err := readTOC(raw, func(line *tocLine) error {
 		if line.kind == "chunk" {
-			return t.addChunk(line)
+			return m.addChunk(line)
 		}
-		if err := t.closeFile(last); err != nil {
+		if err := m.closeFile(); err != nil {
 			return err
 		}
-		last = line.end
-		if total += max(line.size, 0); total > engine.MaxInflated || total < 0 {
-			return &engine.LimitError{What: "inflated size of one layer", Limit: engine.MaxInflated}
-		}
-		return t.addEntry(line)
+		return m.addEntry(line)
 	})
 	if err == nil {
-		err = t.closeFile(last)
+		err = m.closeFile()
 	}
-	if version != 1 && !errors.Is(err, errNoTOC) && err == nil {
+	switch {
+	case err != nil:
+		return nil, err
+	case version != 1:
 		return nil, fmt.Errorf("%w of version 1", errNoTOC)
 	}
-	if err != nil {
-		return nil, err
-	}
-	return t, t.place(end)
+	return m.toc, m.place(end)
 }
 
-func (t *toc) addEntry(line *tocLine) error {
-	if len(t.entries) >= engine.MaxEntries {
-		return &engine.LimitError{What: "number of entries of one layer", Limit: engine.MaxEntries}
+func (t *tocMaker) addEntry(line *tocLine) error {
+	if len(t.entries) >= engine.MaxTOCEntries {
+		return errNoTOC
+	}
+	if t.total += max(line.size, 0); t.total > engine.MaxInflated || t.total < 0 {
+		return &engine.LimitError{What: "inflated size of one layer", Limit: engine.MaxInflated}
 	}
 	h := tar.Header{Name: line.name, Linkname: line.link, Mode: line.mode, Uid: int(line.uid), Gid: int(line.gid), Size: line.size}
 	switch line.kind {
@@ -155,15 +162,16 @@ func (t *toc) addEntry(line *tocLine) error {
 		t.entries = append(t.entries, out)
 		return nil
 	}
-	if out.whole, err = readSum(line.digest, &out.sum); err != nil {
+	if t.whole, err = readSum(line.digest, &t.sum); err != nil {
 		return fmt.Errorf("the file %q: its digest: %w", e.Path, err)
 	}
+	t.end = line.end
 	t.entries = append(t.entries, out)
 	return t.addChunk(line)
 }
 
 // addChunk adds a part to the last file.
-func (t *toc) addChunk(line *tocLine) error {
+func (t *tocMaker) addChunk(line *tocLine) error {
 	if len(t.entries) == 0 {
 		return errors.New("it begins with a chunk of no file")
 	}
@@ -212,9 +220,8 @@ func (t *toc) addChunk(line *tocLine) error {
 	return nil
 }
 
-// closeFile checks that the chunks of the last file are all of it, and that all can be verified. end is where the file ends in the blob,
-// or 0 when the table does not say.
-func (t *toc) closeFile(end int64) error {
+// closeFile checks that the chunks of the last file are all of it, and that all can be verified.
+func (t *tocMaker) closeFile() error {
 	if len(t.entries) == 0 || t.entries[len(t.entries)-1].n == 0 {
 		return nil
 	}
@@ -225,13 +232,15 @@ func (t *toc) closeFile(end int64) error {
 		return fmt.Errorf("the chunks of the file %q have %d bytes together, and the file %d", e.Path, last.at+last.size, e.Size)
 	}
 	if last.end == 0 {
-		last.end = end
+		last.end = t.end
 	}
-	if len(chunks) == 1 && e.whole {
-		if last.summed && last.sum != e.sum {
-			return fmt.Errorf("the file %q is one chunk, and has another digest than that", e.Path)
-		}
-		last.sum, last.summed = e.sum, true
+	switch {
+	case t.whole && len(chunks) > 1:
+		t.sums[e.first] = t.sum
+	case t.whole && last.summed && last.sum != t.sum:
+		return fmt.Errorf("the file %q is one chunk, and has another digest than that", e.Path)
+	case t.whole:
+		last.sum, last.summed = t.sum, true
 	}
 	for i := range chunks {
 		if !chunks[i].summed {

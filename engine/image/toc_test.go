@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
+	"regexp"
 	"strings"
 	"sync"
 	"testing"
@@ -301,6 +302,9 @@ func TestNoTOC(t *testing.T) {
 	replace := func(old, now string) func(p *imagetest.Packed) []byte {
 		return func(p *imagetest.Packed) []byte { return bytes.ReplaceAll(p.Manifest, []byte(old), []byte(now)) }
 	}
+	larger := func(p *imagetest.Packed) []byte {
+		return regexp.MustCompile(`position":"(\d+):(\d+):(\d+):1`).ReplaceAll(p.Manifest, []byte(`position":"$1:$2:99999999:1`))
+	}
 	edit := func(old, now string) imagetest.TOC {
 		return imagetest.TOC{Edit: func(b []byte) []byte { return bytes.Replace(b, []byte(old), []byte(now), 1) }}
 	}
@@ -316,6 +320,7 @@ func TestNoTOC(t *testing.T) {
 		"a position and no digest":     {imagetest.ZstdChunked, imagetest.TOC{}, replace("manifest-checksum", "manifest-sum"), false},
 		"a digest and no position":     {imagetest.ZstdChunked, imagetest.TOC{}, replace("manifest-position", "manifest-place"), false},
 		"a table of another type":      {imagetest.ZstdChunked, imagetest.TOC{}, replace(`:1"`, `:2"`), false},
+		"a table that is too large":    {imagetest.ZstdChunked, imagetest.TOC{}, larger, false},
 		"eStargz of another version":   {imagetest.EStargz, edit(`"version": 1`, `"version": 2`), keep, false},
 		"zstd of another version":      {imagetest.ZstdChunked, edit(`"version": 1`, `"version": 2`), keep, false},
 		"eStargz, and no ranges":       {imagetest.EStargz, imagetest.TOC{}, keep, true},

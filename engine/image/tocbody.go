@@ -19,9 +19,8 @@ func (t *toc) addSelf(h *tar.Header, raw []byte, c tocChunk) error {
 	if err != nil {
 		return err
 	}
-	sum := sha256.Sum256(raw)
-	c.sum = sum
-	t.entries = append(t.entries, tocEntry{Entry: e, first: int32(len(t.chunks)), n: 1, sum: sum, whole: true}) //nolint:gosec // as many as MaxTOC has room for
+	c.sum, c.summed = sha256.Sum256(raw), true
+	t.entries = append(t.entries, tocEntry{Entry: e, first: int32(len(t.chunks)), n: 1}) //nolint:gosec // as many as MaxTOC has room for
 	t.chunks = append(t.chunks, c)
 	return nil
 }
@@ -75,7 +74,7 @@ func (r *tocReader) chunk(i int32) ([]byte, error) {
 	if c.size > engine.MaxTOCChunk {
 		return nil, &engine.LimitError{What: "size of a chunk of a file", Limit: engine.MaxTOCChunk}
 	}
-	b := make([]byte, c.size)
+	b := r.room(c.size)
 	err := r.fill(c, b)
 	if err == nil && sha256.Sum256(b) != c.sum {
 		err = engine.Hint(fmt.Errorf("the chunk at byte %d of the blob does not have the digest that the table says", c.offset),
@@ -85,20 +84,40 @@ func (r *tocReader) chunk(i int32) ([]byte, error) {
 		r.err = err
 		return nil, err
 	}
-	held := c.size
-	for k := len(r.recent) - 1; k >= 0; k-- {
-		if held += int64(len(r.recent[k].b)); held > engine.MaxTOCChunk {
-			r.recent = append([]kept(nil), r.recent[k+1:]...)
-			break
-		}
-	}
 	r.recent = append(r.recent, kept{i, b})
 	return b, nil
+}
+
+// What a walk remembers of chunks, unless one chunk is larger: files are read from their beginning, with looks behind.
+const (
+	keptChunks = 64
+	keptBytes  = 8 << 20
+)
+
+// room makes a buffer for a chunk, of what it forgets for that where possible.
+func (r *tocReader) room(n int64) []byte {
+	held, k := n, len(r.recent)
+	for k > 0 && len(r.recent)-k < keptChunks && held+int64(cap(r.recent[k-1].b)) <= keptBytes {
+		k--
+		held += int64(cap(r.recent[k].b))
+	}
+	var spare []byte
+	for _, old := range r.recent[:k] {
+		if int64(cap(old.b)) >= n {
+			spare = old.b[:n]
+		}
+	}
+	r.recent = r.recent[k:]
+	if spare == nil {
+		return make([]byte, n)
+	}
+	return spare
 }
 
 // fill inflates a chunk into b. Chunks that are packed together are inflated in one go when they are asked for in their order.
 func (r *tocReader) fill(c *tocChunk, b []byte) error {
 	if c.zeros {
+		clear(b)
 		return nil
 	}
 	if r.stream == nil || r.member != c.offset || r.pos > c.inner {
@@ -152,14 +171,18 @@ func (f *tocBody) ReadAt(p []byte, off int64) (n int, err error) {
 // chunk returns one chunk. When they have all come in their order, the digest of the whole is checked too.
 func (f *tocBody) chunk(k int32) ([]byte, error) {
 	b, err := f.r.chunk(f.e.first + k)
-	if err != nil || k != f.next || !f.e.whole || f.e.n == 1 {
+	if err != nil || k != f.next || f.e.n == 1 {
 		return b, err
+	}
+	sum, ok := f.r.sums[f.e.first]
+	if !ok {
+		return b, nil
 	}
 	if f.h == nil {
 		f.h = sha256.New()
 	}
 	f.h.Write(b)
-	if f.next++; f.next == f.e.n && sha256Sum(f.h.Sum(nil)) != f.e.sum {
+	if f.next++; f.next == f.e.n && sha256Sum(f.h.Sum(nil)) != sum {
 		f.r.err = errors.New("its chunks have the digests that the table says, and the whole file has not")
 		return nil, f.r.err
 	}
