@@ -36,13 +36,11 @@ func nextLink(value string) (string, bool) {
 		if !ok {
 			return "", false
 		}
-		params := rest
-		if end := unquotedComma(rest); end >= 0 {
-			params, value = rest[:end], rest[end:]
-		} else {
-			value = ""
-		}
-		for _, p := range strings.Split(params, ";") {
+		params, others := cutUnquoted(rest, ',')
+		value = others
+		for params != "" {
+			var p string
+			p, params = cutUnquoted(params, ';')
 			k, v, _ := strings.Cut(strings.TrimSpace(p), "=")
 			if strings.EqualFold(strings.TrimSpace(k), "rel") && slices.Contains(strings.Fields(strings.ToLower(strings.Trim(v, `" `))), "next") {
 				return target, true
@@ -51,15 +49,16 @@ func nextLink(value string) (string, bool) {
 	}
 }
 
-func unquotedComma(s string) int {
+// cutUnquoted cuts at the first separator outside quotes.
+func cutUnquoted(s string, separator byte) (before, after string) {
 	quoted := false
 	for i := range len(s) {
 		switch {
 		case s[i] == '"':
 			quoted = !quoted
-		case s[i] == ',' && !quoted:
-			return i
+		case s[i] == separator && !quoted:
+			return s[:i], s[i+1:]
 		}
 	}
-	return -1
+	return s, ""
 }

@@ -2,10 +2,15 @@ package registry
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
+
+	"github.com/vetoci/veto/engine"
 )
 
 func TestPlain(t *testing.T) {
@@ -88,4 +93,62 @@ func FuzzReferrers(f *testing.F) {
 			t.Errorf("%q leads to %s", link, next)
 		}
 	})
+}
+
+func TestCertDirNames(t *testing.T) {
+	dir := t.TempDir()
+	write := func(path ...string) {
+		name := filepath.Join(append([]string{dir}, path...)...)
+		if err := os.MkdirAll(filepath.Dir(name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(name, []byte("no certificate"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("certs.d", "a.test", "ca.crt")
+	write("certs.d", "b.test:5000", "ca.crt")
+	write("certs.d", "c.test") // a file
+	write("x.crt")
+	c := New(Options{CertDirs: []string{filepath.Join(dir, "x.crt"), filepath.Join(dir, "certs.d")}})
+	for host, read := range map[string]bool{"a.test": true, "a.test:443": true, "a.test:5000": false, "b.test:5000": true, "b.test": false, "c.test": false, "..": false, "../x": false, "": false} {
+		if _, err := c.readCerts(host); (err != nil) != read {
+			t.Errorf("%q: %v", host, err)
+		}
+	}
+}
+
+func TestArtifacts(t *testing.T) {
+	layers := func(n, size int) string {
+		var l []string
+		for i := range n {
+			l = append(l, fmt.Sprintf(`{"annotations":{"predicateType":"%d%s"}}`, i, strings.Repeat("x", size)))
+		}
+		return `{"schemaVersion":2,"layers":[` + strings.Join(l, ",") + `]}`
+	}
+	for text, says := range map[string]string{
+		layers(maxPredicates, 0):                        "",
+		layers(maxPredicates+1, 0):                      "limit of 256",
+		layers(maxPredicates+1, 512):                    "", // nothing that names a type
+		`{"mediaType":"x"}`:                             "no media type",
+		`{"config":{"mediaType":"x"}}`:                  "no media type",
+		`{"layers":{}}`:                                 "no JSON",
+		`{"annotations":{"a":1}}`:                       "no JSON",
+		`{"config":{"size":-1},"layers":[{"size":-1}]}`: "",
+	} {
+		b := []byte(text)
+		_, err := artifactOf(&Manifest{Bytes: b, Digest: digestOf("sha256", b)})
+		if (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
+			t.Errorf("%.60s: %v, want %q", text, err, says)
+		}
+	}
+	if got := tagOf(engine.Digest("sha512:" + strings.Repeat("ab", 64))); got != "sha512-"+strings.Repeat("ab", 32) {
+		t.Errorf("the tag of a long digest is %s", got)
+	}
+	for link, want := range map[string]string{`<a>; rel="next"`: "a", `<a>; rel=prev, <b>; REL="Next last"`: "b", `<a`: "", `a; rel=next`: "", `<a>`: "", `<a>; title="rel=next"`: "",
+		`<a>; rel="prev"; x="<b>; rel=next"`: "", `,<c>;rel=next`: "c"} {
+		if got, ok := nextLink(link); got != want || ok != (want != "") {
+			t.Errorf("%s leads to %q", link, got)
+		}
+	}
 }

@@ -110,7 +110,7 @@ func (c *certs) readDir(dir string) error {
 		return err
 	}
 	entries, err := f.ReadDir(maxCertFiles + 1)
-	if errors.Is(err, io.EOF) {
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ENOTDIR) { // a file of that name is no folder
 		err = nil
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
