@@ -13,6 +13,7 @@ import (
 	"net/http/httptest"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -43,11 +44,14 @@ const id = "sha256:d16eecfef9f692df796a3e75d619e377079768c026b4d9de646f5e60c2893
 type standIn struct {
 	archive []byte
 	fault   map[string]http.HandlerFunc
+	mu      sync.Mutex
 	asked   []string
 }
 
 func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.mu.Lock()
 	s.asked = append(s.asked, r.URL.Path)
+	s.mu.Unlock()
 	if f := s.fault[r.URL.Path]; f != nil {
 		f(w, r)
 		return
