@@ -47,9 +47,10 @@ func originate(fs []Finding, b *Base, layers []LayerInfo) {
 // nothing has been verified.
 type Referrer struct {
 	Digest       Digest   `json:"digest"`
+	Subject      Digest   `json:"subject"` // what it refers to: the image's manifest, or the index that the user named
 	MediaType    string   `json:"media_type"`
 	ArtifactType Maybe    `json:"artifact_type"`
-	Predicates   []string `json:"predicates"` // of attestations, where the index or annotations name them
+	Predicates   []string `json:"predicates"` // types of attestations, where the index or annotations name them; sorted
 	Size         int64    `json:"size"`
 	// Source: index is a manifest beside the image in its own index (BuildKit), api and tag are the two ways of the distribution
 	// specification, cosign-tag is sigstore's older one.

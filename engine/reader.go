@@ -21,9 +21,8 @@ type ReaderParts struct {
 	Cache LayerCache
 	// Verify says that layers check their diff IDs too, so that what the cache gives must have been checked likewise.
 	Verify bool
-	// WholeTree says whether facts about every file are wanted: they are large, and only some policies and people ask for them. It is called
-	// once the layers have been read; nil is no.
-	WholeTree func() bool
+	// Wants says whether a section that costs something is wanted: "files", "referrers". It may wait until that is known; nil is no.
+	Wants func(section string) bool
 	// Progress is told how many of an image's layers have been read; nil for none. Of a source that streams, of is 0: nobody knows.
 	Progress func(read, of int)
 }
@@ -66,11 +65,10 @@ func (r *Reader) Inspect(ctx context.Context, img Image, at time.Time) (*Input, 
 		Packages:      inv.Packages,
 		Findings:      matches.Findings,
 		Coverage:      slices.Concat(inv.Coverage, matches.Coverage, referrers.gaps),
-		Referrers:     referrers.list,
 		Database:      matches.Database,
 		Layers:        s.infos(),
 	}}
-	s.describe(in)
+	s.describe(in, referrers)
 	if part, ok := img.(Partial); ok {
 		for _, p := range part.Unscanned() {
 			in.Coverage = append(in.Coverage, Coverage{Kind: CoveragePlatformNotScanned, Subject: Maybe(p.String()),

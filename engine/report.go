@@ -39,9 +39,8 @@ type Facts struct {
 	Config        Config      `json:"config"`
 	Layers        []LayerInfo `json:"layers"`
 	Space         Space       `json:"space"`
-	Base          *Base       `json:"base"`      // null when nothing is known of it
-	Referrers     []Referrer  `json:"referrers"` // sorted by digest; only a registry or an index knows any
-	OS            *OS         `json:"os"`        // null when the image does not say
+	Base          *Base       `json:"base"` // null when nothing is known of it
+	OS            *OS         `json:"os"`   // null when the image does not say
 	Packages      []Package   `json:"packages"`
 	Findings      []Finding   `json:"findings"`
 	Coverage      []Coverage  `json:"coverage"`
@@ -69,10 +68,12 @@ type Index struct {
 // Input is what policies see as `input`, what `veto inspect` prints and `veto judge` reads.
 type Input struct {
 	Facts
-	// Files is the merged file system, sorted by path. It is here and not in the report, which it would make ten times as large.
-	Files    []FileFact   `json:"files"`
-	Weakened []Relaxation `json:"weakened"`
-	Index    Index        `json:"index"`
+	// Files and Referrers are gathered only when a rule reads them, or facts are written. The merged file system, sorted by path, would make
+	// a report ten times as large; asking a registry for what refers to an image takes time.
+	Files     []FileFact   `json:"files"`
+	Referrers []Referrer   `json:"referrers"` // sorted by digest; only a registry or an index knows any
+	Weakened  []Relaxation `json:"weakened"`
+	Index     Index        `json:"index"`
 	// Missing names top-level sections that recorded facts lack; a rule that reads one has no data.
 	Missing []string `json:"-"`
 }

@@ -133,7 +133,7 @@ func (s *scan) infos() []LayerInfo {
 }
 
 // describe adds what is known of the image as a whole.
-func (s *scan) describe(in *Input) {
+func (s *scan) describe(in *Input, r referred) {
 	if list, ok := s.img.(Listed); ok {
 		in.Missing = list.Missing()
 		return
@@ -143,16 +143,23 @@ func (s *scan) describe(in *Input) {
 		in.Space.ContentBytes += l.ContentBytes
 		in.Space.WastedBytes += l.WastedBytes
 	}
-	in.Missing = []string{"files"}
-	if s.p.WholeTree != nil && s.p.WholeTree() {
-		in.Files, in.Missing = FileFacts(s.tree), nil
+	if in.Referrers = r.list; !r.asked {
+		in.Missing = append(in.Missing, "referrers")
 	}
+	if !s.wants("files") {
+		in.Missing = append(in.Missing, "files")
+		return
+	}
+	in.Files = FileFacts(s.tree)
 }
+
+func (s *scan) wants(section string) bool { return s.p.Wants != nil && s.p.Wants(section) }
 
 // referred is what became of asking for referrers.
 type referred struct {
-	list []Referrer
-	gaps []Coverage
+	asked bool
+	list  []Referrer
+	gaps  []Coverage
 }
 
 // referrers asks for them while layers are read, or of a stream, whose image is not known before, afterwards. That they cannot be listed
@@ -160,14 +167,17 @@ type referred struct {
 func (s *scan) referrers(ctx context.Context) func() referred {
 	source, ok := s.img.(Referred)
 	if !ok {
-		return func() referred { return referred{} }
+		return func() referred { return referred{asked: true} }
 	}
 	ask := sync.OnceValue(func() referred {
+		if !s.wants("referrers") {
+			return referred{}
+		}
 		list, err := source.Referrers(ctx)
 		if err != nil {
-			return referred{gaps: []Coverage{{Kind: CoverageUnreadable, Subject: "referrers", Detail: err.Error()}}}
+			return referred{asked: true, gaps: []Coverage{{Kind: CoverageUnreadable, Subject: "referrers", Detail: err.Error()}}}
 		}
-		return referred{list: list}
+		return referred{asked: true, list: list}
 	})
 	if _, later := s.img.(Streamed); !later {
 		go ask()

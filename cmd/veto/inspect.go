@@ -36,7 +36,7 @@ func newInspect(sys *system) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := scanner{sys: sys, law: law, images: im, bar: newProgress(sys, out == ""), wholeTree: true}
+			s := scanner{sys: sys, law: law, images: im, bar: newProgress(sys, out == ""), facts: true}
 			if s.layers, err = cf.open(sys); err != nil {
 				return err
 			}

@@ -75,7 +75,7 @@ func newScan(sys *system) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			s := scanner{sys: sys, law: law, images: im, bar: newProgress(sys, of.quiet), wholeTree: asked(outs, "facts")}
+			s := scanner{sys: sys, law: law, images: im, bar: newProgress(sys, of.quiet), facts: asked(outs, "facts")}
 			if s.layers, err = cf.open(sys); err != nil {
 				return err
 			}
@@ -105,9 +105,8 @@ type scanner struct {
 	images   imageFlags
 	bar      *progress
 	inputs   []*engine.Input
-	// wholeTree asks for facts about every file, whether or not a policy reads them: facts that are written are whole.
-	wholeTree bool
-	layers    *cache.Cache // nil for none
+	facts    bool         // they are written, and then whole, whatever the policies read
+	layers   *cache.Cache // nil for none
 }
 
 func (s *scanner) scan(ctx context.Context, sources []string, outs []output) error {

@@ -165,7 +165,7 @@ func (s *scanner) reader(base func(engine.Config, []engine.LayerInfo) *engine.Ba
 		Base:       base,
 		Verify:     s.verify(),
 		Progress:   s.bar.layers,
-		WholeTree:  func() bool { return s.wholeTree || s.law.wait() == nil && s.law.policy.Reads("files") },
+		Wants:      func(section string) bool { return s.facts || s.law.wait() == nil && s.law.policy.Reads(section) },
 	}
 	if s.layers != nil {
 		parts.Cache = s.layers

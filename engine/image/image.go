@@ -42,7 +42,7 @@ type image struct {
 	layers    []engine.Layer
 	unscanned []engine.Platform
 	beside    beside
-	referrers func(context.Context, engine.Digest) ([]engine.Referrer, error) // of a registry; may be nil
+	referrers func(context.Context) ([]engine.Referrer, error) // of a registry; may be nil
 	close     func() error
 	once      sync.Once
 	closeErr  error

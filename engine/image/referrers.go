@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io/fs"
@@ -19,14 +20,14 @@ type beside struct {
 	list []descriptor
 }
 
-// Referrers lists what refers to the image, sorted: an engine.Referred. Only what belongs to this very manifest counts.
+// Referrers lists what refers to the image, sorted: an engine.Referred. In an index only what belongs to this very manifest counts.
 func (m *image) Referrers(ctx context.Context) ([]engine.Referrer, error) {
 	out, err := m.beside.of(ctx, m.id.Digest)
 	if err != nil {
 		return nil, err
 	}
 	if m.referrers != nil {
-		more, err := m.referrers(ctx, m.id.Digest)
+		more, err := m.referrers(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -34,9 +35,9 @@ func (m *image) Referrers(ctx context.Context) ([]engine.Referrer, error) {
 	}
 	sort.Slice(out, func(i, j int) bool {
 		a, b := out[i], out[j]
-		return a.Digest < b.Digest || a.Digest == b.Digest && a.Source < b.Source
+		return cmp.Or(cmp.Compare(a.Digest, b.Digest), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Source, b.Source)) < 0
 	})
-	return slices.CompactFunc(out, func(a, b engine.Referrer) bool { return a.Digest == b.Digest }), nil
+	return slices.CompactFunc(out, func(a, b engine.Referrer) bool { return a.Digest == b.Digest && a.Subject == b.Subject }), nil
 }
 
 func (b beside) of(ctx context.Context, image engine.Digest) ([]engine.Referrer, error) {
@@ -45,7 +46,7 @@ func (b beside) of(ctx context.Context, image engine.Digest) ([]engine.Referrer,
 	}
 	var out []engine.Referrer
 	for _, d := range b.list {
-		r := engine.Referrer{Digest: d.Digest, MediaType: d.MediaType, ArtifactType: engine.Maybe(d.ArtifactType), Size: d.Size, Source: "index"}
+		r := engine.Referrer{Digest: d.Digest, Subject: image, MediaType: d.MediaType, ArtifactType: engine.Maybe(d.ArtifactType), Size: d.Size, Source: "index"}
 		about := engine.Digest(d.Annotations["vnd.docker.reference.digest"])
 		if about != "" && about != image {
 			continue

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
@@ -26,6 +27,19 @@ func openRegistry(ctx context.Context, name string, o Options) (engine.Image, er
 		return nil, errors.Join(undecided(name, err), repo.Close())
 	}
 	m.close = repo.Close
+	m.referrers = func(ctx context.Context) (out []engine.Referrer, err error) {
+		for _, d := range slices.Compact([]engine.Digest{m.id.Digest, root.Digest}) {
+			list, err := repo.Referrers(ctx, d)
+			if err != nil {
+				return nil, err
+			}
+			for _, r := range list {
+				out = append(out, engine.Referrer{Digest: r.Digest, Subject: d, MediaType: r.MediaType, ArtifactType: engine.Maybe(r.ArtifactType),
+					Predicates: r.Predicates, Size: r.Size, Source: r.Source})
+			}
+		}
+		return out, nil
+	}
 	return m, nil
 }
 

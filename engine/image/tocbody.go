@@ -199,8 +199,11 @@ type reach struct {
 	step int64
 }
 
+// Measured on layers of a gigabyte, where what is wanted lies in hundreds of places: a request to a registry, with where that redirects to,
+// costs what about half a megabyte costs.
 const (
-	reachLeast = 64 << 10
+	reachLeast = 128 << 10
+	reachMore  = 4 // times as much, as long as what is asked for lies close behind
 	reachMost  = 1 << 20
 	reachOnce  = 8 << 20 // of a single chunk
 )
@@ -212,7 +215,7 @@ func (r *reach) read(at, want int64) ([]byte, error) {
 		return r.buf[at-r.from:], nil
 	}
 	if at >= end && at-end < r.step { // going on
-		r.step = min(2*r.step, reachMost)
+		r.step = min(reachMore*r.step, reachMost)
 	} else {
 		r.step = reachLeast
 	}
