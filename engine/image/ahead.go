@@ -1,6 +1,7 @@
 package image
 
 import (
+	"errors"
 	"io"
 	"sync"
 )
@@ -14,6 +15,7 @@ type ahead struct {
 	once sync.Once
 	cur  []byte // not yet read
 	held []byte // the buffer of cur
+	at   int64  // bytes read and skipped
 	err  error
 }
 
@@ -67,22 +69,55 @@ func (a *ahead) run(r io.Reader) {
 // Read implements io.Reader.
 func (a *ahead) Read(p []byte) (int, error) {
 	for len(a.cur) == 0 {
-		if a.err != nil {
-			return 0, a.err
+		if err := a.next(); err != nil {
+			return 0, err
 		}
-		if a.held != nil {
-			a.free <- a.held
-			a.held = nil
-		}
-		c, ok := <-a.full
-		if !ok {
-			return 0, io.ErrClosedPipe
-		}
-		a.cur, a.held, a.err = c.b, c.buf, c.err
 	}
 	n := copy(p, a.cur)
 	a.cur = a.cur[n:]
+	a.at += int64(n)
 	return n, nil
+}
+
+// next takes the next chunk, which may be empty.
+func (a *ahead) next() error {
+	if a.err != nil {
+		return a.err
+	}
+	if a.held != nil {
+		a.free <- a.held
+		a.held = nil
+	}
+	c, ok := <-a.full
+	if !ok {
+		return io.ErrClosedPipe
+	}
+	a.cur, a.held, a.err = c.b, c.buf, c.err
+	return nil
+}
+
+// Seek implements io.Seeker for what archive/tar does with it: to ask where it is, and to skip bodies, which then need not be copied. Going
+// back is an error. As with a file, what lies past the end is found by the next Read.
+func (a *ahead) Seek(offset int64, whence int) (int64, error) {
+	if whence != io.SeekCurrent || offset < 0 {
+		return 0, errors.New("a stream goes forward only")
+	}
+	for offset > 0 {
+		if len(a.cur) == 0 {
+			if err := a.next(); err != nil {
+				if errors.Is(err, io.EOF) {
+					break
+				}
+				return a.at, err
+			}
+			continue
+		}
+		n := min(offset, int64(len(a.cur)))
+		a.cur = a.cur[n:]
+		a.at += n
+		offset -= n
+	}
+	return a.at + offset, nil
 }
 
 // Close ends reading ahead. No Read may follow.
