@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sort"
 	"sync"
 	"sync/atomic"
 )
@@ -37,9 +38,11 @@ func (s *scan) inventory(ctx context.Context) (*Inventory, error) {
 	s.facts = make([]LayerFacts, len(s.img.Layers()))
 	room := make(chan struct{}, s.p.Workers)
 	var wg sync.WaitGroup
-	for i, l := range s.img.Layers() {
+	layers := s.img.Layers()
+	for _, i := range largestFirst(layers) {
+		l := layers[i]
+		room <- struct{}{}
 		wg.Go(func() {
-			room <- struct{}{}
 			defer func() { <-room }()
 			if ctx.Err() != nil {
 				return
@@ -71,6 +74,16 @@ func (s *scan) inventory(ctx context.Context) (*Inventory, error) {
 		return nil, fmt.Errorf("assembling the inventory: %w", err)
 	}
 	return inv, nil
+}
+
+// largestFirst orders layers so that the longest work does not begin last.
+func largestFirst(layers []Layer) []int {
+	order := make([]int, len(layers))
+	for i := range order {
+		order[i] = i
+	}
+	sort.SliceStable(order, func(a, b int) bool { return layers[order[a]].Info().Size > layers[order[b]].Info().Size })
+	return order
 }
 
 // stream reads the layers of a source that passes by once.

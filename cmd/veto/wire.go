@@ -160,7 +160,7 @@ func (s *scanner) reader(base func(engine.Config, []engine.LayerInfo) *engine.Ba
 		Merge:      image.Merge,
 		Assemble:   catalog.Assemble,
 		Matcher:    s.database,
-		Workers:    max(2, runtime.GOMAXPROCS(0)),
+		Workers:    max(4, runtime.GOMAXPROCS(0)), // some of them wait for the network
 		Memory:     engine.MaxMemory,
 		Base:       base,
 		Verify:     s.verify(),
