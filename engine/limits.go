@@ -15,8 +15,8 @@ const (
 	MaxBlobRange    = 256 << 20 // one part of a blob that memory holds
 	MaxReferrers    = 4096      // artifacts that refer to one image
 	MaxAnnotations  = 64 << 10  // keys and values of one artifact together
-	MaxTOC          = 64 << 20  // the table of contents of one layer; a larger one is not read
-	MaxTOCEntries   = 500_000   // of such a table; likewise
+	MaxTOC          = 48 << 20  // the table of contents of one layer; a larger one is not read
+	MaxTOCEntries   = 400_000   // of such a table; likewise
 	MaxTOCChunk     = 32 << 20  // a part of a file that is verified by itself, and so held in memory
 	MaxJSONDepth    = 128
 	MaxInflated     = 256 << 30 // one layer

@@ -37,7 +37,7 @@ func estargzTOC(ctx context.Context, b blob, want engine.Digest) (*toc, error) {
 		return nil, errNoTOC // as with a table that is kept outside of the layer
 	case at <= 0 || at >= b.size-footer:
 		return nil, fmt.Errorf("the footer says that it begins at byte %d of %d", at, b.size)
-	case b.size-footer-at > engine.MaxTOC:
+	case b.size-footer-at > packedTOC:
 		return nil, errNoTOC
 	}
 	packed := tail[:int64(len(tail))-footer]

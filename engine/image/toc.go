@@ -52,6 +52,9 @@ type tocChunk struct {
 	zeros       bool // it is nothing but zeros, and not stored
 }
 
+// packedTOC is the most that a table may have as it is packed: honest ones pack to a fourth or less.
+const packedTOC = engine.MaxTOC / 2
+
 type sha256Sum [sha256.Size]byte
 
 // errNoTOC says that a layer has no table that veto can read or verify: the layer itself is read then, which is never wrong.

@@ -37,7 +37,7 @@ func (t *toc) walk(ctx context.Context, b blob, visit func(*engine.File) error) 
 			return err
 		}
 		if r.err != nil { // whoever read the body may have taken it for a fault of the file
-			return fmt.Errorf("%s, by the table of contents: %w", e.Path, r.err)
+			return fmt.Errorf("the entry %q, by the table of contents: %w", e.Path, r.err)
 		}
 	}
 	return nil

@@ -40,7 +40,7 @@ func zstdChunkedTOC(ctx context.Context, b blob, position string, want engine.Di
 		return nil, err
 	case at <= frameHeader || at > b.size || packed > b.size-at:
 		return nil, fmt.Errorf("%q is not inside of the blob, which has %d bytes", position, b.size)
-	case packed > engine.MaxTOC || plain > engine.MaxTOC:
+	case packed > packedTOC || plain > engine.MaxTOC:
 		return nil, errNoTOC
 	}
 	stored, err := b.ranges(ctx, at, packed)
