@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -48,13 +49,7 @@ func (l *law) keep(sys *system, run *engine.Run) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return
 	}
-	format, err := formats.ByName("json", formats.Options{})
-	if err == nil {
-		err = writeFile(path, func(w io.Writer) error { return format(w, run) })
-	}
-	if err != nil {
-		return
-	}
+	_ = writeFile(path, func(w io.Writer) error { return json.NewEncoder(w).Encode(run) })
 }
 
 // loadLastRun reads what keep wrote.

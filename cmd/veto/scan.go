@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -139,10 +140,13 @@ func (s *scanner) scan(ctx context.Context, sources []string, outs []output) err
 	s.bar.done()
 	run.Verdict = engine.Worst(verdicts...)
 	engine.Fill(run)
-	if err := errors.Join(write(s.sys, outs, run, s.factsWriter()), s.database.Close()); err != nil {
+	var keeping sync.WaitGroup
+	keeping.Go(func() { s.law.keep(s.sys, run) })
+	err = write(s.sys, outs, run, s.factsWriter())
+	keeping.Wait()
+	if err := errors.Join(err, s.database.Close()); err != nil {
 		return err
 	}
-	s.law.keep(s.sys, run)
 	if len(failures) > 0 && textShown(outs) {
 		failures = nil // the text says them already
 	}
