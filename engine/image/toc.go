@@ -2,6 +2,7 @@ package image
 
 import (
 	"archive/tar"
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
@@ -103,6 +104,10 @@ func (l *layer) Gaps() []engine.Coverage {
 // parseTOC reads a table that has been verified. What it describes is in the blob before byte end.
 func parseTOC(raw []byte, format string, end int64, inflate func(io.Reader) (io.Reader, error)) (*toc, error) {
 	m := &tocMaker{toc: &toc{format: format, inflate: inflate, sums: map[int32]sha256Sum{}}}
+	// How many there will be at most, so that lists need not grow; of a hostile table it is a guess.
+	count := func(word string) int { return bytes.Count(raw, []byte(word)) }
+	m.entries = make([]tocEntry, 0, max(min(count(`"type"`)-count(`"chunk"`), engine.MaxTOCEntries), 0))
+	m.chunks = make([]tocChunk, 0, min(count(`"offset"`), len(raw)/100))
 	version, err := readTOC(raw, func(line *tocLine) error {
 		if line.kind == "chunk" {
 			return m.addChunk(line)
