@@ -2,7 +2,9 @@ package image_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"regexp"
 	"strings"
@@ -252,5 +254,114 @@ func TestTOCZerosAndLimits(t *testing.T) {
 	}
 	if seen["hole"] != string(hole) || !strings.Contains(seen["huge"], "over the limit") {
 		t.Errorf("the hole has %d bytes; huge: %.80q", len(seen["hole"]), seen["huge"])
+	}
+}
+
+// A request that fails ends the walk, whichever it is.
+func TestTOCRequestFails(t *testing.T) {
+	entries := append(every(), imagetest.Entry{Path: "srv/big", Body: grain(20, 400_000)}, imagetest.Entry{Path: "srv/bulk", Body: grain(21, 400_000)},
+		imagetest.Entry{Path: "srv/end", Body: grain(22, 200_000)})
+	for _, c := range packings() {
+		t.Run(c.name, func(t *testing.T) {
+			s := newRanged(t)
+			s.pack(imagetest.Image{Compression: c.c, TOC: c.o, Layers: []imagetest.Layer{{Entries: entries}}})
+			want := func(e engine.Entry) bool { return e.Path != "srv/bulk" }
+			l := s.open(true)
+			s.asked = 0
+			if _, _, err := look(t, l, want); err != nil || s.asked < 3 {
+				t.Fatalf("%d requests, %v", s.asked, err)
+			}
+			for n := range s.asked {
+				l := s.open(true)
+				s.left = n + 1
+				if got, _, err := look(t, l, want); err == nil || len(got) > len(entries) || !strings.Contains(err.Error(), "404") {
+					t.Errorf("request %d fails: %d entries, %v", n+1, len(got), err)
+				}
+				s.left = 0
+			}
+		})
+	}
+}
+
+// stargz-snapshotter names two digests, under a prefix of its own: both must hold.
+func TestTOCBothDigests(t *testing.T) {
+	var plain []byte
+	for name, says := range map[string]string{"right": "", "wrong": "has the digest"} {
+		s := newRanged(t)
+		p := s.pack(imagetest.Image{Compression: imagetest.ZstdChunked, Layers: []imagetest.Layer{{Entries: threeFiles()}}, TOC: imagetest.TOC{Edit: func(b []byte) []byte {
+			plain = b
+			return b
+		}}})
+		if name == "wrong" {
+			plain = nil
+		}
+		p.Manifest = bytes.ReplaceAll(p.Manifest, []byte("io.github.containers."), []byte("io.containers."))
+		p.Manifest = bytes.Replace(p.Manifest, []byte(`"annotations":{`), []byte(`"annotations":{"containerd.io/snapshot/stargz/toc.digest":"`+imagetest.Digest(plain)+`",`), 1)
+		s.put(p)
+		l := s.open(true)
+		got, _, err := look(t, l, all)
+		switch {
+		case says == "" && (err != nil || len(got) != 4 || len(gaps(t, l)) != 1):
+			t.Errorf("%s: %d entries, %v", name, len(got), err)
+		case says != "" && (err == nil || !strings.Contains(err.Error(), says)):
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The walk ends as its caller wants, and with its context.
+func TestTOCEnds(t *testing.T) {
+	s := newRanged(t)
+	s.pack(imagetest.Image{Compression: imagetest.EStargz, Layers: []imagetest.Layer{{Entries: threeFiles()}}})
+	l, enough, n := s.open(true), errors.New("enough"), 0
+	if _, err := l.Walk(t.Context(), func(*engine.File) error { n++; return enough }); !errors.Is(err, enough) || n != 1 {
+		t.Errorf("%d entries, %v", n, err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	if _, err := l.Walk(ctx, func(*engine.File) error { n++; cancel(); return nil }); !errors.Is(err, context.Canceled) || n != 2 {
+		t.Errorf("%d entries, %v", n, err)
+	}
+}
+
+// A table says what its maker wants: it may leave out what the tar holds, or say that a program is another. That is why what is read by
+// it is only claimed, and a gap.
+func TestTOCDisagrees(t *testing.T) {
+	for _, c := range []imagetest.Compression{imagetest.EStargz, imagetest.ZstdChunked} {
+		s := newRanged(t)
+		forge := func(b []byte) []byte {
+			var toc struct {
+				Version int              `json:"version"`
+				Entries []map[string]any `json:"entries"`
+			}
+			if err := json.Unmarshal(b, &toc); err != nil {
+				t.Fatal(err)
+			}
+			good := toc.Entries[1]
+			good["name"] = "srv/bad" // the innocent file's body, under the name of the other
+			toc.Entries = []map[string]any{good}
+			b, err := json.Marshal(toc)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}
+		s.pack(imagetest.Image{Compression: c, TOC: imagetest.TOC{Edit: forge}, Layers: []imagetest.Layer{{Entries: []imagetest.Entry{
+			imagetest.File("srv/bad", "malware"), imagetest.File("srv/good", "nothing to see")}}}})
+		seen := map[bool]string{}
+		for _, toc := range []bool{false, true} {
+			l := s.open(toc)
+			got, v, err := look(t, l, all)
+			if err != nil || (v == engine.VerifiedContent) == toc || (len(gaps(t, l)) == 1) != toc {
+				t.Errorf("%s, by its table %v: %s, %v", c, toc, v, err)
+			}
+			for _, g := range got {
+				if g.Entry.Path == "srv/bad" {
+					seen[toc] = g.Body
+				}
+			}
+		}
+		if seen[false] != "malware" || seen[true] != "nothing to see" {
+			t.Errorf("%s: %v", c, seen)
+		}
 	}
 }
