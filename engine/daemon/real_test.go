@@ -3,15 +3,19 @@ package daemon_test
 import (
 	"archive/tar"
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,53 +25,92 @@ import (
 	"github.com/vetoci/veto/engine/image/imagetest"
 )
 
-// realPodman starts Podman's service with a storage of its own, which holds one image, and returns its socket.
-func realPodman(t *testing.T, archive []byte) string {
+// realDaemons are those of this machine: VETO_PODMAN_BIN and VETO_DOCKERD_BIN name their programs. Each has a storage of its own and
+// runs no container.
+func realDaemons(t *testing.T) map[string]func(dir, socket string) *exec.Cmd {
 	t.Helper()
-	bin := os.Getenv("VETO_PODMAN_BIN")
-	if bin == "" {
-		t.Skip("no podman: set VETO_PODMAN_BIN to its path")
+	out := map[string]func(string, string) *exec.Cmd{}
+	command := func(dir, bin string, args ...string) *exec.Cmd {
+		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), bin, args...) // start ends it
+		cmd.Env = []string{"PATH=" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir}
+		return cmd
 	}
-	dir, err := os.MkdirTemp("", "pod") // Podman's paths must be short
+	if bin := os.Getenv("VETO_PODMAN_BIN"); bin != "" {
+		out["podman"] = func(dir, socket string) *exec.Cmd {
+			return command(dir, bin, "--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "--tmpdir", filepath.Join(dir, "tmp"),
+				"--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none", "system", "service", "--time=0", "unix://"+socket)
+		}
+	}
+	if bin := os.Getenv("VETO_DOCKERD_BIN"); bin != "" {
+		out["docker"] = func(dir, socket string) *exec.Cmd {
+			return command(dir, bin, "--data-root", filepath.Join(dir, "root"), "--exec-root", filepath.Join(dir, "run"), "--pidfile", filepath.Join(dir, "pid"),
+				"--storage-driver", "vfs", "--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false", "-H", "unix://"+socket)
+		}
+	}
+	if len(out) == 0 {
+		t.Skip("no daemon: set VETO_PODMAN_BIN to podman's path, or VETO_DOCKERD_BIN to dockerd's")
+	}
+	return out
+}
+
+// start runs a daemon until the test ends, gives it an archive over its API, and returns its socket.
+func start(t *testing.T, daemon func(dir, socket string) *exec.Cmd, archive []byte) string {
+	t.Helper()
+	dir, err := os.MkdirTemp("", "pod") // the paths must be short
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	podman := func(args ...string) *exec.Cmd {
-		all := []string{"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "--tmpdir", filepath.Join(dir, "tmp"),
-			"--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none"}
-		cmd := exec.CommandContext(t.Context(), bin, append(all, args...)...)
-		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir}
-		return cmd
-	}
-	file := filepath.Join(dir, "image.tar")
-	if err := os.WriteFile(file, archive, 0o600); err != nil {
+	socket := filepath.Join(dir, "p.sock")
+	service := daemon(dir, socket)
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
 		t.Fatal(err)
 	}
-	if out, err := podman("load", "-q", "-i", file).CombinedOutput(); err != nil {
-		t.Fatalf("podman load: %v\n%s", err, out)
-	}
-	socket := filepath.Join(dir, "p.sock")
-	service := podman("system", "service", "--time=0", "unix://"+socket)
-	var log bytes.Buffer
-	service.Stdout, service.Stderr = &log, &log
+	defer log.Close()
+	service.Stdout, service.Stderr = log, log
 	if err := service.Start(); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { service.Process.Kill(); service.Wait() })
-	for range 200 {
+	t.Cleanup(func() {
+		service.Process.Signal(syscall.SIGTERM) // dockerd ends the programs that it started, too
+		late := time.AfterFunc(10*time.Second, func() { service.Process.Kill() })
+		defer late.Stop()
+		service.Wait()
+	})
+	transport := &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, "unix", socket)
+	}}
+	defer transport.CloseIdleConnections()
+	for range 400 {
 		if c, err := net.Dial("unix", socket); err == nil {
 			c.Close()
-			return socket
+			break
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
-	t.Fatal("podman's service did not start")
-	return ""
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://d/v1.41/images/load", bytes.NewReader(archive))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header.Set("Content-Type", "application/x-tar")
+	resp, err := transport.RoundTrip(req)
+	if err == nil {
+		var said []byte
+		if said, err = io.ReadAll(resp.Body); err == nil && (resp.StatusCode != http.StatusOK || bytes.Contains(said, []byte("errorDetail"))) {
+			err = fmt.Errorf("%s: %s", resp.Status, said)
+		}
+		resp.Body.Close()
+	}
+	if err != nil {
+		said, _ := os.ReadFile(filepath.Join(dir, "log"))
+		t.Fatalf("loading the image: %v\n%s", err, said)
+	}
+	return socket
 }
 
 // A real daemon has the image that it was given.
-func TestRealPodman(t *testing.T) {
+func TestRealDaemon(t *testing.T) {
 	image := imagetest.Image{Name: name, Config: map[string]any{"User": "app"}, Layers: []imagetest.Layer{
 		{Entries: []imagetest.Entry{imagetest.File("etc/os-release", "ID=debian\n")}}, {Entries: []imagetest.Entry{imagetest.File("srv/data", strings.Repeat("0123456789abcdef", 1<<16))}}}}
 	packed, err := imagetest.Pack(image)
@@ -78,8 +121,20 @@ func TestRealPodman(t *testing.T) {
 	if err := imagetest.WriteDockerArchive(&given, image); err != nil {
 		t.Fatal(err)
 	}
-	socket := realPodman(t, given.Bytes())
-	o := daemon.Podman(func(key string) string { return map[string]string{"CONTAINER_HOST": "unix://" + socket}[key] })
+	for program, run := range realDaemons(t) {
+		t.Run(program, func(t *testing.T) {
+			socket := start(t, run, given.Bytes())
+			o := daemon.Docker(environment("DOCKER_HOST", "unix://"+socket))
+			if program == "podman" {
+				o = daemon.Podman(environment("CONTAINER_HOST", "unix://"+socket))
+			}
+			compareReal(t, o, socket, packed)
+		})
+	}
+}
+
+// compareReal holds a daemon's answers against what it was given.
+func compareReal(t *testing.T, o daemon.Options, socket string, packed *imagetest.Packed) {
 	c, err := daemon.Open(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -102,7 +157,7 @@ func TestRealPodman(t *testing.T) {
 		}
 	}
 	_, err = c.Inspect(t.Context(), "example.test/none:1")
-	check(t, err, "there is no such image", "podman pull example.test/none:1")
+	check(t, err, "there is no such image", o.Program+" pull example.test/none:1")
 	_, err = export(t.Context(), o, "example.test/none:1")
 	check(t, err, "there is no such image", "registry:example.test/none:1")
 	if !errors.Is(err, daemon.ErrNotFound) {
@@ -111,7 +166,7 @@ func TestRealPodman(t *testing.T) {
 	for _, n := range []int64{0, 1, 600, 4096, 1 << 20} {
 		o.Host = "unix://" + cutting(t, socket, n)
 		_, err := export(t.Context(), o, name)
-		check(t, err, "asking podman at "+o.Host, "podman")
+		check(t, err, "asking "+o.Program+" at "+o.Host, o.Program)
 	}
 }
 
