@@ -48,7 +48,7 @@ type discard struct{}
 
 func (discard) Write(p []byte) (int, error) { return len(p), nil }
 
-// corpus is text of 35 MB, packed.
+// corpus is text of 20 MB, packed.
 func corpus(b *testing.B) []byte {
 	content := contents()["text"]
 	var buf bytes.Buffer

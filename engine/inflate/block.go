@@ -12,7 +12,9 @@ var (
 	errBlock    = errors.New("deflate: reserved block type")
 	errStored   = errors.New("deflate: a stored block whose length and complement disagree")
 	errLengths  = errors.New("deflate: code lengths that make no Huffman code")
+	errClosed   = errors.New("inflate: closed")
 	errReader   = errors.New("inflate: a reader that returns an impossible count")
+	errWriter   = errors.New("inflate: a writer that returns an impossible count")
 
 	// errYield says that more input is needed while there is output that nobody has seen.
 	errYield = errors.New("inflate: output first")
@@ -26,17 +28,15 @@ func (z *Reader) more() error {
 	if z.srcErr != nil {
 		return z.srcErr
 	}
+	if z.read >= z.plan.after && z.scout == nil {
+		z.startScout()
+	}
 	copy(z.in[:8], z.in[max(z.end, 8)-8:])
 	z.pos, z.end = 8, 8
-	for range 100 {
-		n, err := z.src.Read(z.in[8:inSize])
-		if n < 0 || n > inSize-8 {
-			n, err = 0, errReader
-		}
-		if err != io.EOF && errors.Is(err, io.EOF) { //nolint:errorlint // only a bare io.EOF is an end
-			err = errors.New(err.Error())
-		}
+	for range maxEmpty {
+		n, err := readSome(z.src, z.in[8:inSize])
 		z.end, z.srcErr = 8+n, err
+		z.read += int64(n)
 		if n > 0 {
 			return nil
 		}
@@ -46,6 +46,21 @@ func (z *Reader) more() error {
 	}
 	z.srcErr = io.ErrNoProgress
 	return z.srcErr
+}
+
+// maxEmpty is how often in a row a reader may return nothing.
+const maxEmpty = 100
+
+// readSome reads once, and distrusts the reader.
+func readSome(r io.Reader, b []byte) (int, error) {
+	n, err := r.Read(b)
+	switch {
+	case n < 0 || n > len(b):
+		return 0, errReader
+	case err != io.EOF && errors.Is(err, io.EOF): //nolint:errorlint // only a bare io.EOF is an end
+		return n, errors.New(err.Error())
+	}
+	return n, err
 }
 
 // need makes the bit buffer hold at least k bits (up to 56). The end of input is io.ErrUnexpectedEOF.
@@ -79,9 +94,11 @@ func (z *Reader) align() {
 
 // blockHeader reads a block's header (RFC 1951, 3.2.3).
 func (z *Reader) blockHeader() error {
-	if err := z.need(3); err != nil {
+	if err := z.need(3 + z.skip); err != nil {
 		return err
 	}
+	z.take(z.skip)
+	z.skip = 0
 	// Nothing can be given back from here on, so this goes on without handing out.
 	z.eager = true
 	defer func() { z.eager = false }()
@@ -124,8 +141,16 @@ func (z *Reader) stored() error {
 			return unexpected(err)
 		}
 	}
-	n := copy(z.out[z.o:outLimit+1], z.in[z.pos:min(z.end, z.pos+z.left)])
-	z.o, z.pos, z.left = z.o+n, z.pos+n, z.left-n
+	from := z.in[z.pos:min(z.end, z.pos+z.left)]
+	n := min(len(from), (outLimit-z.o)>>z.wide+1)
+	if z.wide == 0 {
+		copy(z.out[z.o:], from[:n])
+	} else {
+		for i, c := range from[:n] {
+			z.out.set(z.o+2*i, uint16(c))
+		}
+	}
+	z.o, z.pos, z.left = z.o+n<<z.wide, z.pos+n, z.left-n
 	return nil
 }
 
@@ -186,6 +211,7 @@ func (z *Reader) dynamicCodes() error {
 		const order = "\x10\x11\x12\x00\x08\x07\x09\x06\x0a\x05\x0b\x04\x0c\x03\x0d\x02\x0e\x01\x0f"
 		lengths[order[i]] = uint8(z.take(3))
 	}
+	z.fixed = false
 	if !z.litCode.set(lengths[:]) {
 		return errLengths
 	}
@@ -198,7 +224,7 @@ func (z *Reader) dynamicCodes() error {
 	}
 	z.tables()
 	// Every block ends with the code of endOfBlock, so that many bits follow each symbol's first one.
-	z.least, z.fixed = max(z.litCode.min, uint(all[endOfBlock])), false
+	z.least = max(z.litCode.min, uint(all[endOfBlock]))
 	return nil
 }
 

@@ -27,8 +27,8 @@ func (z *Reader) symbol() error {
 	}
 	switch {
 	case symbol < endOfBlock:
-		z.out[z.o] = byte(symbol)
-		z.o++
+		z.out.set(z.o, uint16(symbol))
+		z.o += 1 << z.wide
 		z.take(used)
 		return nil
 	case symbol == endOfBlock:
@@ -55,12 +55,13 @@ func (z *Reader) symbol() error {
 		return err
 	}
 	distance += uint(z.bits >> used & (1<<extra - 1))
-	if int(distance) > z.o-z.start {
+	back := int(distance) << z.wide
+	if back > z.o-z.start {
 		return errDistance
 	}
 	z.take(used + extra)
-	for range length {
-		z.out[z.o] = z.out[z.o-int(distance)]
+	for range length << z.wide {
+		z.out[z.o] = z.out[z.o-back]
 		z.o++
 	}
 	return nil

@@ -1,10 +1,10 @@
 package inflate
 
 // What the fast loop leaves free: a round reads two words of input, the second at most 7 bytes behind the first, and writes at
-// most one literal and one match, or two literals; a match's copying goes up to 15 bytes too far.
+// most one literal and one match, or two literals, of two bytes each when out is wide; a match's copying goes up to 15 bytes too far.
 const (
 	inSlack  = 16
-	outSlack = 1 + 258 + 16
+	outSlack = 2*(1+258) + 16
 	outLimit = outSize - outSlack // up to here there is room
 	history  = 32 << 10           // how far back a match may reach (RFC 1951, 3.2.5)
 )
@@ -17,19 +17,19 @@ const (
 // the look-up is what the loop waits for.
 func (z *Reader) fast() {
 	in, out, lit, dist := z.in, z.out, &z.lit, &z.dist
-	o, start := z.o, z.start
+	o, start, wide, step := z.o, z.start, z.wide&1, 1<<(z.wide&1)
 	inLimit := z.end - inSlack
 	b, n, pos := refill(in, z.bits, z.n, z.pos)
 	e, unused := lit[b&(1<<litBits-1)], uint32(0)
 	for pos <= inLimit && o <= outLimit {
 		b, n, pos = refill(in, b, n, pos)
 		if e&flagLiteral != 0 {
-			out.set(o, byte(e>>8))
-			b, n, o = b>>(e&63), n-uint(e), o+1
+			out.set(o, uint16(e>>8&0xff))
+			b, n, o = b>>(e&63), n-uint(e), o+step
 			e = lit[b&(1<<litBits-1)]
 			if e&flagLiteral != 0 {
-				out.set(o, byte(e>>8))
-				b, n, o = b>>(e&63), n-uint(e), o+1
+				out.set(o, uint16(e>>8&0xff))
+				b, n, o = b>>(e&63), n-uint(e), o+step
 				e = lit[b&(1<<litBits-1)]
 				continue
 			}
@@ -40,8 +40,8 @@ func (z *Reader) fast() {
 			}
 			e = lit[(e>>8+uint32(b>>litBits)&e&0xff)&(litSize-1)]
 			if e&flagLiteral != 0 {
-				out.set(o, byte(e>>8))
-				b, n, o = b>>(e&63), n-uint(e), o+1
+				out.set(o, uint16(e>>8&0xff))
+				b, n, o = b>>(e&63), n-uint(e), o+step
 				e = lit[b&(1<<litBits-1)]
 				continue
 			}
@@ -49,7 +49,7 @@ func (z *Reader) fast() {
 				break
 			}
 		}
-		end := o + int(e>>11&511) + int(b>>(e>>20&63))&int(e>>6&31)
+		end := o + (int(e>>11&511)+int(b>>(e>>20&63))&int(e>>6&31))<<wide
 		b, n = b>>(e&63), n-uint(e)
 		d := dist[b&(1<<distBits-1)]
 		if n&63 < maxDistBits {
@@ -58,7 +58,7 @@ func (z *Reader) fast() {
 		if d&flagOdd != 0 {
 			d = dist[(d>>16&0xffff+b>>distBits&(d>>32)&0xffff)&(distSize-1)]
 		}
-		from := o - int(d>>16&0xffff) - int(b>>(d>>8&63)&(d>>32))
+		from := o - (int(d>>16&0xffff)+int(b>>(d>>8&63)&(d>>32)))<<wide
 		if from < start || d&flagOdd != 0 {
 			unused = e & 63
 			break

@@ -26,7 +26,7 @@ const (
 )
 
 // Reader inflates a gzip stream: its members' contents, one after the other. It reads ahead; when it returns io.EOF it has read its source
-// to the end. Errors stay. It holds 400 KiB and starts no goroutine.
+// to the end. Errors stay. It holds 400 KiB; once a stream has turned out to be long, 27 MiB more, and a goroutine that ends with it or with Close.
 type Reader struct {
 	src    io.Reader
 	srcErr error // what src ended with; applies when pos is end
@@ -41,6 +41,14 @@ type Reader struct {
 	given int // out[given:o] is for the caller
 	o     int
 	eager bool // read input although there is output
+	wide  uint // 1: out holds symbols of two bytes, of a scout; else 0
+
+	plan    plan
+	scout   *scout
+	read    int64  // bytes read of src
+	skip    uint   // bits in front of the next block
+	adopted []byte // output that comes after out
+	helped  int64  // bytes that were in adopted
 
 	state    state
 	final    bool // the block is its member's last
@@ -58,9 +66,14 @@ type Reader struct {
 }
 
 // NewReader returns a reader of the gzip stream r, whose first header it reads. Without any byte of input the error is io.EOF, as of compress/gzip.
-func NewReader(r io.Reader) (*Reader, error) {
-	z := &Reader{src: r, in: new(inBuffer), out: new(outBuffer), pos: 8, end: 8}
+func NewReader(r io.Reader) (*Reader, error) { return newReader(r, standard()) }
+
+func newReader(r io.Reader, p plan) (*Reader, error) {
+	z := &Reader{src: r, in: new(inBuffer), out: new(outBuffer), pos: 8, end: 8, plan: p}
 	if err := z.memberHeader(); err != nil {
+		if z.scout != nil {
+			z.scout.finish(true)
+		}
 		return nil, err
 	}
 	return z, nil
@@ -71,9 +84,25 @@ func (z *Reader) Read(p []byte) (int, error) {
 	if err := z.fill(); err != nil {
 		return 0, err
 	}
-	n := copy(p, z.out[z.given:z.o])
-	z.given += n
+	n := copy(p, z.ready())
+	z.consume(n)
 	return n, nil
+}
+
+// ready is the output that comes next.
+func (z *Reader) ready() []byte {
+	if z.given < z.o {
+		return z.out[z.given:z.o]
+	}
+	return z.adopted
+}
+
+func (z *Reader) consume(n int) {
+	if z.given < z.o {
+		z.given += n
+		return
+	}
+	z.adopted = z.adopted[n:]
 }
 
 // WriteTo implements io.WriterTo.
@@ -85,28 +114,40 @@ func (z *Reader) WriteTo(w io.Writer) (int64, error) {
 		} else if err != nil {
 			return total, err
 		}
-		n, err := w.Write(z.out[z.given:z.o])
-		total += int64(n)
-		if n < 0 || n > z.o-z.given {
-			return total, errors.New("inflate: a writer that returns an impossible count")
+		b := z.ready()
+		n, err := w.Write(b)
+		if n < 0 || n > len(b) {
+			return total, errWriter
 		}
-		z.given += n
+		total += int64(n)
+		z.consume(n)
 		if err != nil {
 			return total, err
 		}
-		if z.given < z.o {
+		if n < len(b) {
 			return total, io.ErrShortWrite
 		}
 	}
 }
 
-// Close implements io.Closer. It does not close the source.
-func (z *Reader) Close() error { return nil }
+// Close implements io.Closer. It does not close the source, but waits for a call of its Read.
+func (z *Reader) Close() error {
+	if z.scout != nil {
+		z.scout.finish(true)
+	}
+	if z.err == nil {
+		z.err = errClosed
+	}
+	return nil
+}
 
 // fill decodes when there is no output. It returns an error when there is none to come.
 func (z *Reader) fill() error {
-	for z.given == z.o {
+	for len(z.ready()) == 0 {
 		if z.err != nil {
+			if z.scout != nil {
+				z.scout.finish(false)
+			}
 			return z.err
 		}
 		if z.o > outLimit {
@@ -125,15 +166,21 @@ func (z *Reader) fill() error {
 
 // slide keeps the history only.
 func (z *Reader) slide() {
-	by := z.o - history
-	copy(z.out[:history], z.out[by:z.o])
+	kept := history << z.wide
+	by := z.o - kept
+	copy(z.out[:kept], z.out[by:z.o])
 	z.start = max(0, z.start-by)
-	z.o, z.given, z.summed = history, history, history
+	z.o, z.given, z.summed = kept, kept, kept
 }
 
 func (z *Reader) step() error {
 	switch z.state {
 	case atBlock:
+		if z.scout != nil {
+			if err := z.adopt(); err != nil {
+				return err
+			}
+		}
 		return z.blockHeader()
 	case inStored:
 		return z.stored()

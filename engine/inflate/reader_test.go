@@ -39,9 +39,14 @@ func got(r io.Reader, part int) result {
 	if err != nil {
 		return result{nil, err}
 	}
+	return gotFrom(z, part)
+}
+
+func gotFrom(z *Reader, part int) result {
+	defer z.Close()
 	var b bytes.Buffer
 	if part == 0 {
-		_, err = z.WriteTo(&b)
+		_, err := z.WriteTo(&b)
 		return result{b.Bytes(), err}
 	}
 	p := make([]byte, part)
@@ -112,7 +117,7 @@ func TestStreams(t *testing.T) {
 			},
 		}
 		for how, source := range sources {
-			same(t, name+", "+how, source, 0, 1000, 1<<20)
+			same(t, name+", "+how, source, 0, 1000)
 		}
 	}
 }
@@ -137,7 +142,7 @@ func TestNoProgress(t *testing.T) {
 // Every prefix of a stream, and every stream with one bit changed, with and without more behind (which is what the fast path needs).
 func TestBroken(t *testing.T) {
 	for name, data := range streams(t) {
-		if len(data) > 120 && !strings.HasPrefix(name, "sentences at 6") {
+		if len(data) > 120 && name != "sentences at 6" || strings.HasPrefix(name, "period 1") || strings.HasPrefix(name, "period 7") {
 			continue
 		}
 		for i := range data {

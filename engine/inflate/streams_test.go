@@ -10,6 +10,7 @@ import (
 	"io"
 	"math/bits"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/klauspost/compress/gzip"
@@ -18,13 +19,13 @@ import (
 // contents are what streams hold: different in length, in repetition and in the distribution of bytes.
 func contents() map[string][]byte {
 	rnd := generator()
-	random := make([]byte, 300_000)
+	random := make([]byte, 150_000)
 	for i := range random {
 		random[i] = byte(rnd.Uint32())
 	}
 	var text bytes.Buffer
 	words := strings.Fields("the gate denies an image that has a package with a known hole and a fix that someone released long ago")
-	for text.Len() < 700_000 {
+	for text.Len() < 400_000 {
 		fmt.Fprintf(&text, "%s %d ", words[rnd.IntN(len(words))], rnd.IntN(50))
 		if rnd.IntN(20) == 0 {
 			text.Write(random[:rnd.IntN(200)])
@@ -32,7 +33,7 @@ func contents() map[string][]byte {
 	}
 	// Byte k occurs twice as often as byte k+1: the longest codes there are.
 	var skewed bytes.Buffer
-	for range 400_000 {
+	for range 200_000 {
 		skewed.WriteByte(byte(bits.TrailingZeros32(rnd.Uint32()) * 7))
 	}
 	far := append(append(bytes.Clone(random[:100]), random[200:200+32768-100]...), random[:100]...)
@@ -74,9 +75,27 @@ func pack(t testing.TB, w flusher, err error, content []byte, part int) {
 	}
 }
 
-// streams are valid gzip streams of several encoders, by name.
-func streams(t testing.TB) map[string][]byte {
+var madeStreams, madeLong onceMade
+
+// onceMade keeps streams for all tests, which must not write to them.
+type onceMade struct {
+	once sync.Once
+	m    map[string][]byte
+}
+
+func (o *onceMade) get(t testing.TB, makeThem func(testing.TB) map[string][]byte) map[string][]byte {
 	t.Helper()
+	o.once.Do(func() { o.m = makeThem(t) })
+	if o.m == nil {
+		t.Fatal("the streams could not be made")
+	}
+	return o.m
+}
+
+// streams are valid gzip streams of several encoders, by name.
+func streams(t testing.TB) map[string][]byte { return madeStreams.get(t, makeStreams) }
+
+func makeStreams(t testing.TB) map[string][]byte {
 	m := map[string][]byte{}
 	for name, content := range contents() {
 		for level := flate.HuffmanOnly; level <= 9; level++ {

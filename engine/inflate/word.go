@@ -30,7 +30,11 @@ func (b *outBuffer) setWord(at int, v uint64) {
 	binary.LittleEndian.PutUint64(b[at:at+8], v)
 }
 
-func (b *outBuffer) set(at int, v byte) { b[at&(outSize-1)] = v }
+// set writes a symbol of two bytes, of which a narrow buffer uses the first: the next symbol overwrites the other.
+func (b *outBuffer) set(at int, v uint16) {
+	at &= outSize - 1
+	binary.LittleEndian.PutUint16(b[at:at+2], v)
+}
 
 // far writes out[at:end], each byte equal to the one at-from before it (at least 8), and up to 15 bytes more.
 func (b *outBuffer) far(at, from, end int) {
