@@ -108,7 +108,7 @@ func inflate(r *bufio.Reader) (io.Reader, func(), error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		return z, func() {}, nil
+		return z, func() { _ = z.Close() }, nil // it never fails
 	case kind == packedZstd:
 		// 128 MiB is the largest window that zstd's own tool accepts by default (--long=27).
 		z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(128<<20), zstd.WithDecoderLowmem(true))

@@ -203,8 +203,19 @@ func inflated(name string, open func() (io.ReadCloser, error)) func(context.Cont
 		return struct {
 			io.Reader
 			io.Closer
-		}{&bounded{r: z, packed: raw}, rc}, nil
+		}{&bounded{r: z, packed: raw}, closers{rc, z}}, nil
 	}
+}
+
+// closers are closed in their order: the source before the inflater, which waits for what it reads.
+type closers []io.Closer
+
+func (c closers) Close() error {
+	var errs []error
+	for _, one := range c {
+		errs = append(errs, one.Close())
+	}
+	return errors.Join(errs...)
 }
 
 // place makes the layer of an image out of what has passed by: its content has been hashed, and now it shows whether it is what the
