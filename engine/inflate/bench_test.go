@@ -20,6 +20,7 @@ func BenchmarkInflate(b *testing.B) {
 		open func(io.Reader) (io.Reader, error)
 	}{
 		{"veto", func(r io.Reader) (io.Reader, error) { return NewReader(r) }},
+		{"veto on one core", func(r io.Reader) (io.Reader, error) { return newReader(r, alone()) }},
 		{"klauspost", func(r io.Reader) (io.Reader, error) { return gzip.NewReader(r) }},
 		{"std", func(r io.Reader) (io.Reader, error) { return stdgzip.NewReader(r) }},
 	}
