@@ -41,7 +41,7 @@ func (s *scan) cacheable(ctx context.Context, l Layer, info LayerInfo) (bool, er
 }
 
 // walkVersion changes whenever the same blob and the same inspectors would give other facts: what counts as an entry, a limit.
-const walkVersion = "walk/1"
+const walkVersion = "walk/2"
 
 // key names what the inspectors learn from a layer. With Verify the diff ID is part of it, so that only a walk that checked it counts.
 func (s *scan) key(l Layer, more ...string) string {

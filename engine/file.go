@@ -27,6 +27,7 @@ type File struct {
 	buf    []byte      // what has been read of a stream
 	memory *Budget
 	held   int64
+	gap    error // see NewGap
 }
 
 // NewFile makes a File of a stream: its body can be read once, so random access holds it in memory.

@@ -6,7 +6,11 @@ const (
 	MaxArchiveFiles = 100_000   // files of an outer archive: layers, manifests
 	MaxRetained     = 96 << 20  // of an archive that passes by once: its documents, and layers small enough to be read again
 	MaxTrailing     = 1 << 30   // after the end of such an archive
-	MaxEntries      = 4_000_000 // headers of one layer
+	MaxEntries      = 500_000   // headers of one layer; the largest public images have fewer in all
+	MaxPaths        = 64 << 20  // paths and links' targets of one layer
+	MaxEvidence     = 96 << 20  // what inspectors found in one layer, as Evidence.weight has it
+	MaxGaps         = 100       // entries of one layer that are left out and named; more are counted
+	MaxOwner        = 1<<32 - 1 // number of a user or group: Linux has 32 bits (uid_t)
 	MaxPath         = 4096      // PATH_MAX (limits.h)
 	MaxDepth        = 512       // components of a path
 	MaxLayers       = 1024      // Docker stops at 127, OCI names no number
@@ -20,8 +24,9 @@ const (
 	MaxTOCChunk     = 32 << 20  // a part of a file that is verified by itself, and so held in memory
 	MaxJSONDepth    = 128
 	MaxInflated     = 256 << 30 // one layer
-	MaxRatio        = 2000      // inflated to compressed, counted from MaxRatioAfter on; deflate itself ends at 1032
-	MaxRatioAfter   = 1 << 30
+	MaxRatio        = 500       // inflated to compressed, counted from MaxRatioAfter on; deflate itself ends at 1032
+	MaxRatioAfter   = 4 << 30   // zeros alone have such ratios, and honest layers may have files of zeros
+	MaxWindow       = 32 << 20  // of a zstd frame; RFC 8878, 3.1.1.1.2 asks for 8 MB, and builders go up to this
 	MaxHeader       = 1 << 20   // one PAX or GNU long-name header
 	MaxPackageDB    = 256 << 20 // dpkg status, apk installed
 	MaxFileList     = 64 << 20  // one package's list of files
@@ -37,6 +42,14 @@ const (
 	MaxFacts        = 1 << 30 // facts and runs that judge and render read
 )
 
+// Limits on all layers of an image together. Reaching one is an error: parts of an image are not judged.
+const (
+	MaxImageEntries  = 600_000
+	MaxImagePaths    = 80 << 20
+	MaxImageEvidence = 112 << 20
+	MaxImageInflated = 512 << 30 // and no more than the blobs may, each counted once
+)
+
 // Limits of the vulnerability data.
 const (
 	MaxFeedInflated  = 64 << 30 // all records of one feed together
@@ -45,6 +58,12 @@ const (
 	MaxShardList     = 16 << 20 // the database's manifest.json
 	MaxShard         = 16 << 30 // one shard of the database
 	MaxOSVFiles      = 200_000  // files of a directory that is read into memory
+)
+
+// Limits of SBOMs.
+const (
+	MaxSBOM      = 64 << 20 // one document
+	MaxSBOMParts = 200_000  // its components
 )
 
 // Limits of policies.

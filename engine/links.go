@@ -176,7 +176,7 @@ func (s *scan) behindLinks(ctx context.Context, l Layer, lf *LayerFacts, jobs ma
 func (s *scan) walkAgain(ctx context.Context, l Layer, info LayerInfo, jobs map[string][]reread) ([]Evidence, Verified, error) {
 	found := map[string][]Evidence{}
 	verified, err := l.Walk(ctx, func(f *File) error {
-		if f.Type != TypeFile {
+		if f.Gap() != nil || f.Type != TypeFile {
 			return ctx.Err()
 		}
 		delete(found, f.Path) // of duplicates the last one wins
@@ -193,6 +193,9 @@ func (s *scan) walkAgain(ctx context.Context, l Layer, info LayerInfo, jobs map[
 		f.Release()
 		return ctx.Err()
 	})
+	if limit := (*LimitError)(nil); errors.As(err, &limit) && ctx.Err() == nil {
+		verified, err = VerifiedClaimed, nil // the first walk ended there too, and that is a gap
+	}
 	if err != nil {
 		return nil, "", err
 	}

@@ -21,6 +21,7 @@ type scan struct {
 	facts  []LayerFacts // by layer, oldest first
 	tree   *Tree        // nil for a list
 	read   atomic.Int64 // layers
+	total  load         // of all layers
 }
 
 // inventory reads every layer, several at once, merges them and assembles what they hold.
@@ -196,42 +197,6 @@ func (s *scan) referrers(ctx context.Context) func() referred {
 		go ask()
 	}
 	return ask
-}
-
-// readLayer walks one layer and shows its files to whoever wants them.
-func (s *scan) readLayer(ctx context.Context, l Layer) (*LayerFacts, error) {
-	if lf, err := s.recall(ctx, l); lf != nil || err != nil {
-		return lf, err
-	}
-	lf := &LayerFacts{Info: l.Info()}
-	seen := map[string]bool{} // wanted paths: a later entry of the same path replaces what the earlier one said
-	verified, err := l.Walk(ctx, func(f *File) error {
-		lf.Entries = append(lf.Entries, f.Entry)
-		if seen[f.Path] {
-			lf.Evidence = dropEvidence(lf.Evidence, f.Path)
-		}
-		if f.Type != TypeFile {
-			return ctx.Err()
-		}
-		for _, insp := range s.p.Inspectors {
-			if !insp.Wants(f.Path, f.Mode, f.Size) {
-				continue
-			}
-			seen[f.Path] = true
-			ev, err := inspect(ctx, insp, f, lf.Info, s.memory)
-			if err != nil {
-				return err
-			}
-			lf.Evidence = append(lf.Evidence, ev)
-		}
-		f.Release()
-		return ctx.Err()
-	})
-	if err != nil {
-		return nil, err
-	}
-	lf.Info.Verified = verified
-	return lf, s.keep(ctx, l, lf)
 }
 
 func dropEvidence(evs []Evidence, path string) []Evidence {

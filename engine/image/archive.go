@@ -86,7 +86,7 @@ func (a *archive) admit(h *tar.Header) (name string, skip bool, err error) {
 		return "", true, nil
 	}
 	if name, err = cleanPath(h.Name); err != nil {
-		return "", false, err
+		return "", false, fmt.Errorf("the archive's file %.60q: %w", h.Name, err)
 	}
 	if _, ok := a.members[name]; ok {
 		return "", false, fmt.Errorf("the archive holds %q twice: tools differ in which of them they read", name)

@@ -110,8 +110,7 @@ func inflate(r *bufio.Reader) (io.Reader, func(), error) {
 		}
 		return z, func() { _ = z.Close() }, nil // it never fails
 	case kind == packedZstd:
-		// 128 MiB is the largest window that zstd's own tool accepts by default (--long=27).
-		z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(128<<20), zstd.WithDecoderLowmem(true))
+		z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(engine.MaxWindow), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return nil, nil, err
 		}

@@ -84,6 +84,7 @@ func newImage(id engine.Identity, config []byte, blobs []blob, o Options) (*imag
 	}
 	m := &image{id: id, config: c.config}
 	createdBy := c.createdBy()
+	all := newSpent(blobs)
 	for i, b := range blobs {
 		if b.passed != nil {
 			l, err := b.passed.place(b, c.diffIDs[i], o)
@@ -111,7 +112,7 @@ func newImage(id engine.Identity, config []byte, blobs []blob, o Options) (*imag
 		if createdBy != nil {
 			info.CreatedBy = createdBy[i]
 		}
-		m.layers = append(m.layers, &layer{info: info, blob: b, verify: o.Verify, hashes: o.Hashes, now: o.Now, toc: o.TOC})
+		m.layers = append(m.layers, &layer{info: info, blob: b, verify: o.Verify, hashes: o.Hashes, now: o.Now, toc: o.TOC, all: all})
 	}
 	return m, nil
 }

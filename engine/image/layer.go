@@ -11,6 +11,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/klauspost/compress/zstd"
+
 	"github.com/vetoci/veto/engine"
 )
 
@@ -25,6 +27,7 @@ type layer struct {
 	passed *passed          // set while it passes by, to be filled in
 	toc    bool             // a table of contents will do
 	table  *toc             // once it has been read
+	all    *spent           // by all layers of the image; nil counts nothing
 }
 
 func (l *layer) Info() engine.LayerInfo { return l.info }
@@ -144,7 +147,8 @@ func (l *layer) walkStream(ctx context.Context, open func(context.Context) (io.R
 		stored.Close()
 		return "", err
 	}
-	plain := &bounded{r: content, packed: raw}
+	plain := newBounded(content, l.blob.size)
+	plain.all = l.all
 	// Where the image names no digest of the blob, the diff ID is all there is to check.
 	if (l.verify || l.blob.digest == "") && (l.passed == nil || l.passed.kind != packedNot) {
 		if plain.h, err = newHash(or(l.info.DiffID, anyDigest)); err != nil {
@@ -188,10 +192,14 @@ func drain(ctx context.Context, r io.Reader, visit func(*engine.File) error) err
 	if err := walkTar(ctx, tar.NewReader(r), nil, visit); err != nil {
 		return err
 	}
-	if _, err := io.Copy(io.Discard, r); err != nil {
-		return fmt.Errorf("after the end of the tar: %w", err)
+	_, err := io.CopyN(io.Discard, r, engine.MaxTrailing+1)
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil
+	case err == nil:
+		err = &engine.LimitError{What: "bytes after the end of one layer's tar", Limit: engine.MaxTrailing}
 	}
-	return nil
+	return fmt.Errorf("after the end of the tar: %w", err)
 }
 
 func (l *layer) compare(raw *hashing, diff hash.Hash) error {
@@ -236,25 +244,65 @@ func (r *hashing) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// bounded is inflated content, held to the limits on size and ratio; h may be nil.
+// bounded is inflated content, held to the limits on size and ratio; h and all may be nil. It gives as many bytes as the limit allows, so that
+// a walk which ends there always ends at the same entry.
 type bounded struct {
-	r      io.Reader
-	packed *hashing
-	h      hash.Hash
-	n      int64
+	r    io.Reader
+	most *engine.LimitError // and its Limit in bytes of content
+	h    hash.Hash
+	all  *spent
+	n    int64
+}
+
+// newBounded holds r, which a blob of size bytes inflates to, to the limits.
+func newBounded(r io.Reader, size int64) *bounded {
+	return &bounded{r: r, most: &engine.LimitError{What: "inflated size of one layer, by the ratio to its compressed size,", Limit: mostInflated(size)}}
+}
+
+func mostInflated(size int64) int64 {
+	return min(max(min(size, engine.MaxInflated/engine.MaxRatio+1)*engine.MaxRatio, engine.MaxRatioAfter), engine.MaxInflated)
 }
 
 func (r *bounded) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p)
+	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
+		err = &engine.LimitError{What: "window of a zstd frame", Limit: engine.MaxWindow}
+	}
+	if over := r.n + int64(n) - r.most.Limit; over > 0 {
+		n, err = n-int(over), r.most
+	}
 	r.n += int64(n)
-	switch {
-	case r.n > engine.MaxInflated:
-		return 0, &engine.LimitError{What: "inflated size of one layer", Limit: engine.MaxInflated}
-	case r.n > engine.MaxRatioAfter && r.n/max(r.packed.n.Load(), 1) > engine.MaxRatio:
-		return 0, &engine.LimitError{What: "ratio of inflated to compressed size of one layer", Limit: engine.MaxRatio}
+	if spent := r.all.spend(int64(n)); spent != nil {
+		return 0, spent
 	}
 	if r.h != nil {
 		r.h.Write(p[:n])
 	}
 	return n, err
+}
+
+// spent counts what all layers of an image inflate to, each time that they do. An image may name one small blob as a thousand layers.
+type spent struct {
+	n    atomic.Int64
+	most int64
+}
+
+// newSpent allows for what the image's blobs, each counted once, may inflate to.
+func newSpent(blobs []blob) *spent {
+	seen := map[engine.Digest]bool{}
+	most := int64(0)
+	for _, b := range blobs {
+		if b.digest == "" || !seen[b.digest] {
+			seen[b.digest] = true
+			most = min(most+mostInflated(b.size), engine.MaxImageInflated)
+		}
+	}
+	return &spent{most: most}
+}
+
+func (s *spent) spend(n int64) error {
+	if s != nil && s.n.Add(n) > s.most {
+		return fmt.Errorf("all layers together inflate to more than %d bytes, the limit for blobs of their size", s.most)
+	}
+	return nil
 }

@@ -188,8 +188,11 @@ func openFile(ctx context.Context, p, kind, pick string, id engine.Identity, o O
 		return passing(f, id, kind, pick, o), nil
 	}
 	packed, err := packedWhole(f, info.Size())
+	if err != nil {
+		err = orSBOM(f, p, err)
+	}
 	if packed {
-		s := newStream(id, kind, pick, o, inflated(p, open))
+		s := newStream(id, kind, pick, o, inflated(p, info.Size(), open))
 		s.again = true
 		return s, f.Close()
 	}
@@ -202,6 +205,15 @@ func openFile(ctx context.Context, p, kind, pick string, id engine.Identity, o O
 	}
 	m.close = f.Close
 	return m, nil
+}
+
+// orSBOM adds to the failure of a file that is no archive what it may be.
+func orSBOM(f *os.File, name string, err error) error {
+	first := make([]byte, 1)
+	if n, _ := f.ReadAt(first, 0); n == 1 && first[0] == '{' {
+		return engine.Hint(err, "it looks like JSON; an SBOM is named with its prefix, sbom:%s", name)
+	}
+	return err
 }
 
 // openArchive opens an archive in place: the bytes of f between from and size.
@@ -244,7 +256,7 @@ func whatever(rc io.ReadCloser, name string) (io.ReadCloser, error) {
 	if !packed {
 		return again, nil
 	}
-	return inflated(name, func() (io.ReadCloser, error) { return again, nil })(context.Background())
+	return inflated(name, engine.MaxInflated, func() (io.ReadCloser, error) { return again, nil })(context.Background())
 }
 
 // packedWhole says whether an archive is packed with gzip as a whole.

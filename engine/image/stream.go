@@ -188,22 +188,21 @@ func (c *counted) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// inflated opens a file that is packed with gzip as a whole.
-func inflated(name string, open func() (io.ReadCloser, error)) func(context.Context) (io.ReadCloser, error) {
+// inflated opens a file of size bytes that is packed with gzip as a whole.
+func inflated(name string, size int64, open func() (io.ReadCloser, error)) func(context.Context) (io.ReadCloser, error) {
 	return func(context.Context) (io.ReadCloser, error) {
 		rc, err := open()
 		if err != nil {
 			return nil, err
 		}
-		raw := &hashing{r: rc}
-		z, err := gz.NewReader(bufio.NewReaderSize(raw, 1<<16))
+		z, err := gz.NewReader(bufio.NewReaderSize(rc, 1<<16))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", filepath.Base(name), err), rc.Close())
 		}
 		return struct {
 			io.Reader
 			io.Closer
-		}{&bounded{r: z, packed: raw}, closers{rc, z}}, nil
+		}{newBounded(z, size), closers{rc, z}}, nil
 	}
 }
 

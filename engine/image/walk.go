@@ -39,6 +39,12 @@ func walkTar(ctx context.Context, tr *tar.Reader, w *window, visit func(*engine.
 			continue
 		}
 		e, err := entryOf(h)
+		if gap := (*gapError)(nil); errors.As(err, &gap) {
+			if err := visit(engine.NewGap(h.Name, err)); err != nil {
+				return err
+			}
+			continue
+		}
 		if err != nil {
 			return err
 		}
@@ -68,6 +74,18 @@ func sparse(h *tar.Header) bool {
 	return false
 }
 
+// gapError is an entry that a walk leaves out and goes on: one runtime fails to unpack it and another one does, or cuts what is too large.
+type gapError struct{ why error }
+
+func (e *gapError) Error() string { return e.why.Error() }
+func (e *gapError) Unwrap() error { return e.why }
+
+func tooLarge(what string, limit int64) error {
+	return &gapError{&engine.LimitError{What: what, Limit: limit}}
+}
+
+// entryOf reads a header. The error is a *gapError where the entry alone is at fault. All others end the walk, because every runtime
+// refuses the layer, or they differ in what the entry does: ".." in a path, a type that is unknown, a root that is no directory.
 func entryOf(h *tar.Header) (engine.Entry, error) {
 	p, err := cleanPath(h.Name)
 	if err != nil {
@@ -75,7 +93,10 @@ func entryOf(h *tar.Header) (engine.Entry, error) {
 	}
 	e := engine.Entry{Path: p, Mode: modeOf(h.Mode), UID: uint32(h.Uid), GID: uint32(h.Gid)} //nolint:gosec // checked below
 	if int(e.UID) != h.Uid || int(e.GID) != h.Gid {
-		return e, fmt.Errorf("the entry %q belongs to the user %d and the group %d, and Linux has 32 bits for each", p, h.Uid, h.Gid)
+		if max(h.Uid, h.Gid) > engine.MaxOwner {
+			return e, tooLarge("number of the user or group", engine.MaxOwner)
+		}
+		return e, &gapError{fmt.Errorf("it belongs to the user %d and the group %d", h.Uid, h.Gid)}
 	}
 	switch h.Typeflag {
 	case tar.TypeReg, tar.TypeCont, tar.TypeGNUSparse:
@@ -102,7 +123,7 @@ func entryOf(h *tar.Header) (engine.Entry, error) {
 		return e, fmt.Errorf("an entry of type %s stands for the root directory", e.Type)
 	}
 	if len(e.Link) > engine.MaxPath {
-		return e, fmt.Errorf("the target of the link %q: %w", e.Path, &engine.LimitError{What: "length of a path", Limit: engine.MaxPath})
+		return e, tooLarge("length of the link's target", engine.MaxPath)
 	}
 	return e, nil
 }
@@ -126,17 +147,10 @@ func modeOf(m int64) fs.FileMode {
 // no honest builder writes it and what it means differs between tools.
 func cleanPath(name string) (string, error) {
 	if len(name) > engine.MaxPath {
-		return "", fmt.Errorf("the entry %q…: %w", name[:60], &engine.LimitError{What: "length of a path", Limit: engine.MaxPath})
+		return "", tooLarge("length of a path", engine.MaxPath)
 	}
-	depth := 1
-	for i := 0; i < len(name); i++ {
-		if name[i] != '/' {
-			continue
-		}
-		depth++
-	}
-	if depth > engine.MaxDepth {
-		return "", fmt.Errorf("the entry %q…: %w", name[:60], &engine.LimitError{What: "depth of a path", Limit: engine.MaxDepth})
+	if strings.Count(name, "/") >= engine.MaxDepth {
+		return "", tooLarge("depth of a path", engine.MaxDepth)
 	}
 	if strings.Contains(name, "..") {
 		for part := range strings.SplitSeq(name, "/") {

@@ -1,0 +1,56 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// NewGap makes a File that stands for an entry which no part of veto can hold, and err says why. It has no body and is no entry: its
+// path, shortened, is for people. A walk shows it and goes on, because a runtime may unpack what veto leaves out.
+func NewGap(path string, err error) *File {
+	return &File{Entry: Entry{Path: shorten(path)}, gap: err}
+}
+
+// Gap is why the entry could not be taken, nil for every other File.
+func (f *File) Gap() error { return f.gap }
+
+// shorten keeps both ends of a path: the first names the place, the last the file.
+func shorten(path string) string {
+	const head, tail = 120, 40
+	if len(path) <= head+tail {
+		return strings.ToValidUTF8(path, "\uFFFD")
+	}
+	return strings.ToValidUTF8(path[:head], "") + "…" + strings.ToValidUTF8(path[len(path)-tail:], "")
+}
+
+// gaps gathers what a walk left out of a layer.
+type gaps struct {
+	list []Coverage
+	more int
+}
+
+// add notes one; beyond MaxGaps they are only counted.
+func (g *gaps) add(path string, err error) {
+	if len(g.list) >= MaxGaps {
+		g.more++
+		return
+	}
+	kind := CoverageUnreadable
+	if limit := (*LimitError)(nil); errors.As(err, &limit) {
+		kind = CoverageLimit
+	}
+	g.list = append(g.list, Coverage{Kind: kind, Path: Maybe(path), Detail: err.Error()})
+}
+
+// evidence is all of them as that of no inspector, at no path: such evidence counts whatever the merged tree shows.
+func (g *gaps) evidence() []Evidence {
+	if len(g.list) == 0 {
+		return nil
+	}
+	if g.more > 0 {
+		g.list = append(g.list, Coverage{Kind: CoverageLimit, Count: g.more,
+			Detail: fmt.Sprintf("%d more entries of this layer were left out: %v", g.more, &LimitError{What: "number of gaps of one layer", Limit: MaxGaps})})
+	}
+	return []Evidence{{Coverage: g.list}}
+}
