@@ -39,10 +39,11 @@ func (s *scout) explore(z *Reader, r *region) {
 // many bytes of output that are; -1 when there is none.
 func (s *scout) begin(z *Reader, r *region) (start int64, wide int) {
 	for bit := 8 * int64(r.split); bit < 8*int64(len(r.in)-minTail); bit++ {
-		if bit&0xfff == 0 && (s.finished() || r.abandoned()) {
+		guess := kindAt(r.in, bit) == coded && plausible(r.in, bit)
+		if (guess || bit&0xfff == 0) && (s.finished() || r.abandoned()) {
 			return -1, 0
 		}
-		if next := kindAt(r.in, bit); next != coded || !plausible(r.in, bit) {
+		if !guess {
 			continue
 		}
 		z.place(bit)
