@@ -42,7 +42,7 @@ func (f *imageFlags) add(cmd *cobra.Command) {
 
 const sourceHelp = `SOURCE is a registry reference (nginx:1.27, ghcr.io/x/y@sha256:…), a path (./app.tar, an OCI layout directory), or - for
 standard input. What ends in .tar, .tar.gz or .tgz, or starts with . or /, is a path. Prefixes say it outright:
-registry: docker: podman: docker-archive: oci: oci-archive: rootfs:`
+registry: docker: podman: docker-archive: oci: oci-archive: rootfs: sbom:`
 
 func newScan(sys *system) *cobra.Command {
 	var pf policyFlags
@@ -202,6 +202,12 @@ func (s *scanner) open(ctx context.Context, t target) (engine.Image, error) {
 	if s.images.toc && (s.images.verify || s.images.base != "") {
 		return nil, engine.Usage("--toc reads parts of layers, and --verify and --base need the whole of them")
 	}
+	if strings.HasPrefix(t.source, sbomPrefix) {
+		if s.images.platform != "" || s.images.base != "" || s.images.verify || s.images.toc {
+			return nil, engine.Usage("--platform, --base, --verify and --toc are about images, and %s is a list of packages", t.source)
+		}
+		return s.openSBOM(t.source)
+	}
 	client, err := s.client()
 	if err != nil {
 		return nil, err
@@ -338,6 +344,8 @@ func nameOf(source, as string) string {
 		return filepath.Base(rest)
 	case strings.HasPrefix(source, "docker:"), strings.HasPrefix(source, "podman:"):
 		return rest
+	case strings.HasPrefix(source, sbomPrefix):
+		return sbomName(source)
 	}
 	return strings.TrimPrefix(source, "registry:")
 }

@@ -1,11 +1,9 @@
 package image
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"sort"
 	"time"
 
@@ -123,58 +121,8 @@ func keys(m map[string]struct{}) []string {
 // decode reads one JSON value into v, after it has been checked for depth and for keys that stand twice: tools differ in which of
 // two they believe.
 func decode(raw []byte, v any) error {
-	if err := checkJSON(raw); err != nil {
+	if err := engine.CheckJSON(raw); err != nil {
 		return err
 	}
 	return json.Unmarshal(raw, v)
-}
-
-func checkJSON(raw []byte) error {
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.UseNumber()
-	type level struct {
-		keys map[string]bool // nil in an array
-		key  bool            // a key comes next
-	}
-	var open []level
-	for {
-		t, err := d.Token()
-		if errors.Is(err, io.EOF) && len(open) == 0 {
-			return nil
-		}
-		if err != nil {
-			return fmt.Errorf("not JSON: %w", cut(err))
-		}
-		switch t {
-		case json.Delim('{'), json.Delim('['):
-			if len(open) > 0 {
-				open[len(open)-1].key = true
-			}
-			if len(open) >= engine.MaxJSONDepth {
-				return &engine.LimitError{What: "depth of JSON", Limit: engine.MaxJSONDepth}
-			}
-			next := level{}
-			if t == json.Delim('{') {
-				next = level{keys: map[string]bool{}, key: true}
-			}
-			open = append(open, next)
-			continue
-		case json.Delim('}'), json.Delim(']'):
-			open = open[:len(open)-1]
-			continue
-		}
-		if len(open) == 0 {
-			continue
-		}
-		top := &open[len(open)-1]
-		if top.keys == nil || !top.key {
-			top.key = true
-			continue
-		}
-		k, _ := t.(string)
-		if top.keys[k] {
-			return fmt.Errorf("the key %q stands twice in one object", k)
-		}
-		top.keys[k], top.key = true, false
-	}
 }

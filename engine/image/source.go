@@ -45,7 +45,7 @@ func parseSource(source string) (kind, rest string, err error) {
 	case kindDockerDaemon, kindPodman:
 		return daemonName(word, after)
 	case "sbom":
-		return "", "", engine.Hint(engine.Usage("sbom: is not supported yet"), "give the image itself: a registry reference, a .tar file or an OCI layout directory")
+		return "", "", engine.Usage("%q is a list of packages, not an image", source)
 	}
 	if isBareTag(after) {
 		return kindRegistry, source, nil

@@ -69,16 +69,26 @@ func (e *evaluation) rule(ctx context.Context, r *rule) engine.RuleResult {
 		out.Status, out.Note = engine.StatusNotApplicable, "switched off"
 		return out
 	}
-	if lacking := r.reads.lacking(e.missing); len(lacking) > 0 {
-		out.Status, out.Note = engine.StatusNoData, engine.Maybe("the facts lack "+strings.Join(lacking, ", "))
-		return out
-	}
 	failed := func(err error) engine.RuleResult {
 		out.Status, out.Results, out.Note = engine.StatusError, nil, engine.Maybe(e.explain(r, err))
 		return out
 	}
 	ctx, cancel := context.WithTimeout(ctx, e.p.timeout)
 	defer cancel()
+	if lacking := r.reads.lacking(e.missing); len(lacking) > 0 {
+		out.Status, out.Note = engine.StatusNoData, engine.Maybe("the facts lack "+strings.Join(lacking, ", "))
+		// A rule that does not apply to such facts says so by what they have.
+		if r.skip != nil && len(r.skipReads.lacking(e.missing)) == 0 {
+			reasons, err := e.reasons(ctx, *r.skip)
+			if err != nil {
+				return failed(err)
+			}
+			if reasons != "" {
+				out.Status, out.Note = engine.StatusNotApplicable, engine.Maybe(reasons)
+			}
+		}
+		return out
+	}
 	values, err := e.eval(ctx, r.query)
 	if err != nil {
 		return failed(err)

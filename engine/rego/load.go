@@ -148,7 +148,7 @@ func (p *program) prepare(ctx context.Context, r *rule) error {
 		if i == 0 {
 			r.query = q
 		} else {
-			r.skip = &q
+			r.skip, r.skipReads = &q, readsOf(p.compiler, ref)
 		}
 	}
 	return nil

@@ -32,6 +32,7 @@ type rule struct {
 	reads      *reads
 	query      opa.PreparedEvalQuery
 	skip       *opa.PreparedEvalQuery // nil without skips
+	skipReads  *reads                 // what skip alone reads
 }
 
 func (r *rule) title() string {

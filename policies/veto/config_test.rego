@@ -18,3 +18,8 @@ test_user_root_silent[user] if {
 	some user in ["10001", "10001:0", "nobody", "rootless", "100", "10:root", "app:app"]
 	count(config.warn["user-root"]) == 0 with input as object.union(fixture.base, {"config": {"user": user}})
 }
+
+test_user_root_does_not_apply_to_an_sbom if {
+	config.skip["user-root"] == {"an SBOM does not say how its image runs"} with input as {"image": {"source": "sbom"}}
+	count(config.skip["user-root"]) == 0 with input as fixture.base
+}

@@ -1,0 +1,101 @@
+package catalog
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// cdxComponent is a component of CycloneDX (cyclonedx.org/docs/1.6/json, "components"); versions from 1.2 on differ in nothing that is read.
+type cdxComponent struct {
+	Type     string
+	Group    string
+	Name     string
+	Version  string
+	PURL     string
+	Licenses []struct {
+		Expression string
+		License    struct{ ID, Name string }
+	}
+	Properties []struct{ Name, Value string }
+	Components []cdxComponent
+	Evidence   struct {
+		Occurrences []struct{ Location string }
+	}
+}
+
+func readCycloneDX(raw []byte) (*SBOM, []part, error) {
+	var doc struct {
+		SpecVersion string
+		Metadata    struct {
+			Component *cdxComponent
+			Tools     json.RawMessage // a list of tools until 1.4, an object with components from 1.5 on
+		}
+		Components []cdxComponent
+	}
+	if err := json.Unmarshal(raw, &doc); err != nil {
+		return nil, nil, fmt.Errorf("the SBOM: %w", err)
+	}
+	sourced := strings.Contains(strings.ToLower(string(doc.Metadata.Tools)), "syft")
+	var parts []part
+	if c := doc.Metadata.Component; c != nil {
+		parts = append(parts, part{name: c.Name, version: c.Version, described: true})
+		parts = cdxParts(parts, c.Components, sourced)
+	}
+	return &SBOM{Format: "CycloneDX " + doc.SpecVersion}, cdxParts(parts, doc.Components, sourced), nil
+}
+
+// cdxParts flattens components; engine.CheckJSON has bounded how deep they stand in each other.
+func cdxParts(parts []part, components []cdxComponent, sourced bool) []part {
+	for i := range components {
+		c := &components[i]
+		p := part{name: c.Name, version: c.Version, purl: c.PURL, sourced: sourced, os: c.Type == "operating-system"}
+		// What groups others (the application that a lock file belongs to) is an application without a version.
+		p.code = slices.Contains([]string{"library", "framework"}, c.Type) || c.Type == "application" && c.Version != ""
+		for _, l := range c.Licenses {
+			for _, text := range []string{l.Expression, l.License.ID, l.License.Name} {
+				if text != "" {
+					p.licenses = append(p.licenses, text)
+					break
+				}
+			}
+		}
+		for _, o := range c.Evidence.Occurrences {
+			p.paths = append(p.paths, o.Location)
+		}
+		p.property(c)
+		parts = cdxParts(append(parts, p), c.Components, sourced)
+	}
+	return parts
+}
+
+// property reads what Trivy and Syft say in properties of their own.
+func (p *part) property(c *cdxComponent) {
+	trivy := map[string]string{}
+	for _, kv := range c.Properties {
+		switch name, value := kv.Name, kv.Value; {
+		case name == "aquasecurity:trivy:FilePath", strings.HasPrefix(name, "syft:location:") && strings.HasSuffix(name, ":path"):
+			p.paths = append(p.paths, value)
+		case strings.HasPrefix(name, "aquasecurity:trivy:Src"):
+			trivy[strings.TrimPrefix(name, "aquasecurity:trivy:Src")] = value
+		case name == "syft:metadata:source":
+			p.source.Name = value
+		case name == "syft:metadata:sourceVersion":
+			p.source.Version = value
+		}
+	}
+	if trivy["Name"] == "" {
+		return
+	}
+	v := trivy["Version"]
+	if r := trivy["Release"]; v != "" && r != "" {
+		v += "-" + r
+	}
+	if e := trivy["Epoch"]; v != "" && e != "" && e != "0" {
+		v = e + ":" + v
+	}
+	p.source = engine.Source{Name: trivy["Name"], Version: v}
+}

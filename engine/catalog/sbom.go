@@ -1,0 +1,246 @@
+package catalog
+
+import (
+	"cmp"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path"
+	"slices"
+	"sort"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/purl"
+)
+
+// SBOM is a list of packages that some tool made, read into the same facts as an image gives. It says what it likes: nothing in it has been
+// verified.
+type SBOM struct {
+	Format string   // "CycloneDX 1.6", "SPDX-2.3"
+	Names  []string // what it says it describes
+	engine.Inventory
+}
+
+// part is one component, in the words that both formats have.
+type part struct {
+	name, version, purl string
+	os                  bool
+	licenses            []string
+	paths               []string
+	source              engine.Source // of a distribution's package, when the SBOM says it
+	sourced             bool          // the tool says it where it differs from the package's own
+	described           bool          // it is the image itself
+	code                bool          // a thing with a version that could be judged; not a file, a service, a group
+}
+
+// ReadSBOM reads a CycloneDX or SPDX document in JSON of at most engine.MaxSBOM bytes. What in it cannot be judged becomes coverage; the error
+// is for what is no such document.
+func ReadSBOM(raw []byte) (*SBOM, error) {
+	if len(raw) > engine.MaxSBOM {
+		return nil, &engine.LimitError{What: "size of an SBOM", Limit: engine.MaxSBOM}
+	}
+	convert := func(err error) error {
+		return engine.Hint(err, "CycloneDX 1.2 to 1.6 and SPDX 2.2 and 2.3 are read, in JSON: syft convert FILE -o cyclonedx-json, or trivy image --format cyclonedx")
+	}
+	if err := engine.CheckJSON(raw); err != nil {
+		return nil, convert(err)
+	}
+	var kind struct {
+		BomFormat   string `json:"bomFormat"`
+		SpecVersion string `json:"specVersion"`
+		SPDXVersion string `json:"spdxVersion"`
+	}
+	if err := json.Unmarshal(raw, &kind); err != nil {
+		return nil, convert(err)
+	}
+	var s *SBOM
+	var parts []part
+	var err error
+	switch {
+	case kind.BomFormat == "CycloneDX" && kind.SPDXVersion != "":
+		return nil, errors.New("it says that it is CycloneDX and SPDX at once")
+	case kind.BomFormat == "CycloneDX" && slices.Contains([]string{"1.2", "1.3", "1.4", "1.5", "1.6"}, kind.SpecVersion):
+		s, parts, err = readCycloneDX(raw)
+	case kind.SPDXVersion == "SPDX-2.2", kind.SPDXVersion == "SPDX-2.3":
+		s, parts, err = readSPDX(raw)
+	case kind.BomFormat != "":
+		return nil, convert(fmt.Errorf("it is %.40q of version %.40q", kind.BomFormat, kind.SpecVersion))
+	case kind.SPDXVersion != "":
+		return nil, convert(fmt.Errorf("it is of the version %.40q", kind.SPDXVersion))
+	default:
+		return nil, convert(errors.New("it is neither CycloneDX nor SPDX"))
+	}
+	if err != nil {
+		return nil, err
+	}
+	if len(parts) > engine.MaxSBOMParts {
+		return nil, &engine.LimitError{What: "number of components of an SBOM", Limit: engine.MaxSBOMParts}
+	}
+	s.fill(parts)
+	return s, nil
+}
+
+// fill makes the inventory out of the parts.
+func (s *SBOM) fill(parts []part) {
+	s.OS = systemOf(parts)
+	var all []*found
+	gaps := map[engine.Coverage]int{}
+	for i := range parts {
+		p := &parts[i]
+		switch {
+		case p.described && p.name != "":
+			s.Names = append(s.Names, strings.TrimSuffix(p.name+":"+p.version, ":"))
+			continue
+		case p.os || p.described || !p.code && p.purl == "":
+			continue
+		}
+		f, gap := p.found(s.OS)
+		if gap != nil {
+			gaps[*gap]++
+		}
+		if f != nil {
+			all = append(all, f)
+		}
+	}
+	sort.Strings(s.Names)
+	s.Packages = merge(all)
+	for gap, n := range gaps {
+		gap.Count = n
+		s.Coverage = append(s.Coverage, gap)
+	}
+	if s.OS != nil && s.OS.Ecosystem == "" || s.OS == nil && slices.ContainsFunc(s.Packages, func(p engine.Package) bool { return osType(p.Type) }) {
+		s.Coverage = append(s.Coverage, engine.Coverage{Kind: engine.CoverageUnknownOS, Subject: "distribution packages",
+			Detail: "the SBOM does not say which distribution and release its packages are of, or it is one without known advisories"})
+	}
+}
+
+// found is the package of one part; a gap beside it or in its place says what cannot be judged.
+func (p *part) found(os *engine.OS) (*found, *engine.Coverage) {
+	if p.purl == "" {
+		return nil, &engine.Coverage{Kind: engine.CoverageUnsupported, Subject: "component without a package URL", Detail: "what has no package URL cannot be matched"}
+	}
+	u, err := purl.Parse(p.purl)
+	if err != nil {
+		return nil, &engine.Coverage{Kind: engine.CoverageMalformed, Subject: "package URL", Detail: fmt.Sprintf("%.200q is no package URL", p.purl)}
+	}
+	if u.Version == "" {
+		u.Version = p.version
+	}
+	if u.Version == "" {
+		return nil, &engine.Coverage{Kind: engine.CoverageUnsupported, Subject: engine.Maybe(u.Type + " package without a version"), Detail: "without a version it cannot be matched"}
+	}
+	pkg := engine.Package{Name: u.Name, Version: u.Version, Type: u.Type, Arch: engine.Maybe(u.Qualifiers["arch"]), Licenses: p.licenses, PURL: p.purl}
+	var gap *engine.Coverage
+	if osType(u.Type) {
+		gap = p.distribution(&pkg, u, os)
+	} else {
+		language(&pkg, u)
+	}
+	if pkg.Source.Name == "" {
+		pkg.Source = engine.Source{Name: pkg.Name, Version: pkg.Version}
+	}
+	f := &found{Package: pkg, brought: 1}
+	for _, at := range p.paths {
+		f.Locations = append(f.Locations, engine.Location{Path: strings.TrimPrefix(path.Clean("/"+at), "/")})
+	}
+	return f, gap
+}
+
+// distribution completes a package of a distribution, whose advisories speak of source packages: the SBOM has to say which one that is.
+func (p *part) distribution(pkg *engine.Package, u purl.URL, os *engine.OS) *engine.Coverage {
+	if epoch := u.Qualifiers["epoch"]; epoch != "" && epoch != "0" && !strings.Contains(pkg.Version, ":") {
+		pkg.Version = epoch + ":" + pkg.Version
+	}
+	src := p.source
+	if src.Name == "" { // Syft: upstream=source@version, the version only where it differs
+		src.Name, src.Version, _ = strings.Cut(u.Qualifiers["upstream"], "@")
+	}
+	stated := src.Name != ""
+	pkg.Source = engine.Source{Name: cmp.Or(src.Name, pkg.Name), Version: cmp.Or(src.Version, pkg.Version)}
+	if os != nil {
+		name(pkg, os)
+	}
+	if !stated && !p.sourced {
+		return &engine.Coverage{Kind: engine.CoverageUnsupported, Subject: engine.Maybe(pkg.Type + " package without a source package"),
+			Detail: "the SBOM does not say from which source packages these are, and the distribution's advisories speak of those: they were matched by their own names"}
+	}
+	return nil
+}
+
+// language gives a package of a language the name by which its ecosystem's advisories call it.
+func language(p *engine.Package, u purl.URL) {
+	joined := func(separator string) string {
+		if u.Namespace == "" {
+			return u.Name
+		}
+		return u.Namespace + separator + u.Name
+	}
+	p.Name = joined("/")
+	switch u.Type {
+	case "npm":
+		p.Ecosystem = "npm"
+	case "pypi":
+		p.Name, p.Ecosystem = purl.NormalPython(p.Name), "PyPI"
+	case "golang":
+		p.Ecosystem, p.Version = "Go", goVersionOf(p.Name, u.Version)
+	case "maven":
+		p.Name, p.Ecosystem = joined(":"), "Maven"
+	case "cargo":
+		p.Ecosystem = "crates.io"
+	case "gem":
+		p.Ecosystem = "RubyGems"
+	case "nuget":
+		p.Ecosystem = "NuGet"
+	case "composer":
+		p.Ecosystem = "Packagist"
+	case "hex":
+		p.Ecosystem = "Hex"
+	case "pub":
+		p.Ecosystem = "Pub"
+	case "cran":
+		p.Ecosystem = "CRAN"
+	}
+	p.Source = engine.Source{Name: p.Name, Version: p.Version}
+}
+
+// goVersionOf takes the "go" off the standard library's version, as advisories write it.
+func goVersionOf(module, version string) string {
+	if module == "stdlib" || module == "std" {
+		return strings.TrimPrefix(strings.TrimPrefix(version, "v"), "go")
+	}
+	return version
+}
+
+// systemOf is the distribution: a component that says it is one, else what all package URLs agree on.
+func systemOf(parts []part) *engine.OS {
+	system := func(id, version string) *engine.OS {
+		os := &engine.OS{ID: strings.ToLower(id), VersionID: engine.Maybe(version)}
+		os.Ecosystem = engine.Maybe(ecosystemOf(os))
+		support(os)
+		return os
+	}
+	for _, p := range parts {
+		if p.os && p.name != "" {
+			return system(p.name, p.version)
+		}
+	}
+	distro := ""
+	for _, p := range parts {
+		u, err := purl.Parse(p.purl)
+		if p.purl == "" || err != nil || !osType(u.Type) {
+			continue
+		}
+		switch d := u.Qualifiers["distro"]; {
+		case d == "" || distro != "" && d != distro:
+			return nil
+		default:
+			distro = d
+		}
+	}
+	id, version, ok := strings.Cut(distro, "-")
+	if !ok {
+		return nil
+	}
+	return system(id, version)
+}

@@ -1,0 +1,69 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// CheckJSON holds one JSON value to MaxJSONDepth levels and refuses keys that stand twice in one object: tools differ in which of the two
+// they believe.
+func CheckJSON(raw []byte) error {
+	d := json.NewDecoder(bytes.NewReader(raw))
+	d.UseNumber()
+	type level struct {
+		keys map[string]bool // nil in an array
+		key  bool            // a key comes next
+	}
+	var open []level
+	for {
+		t, err := d.Token()
+		if errors.Is(err, io.EOF) && len(open) == 0 {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("not JSON: %w", orCut(err))
+		}
+		switch t {
+		case json.Delim('{'), json.Delim('['):
+			if len(open) > 0 {
+				open[len(open)-1].key = true
+			}
+			if len(open) >= MaxJSONDepth {
+				return &LimitError{What: "depth of JSON", Limit: MaxJSONDepth}
+			}
+			next := level{}
+			if t == json.Delim('{') {
+				next = level{keys: map[string]bool{}, key: true}
+			}
+			open = append(open, next)
+			continue
+		case json.Delim('}'), json.Delim(']'):
+			open = open[:len(open)-1]
+			continue
+		}
+		if len(open) == 0 {
+			continue
+		}
+		top := &open[len(open)-1]
+		if top.keys == nil || !top.key {
+			top.key = true
+			continue
+		}
+		k, _ := t.(string)
+		if top.keys[k] {
+			return fmt.Errorf("the key %q stands twice in one object", k)
+		}
+		top.keys[k], top.key = true, false
+	}
+}
+
+// orCut is io.ErrUnexpectedEOF for an end that comes too early.
+func orCut(err error) error {
+	if errors.Is(err, io.EOF) {
+		return io.ErrUnexpectedEOF
+	}
+	return err
+}
