@@ -28,17 +28,20 @@ func (apk) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error)
 	}
 	var ev engine.Evidence
 	line := 1
-	for _, record := range strings.Split(string(body), "\n\n") {
+	for record := range stanzas(body) {
 		if err := ctx.Err(); err != nil {
 			return ev, err
 		}
 		p, owned, err := apkRecord(record)
 		switch {
 		case err != nil:
-			ev.Coverage = append(ev.Coverage, engine.Coverage{Kind: engine.CoverageMalformed, Detail: fmt.Sprintf("record at line %d: %v", line, err)})
+			err = malformed(&ev, fmt.Sprintf("record at line %d: %v", line, err))
 		case p != nil:
-			ev.Packages = append(ev.Packages, *p)
 			ev.Owned = append(ev.Owned, *owned)
+			err = add(&ev, p)
+		}
+		if err != nil {
+			return ev, err
 		}
 		line += strings.Count(record, "\n") + 2
 	}
@@ -52,7 +55,7 @@ func apkRecord(text string) (*engine.Package, *engine.Owned, error) {
 	p := &engine.Package{Type: "apk"}
 	owned := &engine.Owned{Type: "apk"}
 	dir := ""
-	for _, line := range strings.Split(text, "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		if line == "" {
 			continue
 		}
@@ -76,6 +79,9 @@ func apkRecord(text string) (*engine.Package, *engine.Owned, error) {
 		case "F":
 			dir = value
 		case "R":
+			if len(owned.Files) >= engine.MaxOwnedFiles {
+				return nil, nil, &engine.LimitError{What: "number of files of one package", Limit: engine.MaxOwnedFiles}
+			}
 			owned.Files = append(owned.Files, engine.OwnedFile{Path: path.Join(dir, value)})
 		case "Z":
 			if n := len(owned.Files); n > 0 {

@@ -34,16 +34,19 @@ func (dpkg) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error
 	var ev engine.Evidence
 	one := path.Dir(f.Path) == dpkgStatusD
 	line := 1
-	for _, stanza := range strings.Split(strings.ReplaceAll(string(body), "\r\n", "\n"), "\n\n") {
+	for stanza := range stanzas(body) {
 		if err := ctx.Err(); err != nil {
 			return ev, err
 		}
 		p, err := dpkgStanza(stanza, one)
 		switch {
 		case err != nil:
-			ev.Coverage = append(ev.Coverage, engine.Coverage{Kind: engine.CoverageMalformed, Detail: fmt.Sprintf("stanza at line %d: %v", line, err)})
+			err = malformed(&ev, fmt.Sprintf("stanza at line %d: %v", line, err))
 		case p != nil:
-			ev.Packages = append(ev.Packages, *p)
+			err = add(&ev, p)
+		}
+		if err != nil {
+			return ev, err
 		}
 		line += strings.Count(stanza, "\n") + 2
 	}
@@ -53,7 +56,7 @@ func (dpkg) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error
 // dpkgStanza reads one stanza (deb822(5)); nil without an error is a package that is not installed.
 func dpkgStanza(text string, one bool) (*engine.Package, error) {
 	fields := map[string]string{}
-	for _, line := range strings.Split(text, "\n") {
+	for line := range strings.SplitSeq(text, "\n") {
 		if strings.TrimSpace(line) == "" || line[0] == ' ' || line[0] == '\t' {
 			continue
 		}
@@ -121,19 +124,23 @@ func (dpkgFiles) Inspect(_ context.Context, f *engine.File) (engine.Evidence, er
 	sums := strings.HasSuffix(base, ".md5sums")
 	name, arch, _ := strings.Cut(strings.TrimSuffix(strings.TrimSuffix(base, ".list"), ".md5sums"), ":")
 	owned := engine.Owned{Type: "deb", Package: name, Arch: arch}
-	for n, line := range strings.Split(string(body), "\n") {
-		if line == "" {
+	n := 0
+	for line := range strings.SplitSeq(string(body), "\n") {
+		if n++; line == "" {
 			continue
 		}
 		file := engine.OwnedFile{Path: line}
 		if sums {
 			sum, p, ok := strings.Cut(line, "  ")
 			if !ok || len(sum) != 32 {
-				return engine.Evidence{}, fmt.Errorf("line %d: no checksum and path", n+1)
+				return engine.Evidence{}, fmt.Errorf("line %d: no checksum and path", n)
 			}
 			file = engine.OwnedFile{Path: p, Sum: "md5:" + strings.ToLower(sum)}
 		}
 		if file.Path = strings.TrimPrefix(path.Clean("/"+file.Path), "/"); file.Path != "" {
+			if len(owned.Files) >= engine.MaxOwnedFiles {
+				return engine.Evidence{}, &engine.LimitError{What: "number of files of one package", Limit: engine.MaxOwnedFiles}
+			}
 			owned.Files = append(owned.Files, file)
 		}
 	}

@@ -19,7 +19,7 @@ func (osRelease) Wants(p string, _ fs.FileMode, _ int64) bool {
 }
 
 func (osRelease) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
-	body, err := f.Bytes(engine.MaxMetadata)
+	body, err := f.Bytes(engine.MaxRelease)
 	if err != nil {
 		return engine.Evidence{}, err
 	}
