@@ -9,7 +9,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// cdxComponent is a component of CycloneDX (cyclonedx.org/docs/1.6/json, "components"); versions from 1.2 on differ in nothing that is read.
+// cdxComponent is a component of CycloneDX (cyclonedx.org/docs/1.7/json, "components"); versions from 1.2 on differ in nothing that is read.
 type cdxComponent struct {
 	Type     string
 	Group    string

@@ -41,7 +41,7 @@ func ReadSBOM(raw []byte) (*SBOM, error) {
 		return nil, &engine.LimitError{What: "size of an SBOM", Limit: engine.MaxSBOM}
 	}
 	convert := func(err error) error {
-		return engine.Hint(err, "CycloneDX 1.2 to 1.6 and SPDX 2.2 and 2.3 are read, in JSON: syft convert FILE -o cyclonedx-json, or trivy image --format cyclonedx")
+		return engine.Hint(err, "CycloneDX 1.2 to 1.7 and SPDX 2.2 and 2.3 are read, in JSON: syft convert FILE -o cyclonedx-json, or trivy image --format cyclonedx")
 	}
 	if err := engine.CheckJSON(raw); err != nil {
 		return nil, convert(err)
@@ -60,7 +60,7 @@ func ReadSBOM(raw []byte) (*SBOM, error) {
 	switch {
 	case kind.BomFormat == "CycloneDX" && kind.SPDXVersion != "":
 		return nil, errors.New("it says that it is CycloneDX and SPDX at once")
-	case kind.BomFormat == "CycloneDX" && slices.Contains([]string{"1.2", "1.3", "1.4", "1.5", "1.6"}, kind.SpecVersion):
+	case kind.BomFormat == "CycloneDX" && slices.Contains([]string{"1.2", "1.3", "1.4", "1.5", "1.6", "1.7"}, kind.SpecVersion):
 		s, parts, err = readCycloneDX(raw)
 	case kind.SPDXVersion == "SPDX-2.2", kind.SPDXVersion == "SPDX-2.3":
 		s, parts, err = readSPDX(raw)
@@ -127,7 +127,11 @@ func (p *part) found(os *engine.OS) (*found, *engine.Coverage) {
 	if u.Version == "" {
 		u.Version = p.version
 	}
-	if u.Version == "" {
+	switch {
+	case u.Version != "":
+	case u.Type == "golang": // the main module of a program has none, and an image's inventory leaves it out too
+		return nil, nil
+	default:
 		return nil, &engine.Coverage{Kind: engine.CoverageUnsupported, Subject: engine.Maybe(u.Type + " package without a version"), Detail: "without a version it cannot be matched"}
 	}
 	pkg := engine.Package{Name: u.Name, Version: u.Version, Type: u.Type, Arch: engine.Maybe(u.Qualifiers["arch"]), Licenses: p.licenses, PURL: p.purl}
