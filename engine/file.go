@@ -3,8 +3,12 @@ package engine
 import (
 	"bytes"
 	"context"
+	"crypto/md5"  //nolint:gosec // what dpkg records
+	"crypto/sha1" //nolint:gosec // what apk records
+	"encoding/hex"
 	"errors"
 	"fmt"
+	"hash"
 	"io"
 	"sync"
 )
@@ -28,6 +32,48 @@ type File struct {
 	memory *Budget
 	held   int64
 	gap    error // see NewGap
+	passed *sumReader
+}
+
+// sumReader hashes a body while it is read.
+type sumReader struct {
+	io.Reader
+	md5, sha1 hash.Hash
+}
+
+func summed(r io.Reader) *sumReader {
+	s := &sumReader{md5: md5.New(), sha1: sha1.New()} //nolint:gosec // compared with what the package databases record, never trusted alone
+	s.Reader = io.TeeReader(r, io.MultiWriter(s.md5, s.sha1))
+	return s
+}
+
+// Seekable says whether the body can be read at random without being held in memory.
+func (f *File) Seekable() bool { return f.at != nil }
+
+// Stream returns the body from its first byte, for who does not want to hold it. It can be called once; but for Head before it and Sums after
+// it, no other method can be used beside it where the source does not seek.
+func (f *File) Stream() io.Reader {
+	if f.at != nil {
+		return io.NewSectionReader(f.at, 0, f.Size)
+	}
+	f.passed = summed(io.LimitReader(io.MultiReader(bytes.NewReader(f.buf), f.body), f.Size))
+	return f.passed
+}
+
+// Sums returns checksums of the whole body.
+func (f *File) Sums() (Sums, error) {
+	s := f.passed
+	if s == nil {
+		at, err := f.ReaderAt(f.Size)
+		if err != nil {
+			return Sums{}, err
+		}
+		s = summed(io.NewSectionReader(at, 0, f.Size))
+	}
+	if _, err := io.Copy(io.Discard, s); err != nil {
+		return Sums{}, f.short(err)
+	}
+	return Sums{MD5: hex.EncodeToString(s.md5.Sum(nil)), SHA1: hex.EncodeToString(s.sha1.Sum(nil))}, nil
 }
 
 // NewFile makes a File of a stream: its body can be read once, so random access holds it in memory.

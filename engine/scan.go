@@ -2,12 +2,8 @@ package engine
 
 import (
 	"context"
-	"crypto/md5"  //nolint:gosec // what dpkg records
-	"crypto/sha1" //nolint:gosec // what apk records
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"sort"
 	"sync"
 	"sync/atomic"
@@ -233,20 +229,7 @@ func inspect(ctx context.Context, insp Inspector, f *File, layer LayerInfo, memo
 		return ev, err
 	}
 	if len(ev.Packages) > 0 || len(ev.Coverage) > 0 {
-		ev.Sums, err = sums(f)
+		ev.Sums, err = f.Sums()
 	}
 	return ev, err
-}
-
-func sums(f *File) (Sums, error) {
-	at, err := f.ReaderAt(f.Size)
-	if err != nil {
-		return Sums{}, err
-	}
-	m, s := md5.New(), sha1.New() //nolint:gosec // compared with what the package databases record, never trusted alone
-	n, err := io.Copy(io.MultiWriter(m, s), io.NewSectionReader(at, 0, f.Size))
-	if err != nil || n < f.Size {
-		return Sums{}, f.short(err)
-	}
-	return Sums{MD5: hex.EncodeToString(m.Sum(nil)), SHA1: hex.EncodeToString(s.Sum(nil))}, nil
 }

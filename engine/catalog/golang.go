@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"runtime/debug"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
@@ -30,6 +31,13 @@ func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 	if err != nil || !bytes.Equal(head, []byte(elf.ELFMAG)) {
 		return engine.Evidence{}, err
 	}
+	if !f.Seekable() && f.Size > engine.MaxProgramHeld {
+		info, err := searchBuildInfo(f)
+		if err != nil || info == nil {
+			return engine.Evidence{}, err
+		}
+		return modules(info), nil
+	}
 	at, err := f.ReaderAt(engine.MaxProgram)
 	if err != nil {
 		return engine.Evidence{}, err
@@ -38,7 +46,11 @@ func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 	if err != nil {
 		return engine.Evidence{}, notGo(at, f.Size, err)
 	}
-	var ev engine.Evidence
+	return modules(info), nil
+}
+
+// modules are the packages of a program.
+func modules(info *debug.BuildInfo) (ev engine.Evidence) {
 	add := func(name, version string, main bool) {
 		ev.Packages = append(ev.Packages, engine.Package{Name: name, Version: version, Type: "golang", Ecosystem: "Go", Main: main, Source: engine.Source{Name: name, Version: version}})
 	}
@@ -62,7 +74,7 @@ func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 			add(d.Path, d.Version, false)
 		}
 	}
-	return ev, nil
+	return ev
 }
 
 // notGo tells a program of another language, which is no fact, from one whose build information is there but cannot be read: cut off,

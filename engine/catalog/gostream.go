@@ -1,0 +1,161 @@
+package catalog
+
+import (
+	"bufio"
+	"bytes"
+	"debug/elf"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// What precedes the build information in a Go program, at a multiple of 16 bytes (debug/buildinfo, since Go 1.18 with the strings inline).
+const (
+	goMagic       = "\xff Go buildinf:"
+	goAlign       = 16
+	goHeader      = 32   // the strings follow it
+	goFlags       = 15   // where in it the flags stand
+	goInline      = 0b10 // of them: the strings are inline, not behind pointers
+	goSentinel    = 16   // bytes that frame the modules
+	goSearchBlock = 2 * engine.MaxBuildInfo
+)
+
+// searchBuildInfo looks for the build information of a program that is too large to be held, while it passes. It is nil for a program that is
+// not Go's. Where the random access of debug/buildinfo goes by sections, this takes the first that is well-formed.
+func searchBuildInfo(f *engine.File) (*debug.BuildInfo, error) {
+	head, err := f.Head(64 << 10)
+	if err != nil {
+		return nil, err
+	}
+	if err := wholeProgram(head, f.Size); err != nil {
+		return nil, err
+	}
+	r := bufio.NewReaderSize(f.Stream(), goSearchBlock)
+	old := false
+	for at := int64(0); ; {
+		b, err := r.Peek(goSearchBlock)
+		end := errors.Is(err, io.EOF)
+		switch {
+		case err != nil && !end:
+			return nil, err
+		case end && at+int64(len(b)) < f.Size:
+			return nil, io.ErrUnexpectedEOF
+		}
+		info, pointers, step := searchBlock(b, end)
+		old = old || pointers
+		switch {
+		case info != nil:
+			return info, nil
+		case end && old:
+			return nil, &engine.LimitError{What: "size of a program of a Go before 1.18 in a compressed layer", Limit: engine.MaxProgramHeld}
+		case end:
+			return nil, nil
+		}
+		if _, err := r.Discard(step); err != nil {
+			return nil, err
+		}
+		at += int64(step)
+	}
+}
+
+// searchBlock looks through a block that starts at a multiple of goAlign. Step is how much of it is done with; pointers, that something in it
+// may be build information of before Go 1.18. What looks like the magic and has no build information behind it is passed over: programs
+// that search for it hold it too.
+func searchBlock(b []byte, end bool) (info *debug.BuildInfo, pointers bool, step int) {
+	for from := 0; ; {
+		i := bytes.Index(b[from:], []byte(goMagic))
+		if i < 0 {
+			return nil, pointers, max(len(b)-goAlign, 0) / goAlign * goAlign
+		}
+		i += from
+		from = i + 1
+		if i%goAlign != 0 {
+			continue
+		}
+		if len(b)-i < engine.MaxBuildInfo && !end {
+			return nil, pointers, i // the rest of it comes with the next block
+		}
+		found, old := parseBuildInfo(b[i:min(len(b), i+engine.MaxBuildInfo)])
+		if found != nil {
+			return found, pointers, i
+		}
+		pointers = pointers || old
+	}
+}
+
+// parseBuildInfo reads the strings after the magic; pointers says that they are elsewhere, as before Go 1.18.
+func parseBuildInfo(b []byte) (info *debug.BuildInfo, pointers bool) {
+	if len(b) < goHeader {
+		return nil, false
+	}
+	if size := b[goFlags-1]; b[goFlags]&goInline == 0 {
+		return nil, (size == 4 || size == 8) && b[goFlags] <= 1
+	}
+	version, rest, ok := goString(b[goHeader:])
+	if !ok || !strings.HasPrefix(version, "go") && !strings.HasPrefix(version, "devel") {
+		return nil, false
+	}
+	mod, _, ok := goString(rest)
+	if !ok {
+		return nil, false
+	}
+	if len(mod) >= 2*goSentinel+1 && mod[len(mod)-goSentinel-1] == '\n' {
+		mod = mod[goSentinel : len(mod)-goSentinel]
+	} else {
+		mod = ""
+	}
+	info, err := debug.ParseBuildInfo(mod)
+	if err != nil {
+		return nil, false
+	}
+	info.GoVersion = version
+	return info, false
+}
+
+// goString reads a string behind its length.
+func goString(b []byte) (s string, rest []byte, ok bool) {
+	n, size := binary.Uvarint(b)
+	if size <= 0 || n > uint64(len(b)-size) {
+		return "", nil, false
+	}
+	return string(b[size : size+int(n)]), b[size+int(n):], true //nolint:gosec // below len(b)
+}
+
+// wholeProgram says whether the segments of an ELF file, as its head describes them, are within its size.
+func wholeProgram(head []byte, size int64) error {
+	cannot := func(why string) error { return fmt.Errorf("an executable that cannot be read: %s", why) }
+	if len(head) < 64 {
+		return cannot("it has no ELF header")
+	}
+	var order binary.ByteOrder = binary.LittleEndian
+	if elf.Data(head[elf.EI_DATA]) == elf.ELFDATA2MSB {
+		order = binary.BigEndian
+	}
+	wide := elf.Class(head[elf.EI_CLASS]) == elf.ELFCLASS64
+	var at uint64
+	var each, count uint16
+	if wide {
+		at, each, count = order.Uint64(head[32:]), order.Uint16(head[54:]), order.Uint16(head[56:])
+	} else {
+		at, each, count = uint64(order.Uint32(head[28:])), order.Uint16(head[42:]), order.Uint16(head[44:])
+	}
+	if at > uint64(len(head)) || uint64(each)*uint64(count) > uint64(len(head))-at || wide && each < 56 || !wide && each < 32 {
+		return cannot("its program headers are not at its start")
+	}
+	for i := range uint64(count) {
+		p := head[at+i*uint64(each):]
+		from, length := uint64(order.Uint32(p[4:])), uint64(order.Uint32(p[16:]))
+		if wide {
+			from, length = order.Uint64(p[8:]), order.Uint64(p[32:])
+		}
+		if elf.ProgType(order.Uint32(p)) == elf.PT_LOAD && (from+length < from || from+length > uint64(size)) { //nolint:gosec // a size
+			return fmt.Errorf("an executable that is cut off: a segment ends at byte %d of %d", from+length, size)
+		}
+	}
+	return nil
+}
