@@ -6,11 +6,22 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // CheckJSON holds one JSON value to MaxJSONDepth levels and refuses keys that stand twice in one object: tools differ in which of the two
 // they believe.
 func CheckJSON(raw []byte) error {
+	return checkJSON(raw, func(key string) string { return key })
+}
+
+// CheckWords is CheckJSON for a document whose keys are words of its format and never data. Two that differ in case only stand twice,
+// too: encoding/json reads either into the same field, and the last one wins.
+func CheckWords(raw []byte) error {
+	return checkJSON(raw, func(key string) string { return strings.ToLower(strings.ToUpper(key)) })
+}
+
+func checkJSON(raw []byte, same func(key string) string) error {
 	d := json.NewDecoder(bytes.NewReader(raw))
 	d.UseNumber()
 	type level struct {
@@ -52,9 +63,10 @@ func CheckJSON(raw []byte) error {
 			top.key = true
 			continue
 		}
-		k, _ := t.(string)
+		written, _ := t.(string)
+		k := same(written)
 		if top.keys[k] {
-			return fmt.Errorf("the key %q stands twice in one object", k)
+			return fmt.Errorf("the key %q stands twice in one object", written)
 		}
 		top.keys[k], top.key = true, false
 	}

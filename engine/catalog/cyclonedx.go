@@ -3,7 +3,6 @@ package catalog
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
@@ -42,19 +41,18 @@ func readCycloneDX(raw []byte) (*SBOM, []part, error) {
 	sourced := strings.Contains(strings.ToLower(string(doc.Metadata.Tools)), "syft")
 	var parts []part
 	if c := doc.Metadata.Component; c != nil {
-		parts = append(parts, part{name: c.Name, version: c.Version, described: true})
-		parts = cdxParts(parts, c.Components, sourced)
+		parts = cdxParts(nil, []cdxComponent{*c}, sourced)
+		parts[0].described = true
 	}
 	return &SBOM{Format: "CycloneDX " + doc.SpecVersion}, cdxParts(parts, doc.Components, sourced), nil
 }
 
-// cdxParts flattens components; engine.CheckJSON has bounded how deep they stand in each other.
+// cdxParts flattens components; engine.CheckWords has bounded how deep they stand in each other.
 func cdxParts(parts []part, components []cdxComponent, sourced bool) []part {
 	for i := range components {
 		c := &components[i]
-		p := part{name: c.Name, version: c.Version, purl: c.PURL, sourced: sourced, os: c.Type == "operating-system"}
-		// What groups others (the application that a lock file belongs to) is an application without a version.
-		p.code = slices.Contains([]string{"library", "framework"}, c.Type) || c.Type == "application" && c.Version != ""
+		p := part{group: c.Group, name: c.Name, version: c.Version, purl: c.PURL, sourced: sourced, os: c.Type == "operating-system"}
+		p.code = cdxCode(c)
 		for _, l := range c.Licenses {
 			for _, text := range []string{l.Expression, l.License.ID, l.License.Name} {
 				if text != "" {
@@ -70,6 +68,18 @@ func cdxParts(parts []part, components []cdxComponent, sourced bool) []part {
 		parts = cdxParts(append(parts, p), c.Components, sourced)
 	}
 	return parts
+}
+
+// cdxCode says whether a component is a program or a part of one, which has to be judged; so is what is of no known type. An application
+// without a version is what groups others, such as the one that a lock file belongs to.
+func cdxCode(c *cdxComponent) bool {
+	switch c.Type {
+	case "application":
+		return c.Version != ""
+	case "operating-system", "container", "device", "file", "data", "machine-learning-model", "cryptographic-asset":
+		return false
+	}
+	return true
 }
 
 // property reads what Trivy and Syft say in properties of their own.

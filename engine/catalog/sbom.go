@@ -1,10 +1,12 @@
 package catalog
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"path"
 	"slices"
 	"sort"
@@ -25,12 +27,13 @@ type SBOM struct {
 // part is one component, in the words that both formats have.
 type part struct {
 	name, version, purl string
+	group               string // CycloneDX: what stands before the name
 	os                  bool
 	licenses            []string
 	paths               []string
 	source              engine.Source // of a distribution's package, when the SBOM says it
 	sourced             bool          // the tool says it where it differs from the package's own
-	described           bool          // it is the image itself
+	described           bool          // it is what the SBOM is about
 	code                bool          // a thing with a version that could be judged; not a file, a service, a group
 }
 
@@ -43,13 +46,16 @@ func ReadSBOM(raw []byte) (*SBOM, error) {
 	convert := func(err error) error {
 		return engine.Hint(err, "CycloneDX 1.2 to 1.7 and SPDX 2.2 and 2.3 are read, in JSON: syft convert FILE -o cyclonedx-json, or trivy image --format cyclonedx")
 	}
-	if err := engine.CheckJSON(raw); err != nil {
+	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")) // a mark that some tools begin files with
+	if err := engine.CheckWords(raw); err != nil {
 		return nil, convert(err)
 	}
 	var kind struct {
-		BomFormat   string `json:"bomFormat"`
-		SpecVersion string `json:"specVersion"`
-		SPDXVersion string `json:"spdxVersion"`
+		BomFormat     string          `json:"bomFormat"`
+		SpecVersion   string          `json:"specVersion"`
+		SPDXVersion   string          `json:"spdxVersion"`
+		PredicateType string          `json:"predicateType"`
+		SBOM          json.RawMessage `json:"sbom"`
 	}
 	if err := json.Unmarshal(raw, &kind); err != nil {
 		return nil, convert(err)
@@ -68,6 +74,10 @@ func ReadSBOM(raw []byte) (*SBOM, error) {
 		return nil, convert(fmt.Errorf("it is %.40q of version %.40q", kind.BomFormat, kind.SpecVersion))
 	case kind.SPDXVersion != "":
 		return nil, convert(fmt.Errorf("it is of the version %.40q", kind.SPDXVersion))
+	case kind.PredicateType != "":
+		return nil, engine.Hint(errors.New("it is a statement about an image, not an SBOM"), "where its predicate is one: jq .predicate FILE | veto scan sbom:-")
+	case kind.SBOM != nil:
+		return nil, engine.Hint(errors.New("it holds an SBOM and is none"), "jq .sbom FILE | veto scan sbom:-")
 	default:
 		return nil, convert(errors.New("it is neither CycloneDX nor SPDX"))
 	}
@@ -85,34 +95,51 @@ func ReadSBOM(raw []byte) (*SBOM, error) {
 func (s *SBOM) fill(parts []part) {
 	s.OS = systemOf(parts)
 	var all []*found
-	gaps := map[engine.Coverage]int{}
+	gaps := map[string]*engine.Coverage{} // by subject; what the first of them says stands for all
 	for i := range parts {
 		p := &parts[i]
 		switch {
-		case p.described && p.name != "":
-			s.Names = append(s.Names, strings.TrimSuffix(p.name+":"+p.version, ":"))
-			continue
-		case p.os || p.described || !p.code && p.purl == "":
+		case p.described:
+			if p.name != "" {
+				s.Names = append(s.Names, strings.TrimSuffix(p.name+":"+p.version, ":"))
+			}
+			if !p.judged() {
+				continue
+			}
+		case p.os || !p.code && p.purl == "":
 			continue
 		}
 		f, gap := p.found(s.OS)
 		if gap != nil {
-			gaps[*gap]++
+			key := string(gap.Kind) + " " + string(gap.Subject)
+			if gaps[key] == nil {
+				gaps[key] = gap
+			}
+			gaps[key].Count++
 		}
 		if f != nil {
+			f.Main = p.described
 			all = append(all, f)
 		}
 	}
 	sort.Strings(s.Names)
 	s.Packages = merge(all)
-	for gap, n := range gaps {
-		gap.Count = n
-		s.Coverage = append(s.Coverage, gap)
+	for _, key := range slices.Sorted(maps.Keys(gaps)) {
+		s.Coverage = append(s.Coverage, *gaps[key])
 	}
 	if s.OS != nil && s.OS.Ecosystem == "" || s.OS == nil && slices.ContainsFunc(s.Packages, func(p engine.Package) bool { return osType(p.Type) }) {
 		s.Coverage = append(s.Coverage, engine.Coverage{Kind: engine.CoverageUnknownOS, Subject: "distribution packages",
 			Detail: "the SBOM does not say which distribution and release its packages are of, or it is one without known advisories"})
 	}
+}
+
+// judged says whether what the SBOM is about is a package itself, and not an image or a folder. It need not have a version.
+func (p *part) judged() bool {
+	if p.purl == "" {
+		return false
+	}
+	u, err := purl.Parse(p.purl)
+	return err != nil || u.Type != "oci" && u.Type != "docker" && (u.Version != "" || p.version != "")
 }
 
 // found is the package of one part; a gap beside it or in its place says what cannot be judged.
@@ -129,24 +156,28 @@ func (p *part) found(os *engine.OS) (*found, *engine.Coverage) {
 	}
 	switch {
 	case u.Version != "":
-	case u.Type == "golang": // the main module of a program has none, and an image's inventory leaves it out too
-		return nil, nil
+	case u.Type == "golang": // what was built from a working copy: Trivy leaves Go's own word for that out
+		u.Version = "(devel)"
 	default:
 		return nil, &engine.Coverage{Kind: engine.CoverageUnsupported, Subject: engine.Maybe(u.Type + " package without a version"), Detail: "without a version it cannot be matched"}
 	}
 	pkg := engine.Package{Name: u.Name, Version: u.Version, Type: u.Type, Arch: engine.Maybe(u.Qualifiers["arch"]), Licenses: p.licenses, PURL: p.purl}
 	var gap *engine.Coverage
-	if osType(u.Type) {
+	switch {
+	case osType(u.Type):
 		gap = p.distribution(&pkg, u, os)
-	} else {
-		language(&pkg, u)
+	case u.Type == "rpm", u.Type == "alpm":
+	default:
+		p.language(&pkg, u)
 	}
 	if pkg.Source.Name == "" {
 		pkg.Source = engine.Source{Name: pkg.Name, Version: pkg.Version}
 	}
 	f := &found{Package: pkg, brought: 1}
 	for _, at := range p.paths {
-		f.Locations = append(f.Locations, engine.Location{Path: strings.TrimPrefix(path.Clean("/"+at), "/")})
+		if at = strings.TrimPrefix(path.Clean("/"+at), "/"); at != "" {
+			f.Locations = append(f.Locations, engine.Location{Path: at})
+		}
 	}
 	return f, gap
 }
@@ -162,6 +193,10 @@ func (p *part) distribution(pkg *engine.Package, u purl.URL, os *engine.OS) *eng
 	}
 	stated := src.Name != ""
 	pkg.Source = engine.Source{Name: cmp.Or(src.Name, pkg.Name), Version: cmp.Or(src.Version, pkg.Version)}
+	if os != nil && foreign(u, os) {
+		return &engine.Coverage{Kind: engine.CoverageUnknownOS, Subject: engine.Maybe(pkg.Type + " package of another release"),
+			Detail: fmt.Sprintf("%.200q names another distribution or release than the SBOM, %s %s, so that no advisories can be chosen", p.purl, os.ID, os.VersionID)}
+	}
 	if os != nil {
 		name(pkg, os)
 	}
@@ -170,81 +205,4 @@ func (p *part) distribution(pkg *engine.Package, u purl.URL, os *engine.OS) *eng
 			Detail: "the SBOM does not say from which source packages these are, and the distribution's advisories speak of those: they were matched by their own names"}
 	}
 	return nil
-}
-
-// language gives a package of a language the name by which its ecosystem's advisories call it.
-func language(p *engine.Package, u purl.URL) {
-	joined := func(separator string) string {
-		if u.Namespace == "" {
-			return u.Name
-		}
-		return u.Namespace + separator + u.Name
-	}
-	p.Name = joined("/")
-	switch u.Type {
-	case "npm":
-		p.Ecosystem = "npm"
-	case "pypi":
-		p.Name, p.Ecosystem = purl.NormalPython(p.Name), "PyPI"
-	case "golang":
-		p.Ecosystem, p.Version = "Go", goVersionOf(p.Name, u.Version)
-	case "maven":
-		p.Name, p.Ecosystem = joined(":"), "Maven"
-	case "cargo":
-		p.Ecosystem = "crates.io"
-	case "gem":
-		p.Ecosystem = "RubyGems"
-	case "nuget":
-		p.Ecosystem = "NuGet"
-	case "composer":
-		p.Ecosystem = "Packagist"
-	case "hex":
-		p.Ecosystem = "Hex"
-	case "pub":
-		p.Ecosystem = "Pub"
-	case "cran":
-		p.Ecosystem = "CRAN"
-	}
-	p.Source = engine.Source{Name: p.Name, Version: p.Version}
-}
-
-// goVersionOf takes the "go" off the standard library's version, as advisories write it.
-func goVersionOf(module, version string) string {
-	if module == "stdlib" || module == "std" {
-		return strings.TrimPrefix(strings.TrimPrefix(version, "v"), "go")
-	}
-	return version
-}
-
-// systemOf is the distribution: a component that says it is one, else what all package URLs agree on.
-func systemOf(parts []part) *engine.OS {
-	system := func(id, version string) *engine.OS {
-		os := &engine.OS{ID: strings.ToLower(id), VersionID: engine.Maybe(version)}
-		os.Ecosystem = engine.Maybe(ecosystemOf(os))
-		support(os)
-		return os
-	}
-	for _, p := range parts {
-		if p.os && p.name != "" {
-			return system(p.name, p.version)
-		}
-	}
-	distro := ""
-	for _, p := range parts {
-		u, err := purl.Parse(p.purl)
-		if p.purl == "" || err != nil || !osType(u.Type) {
-			continue
-		}
-		switch d := u.Qualifiers["distro"]; {
-		case d == "" || distro != "" && d != distro:
-			return nil
-		default:
-			distro = d
-		}
-	}
-	id, version, ok := strings.Cut(distro, "-")
-	if !ok {
-		return nil
-	}
-	return system(id, version)
 }

@@ -32,16 +32,20 @@ func readSPDX(raw []byte) (*SBOM, []part, error) {
 	}
 	sourced := slices.ContainsFunc(doc.CreationInfo.Creators, func(c string) bool { return strings.Contains(strings.ToLower(c), "syft") })
 	var parts []part
+	slices.Sort(described)
+	described = slices.Compact(described)
 	for _, k := range doc.Packages {
-		p := part{name: k.Name, version: k.VersionInfo, sourced: sourced, os: k.PrimaryPackagePurpose == "OPERATING-SYSTEM"}
+		purpose := strings.ReplaceAll(k.PrimaryPackagePurpose, "_", "-") // SPDX's own library for Java writes the underscore
+		p := part{name: k.Name, version: k.VersionInfo, sourced: sourced, os: purpose == "OPERATING-SYSTEM"}
+		purls := []string{""}
 		for _, r := range k.ExternalRefs {
-			if r.ReferenceType == "purl" && p.purl == "" {
-				p.purl = r.ReferenceLocator
+			if r.ReferenceType == "purl" {
+				purls = append(purls, r.ReferenceLocator)
 			}
 		}
-		// One package can describe itself: the SBOM of a library. An image is what is described and has no package URL that could be judged.
-		p.described = slices.Contains(described, k.SPDXID) && (p.purl == "" || strings.HasPrefix(p.purl, "pkg:oci/") || strings.HasPrefix(p.purl, "pkg:docker/"))
-		p.code = p.version != "" && slices.Contains([]string{"", "LIBRARY", "FRAMEWORK", "APPLICATION"}, k.PrimaryPackagePurpose)
+		// Some tools describe every package. Then it is the image that says it is one.
+		p.described = slices.Contains(described, k.SPDXID) && (len(described) == 1 || purpose == "CONTAINER")
+		p.code = spdxCode(purpose, p.version)
 		if l := k.LicenseDeclared; l != "" && l != "NOASSERTION" && l != "NONE" {
 			p.licenses = []string{l}
 		}
@@ -51,7 +55,24 @@ func readSPDX(raw []byte) (*SBOM, []part, error) {
 				p.source = engine.Source{Name: name, Version: version}
 			}
 		}
-		parts = append(parts, p)
+		if at, ok := strings.CutPrefix(k.SourceInfo, "package found in: "); ok {
+			p.paths = []string{at}
+		}
+		for _, p.purl = range purls[min(1, len(purls)-1):] {
+			parts = append(parts, p)
+		}
 	}
 	return &SBOM{Format: doc.SPDXVersion}, parts, nil
+}
+
+// spdxCode says whether a package is a program or a part of one, which has to be judged. As in CycloneDX, an application without a version
+// groups others.
+func spdxCode(purpose, version string) bool {
+	switch purpose {
+	case "", "LIBRARY", "FRAMEWORK":
+		return true
+	case "OPERATING-SYSTEM", "CONTAINER", "DEVICE", "FILE":
+		return false
+	}
+	return version != ""
 }

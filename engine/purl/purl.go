@@ -15,6 +15,7 @@ import (
 type URL struct {
 	Type, Namespace, Name, Version string
 	Qualifiers                     map[string]string
+	Subpath                        string // within the package
 }
 
 // New makes a package URL. Empty qualifiers are left out; the rest are sorted, as the specification wants.
@@ -39,7 +40,7 @@ func Parse(s string) (URL, error) {
 	if err != nil {
 		return URL{}, fmt.Errorf("%.120q is no package URL: %w", s, err)
 	}
-	return URL{Type: p.Type, Namespace: p.Namespace, Name: p.Name, Version: p.Version, Qualifiers: p.Qualifiers.Map()}, nil
+	return URL{Type: p.Type, Namespace: p.Namespace, Name: p.Name, Version: p.Version, Qualifiers: p.Qualifiers.Map(), Subpath: p.Subpath}, nil
 }
 
 // Match says whether a package URL is one that the pattern names. The pattern is a package URL too; what it leaves out (version,
