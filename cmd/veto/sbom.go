@@ -2,7 +2,9 @@ package main
 
 import (
 	"crypto/sha256"
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"strings"
 
@@ -37,8 +39,11 @@ func (s *scanner) openSBOM(source string) (engine.Image, error) {
 		return nil, engine.Usage("%q names no file after its prefix", source)
 	}
 	raw, err := readInput(s.sys, name, engine.MaxSBOM)
-	if err != nil {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return nil, err
+	case err != nil: // a folder, or what is larger than any list
+		return nil, engine.Hint(err, "an SBOM is one JSON file; an image is scanned without the prefix: %s", name)
 	}
 	if len(raw) > 512 && string(raw[257:262]) == "ustar" {
 		return nil, engine.Hint(engine.Usage("%s is a tar archive, not an SBOM", name), "an image is scanned without the prefix: %s", name)
