@@ -54,3 +54,26 @@ func (g *gaps) evidence() []Evidence {
 	}
 	return []Evidence{{Coverage: g.list}}
 }
+
+// foldCoverage names up to MaxNamedGaps gaps of each kind; of the rest of a kind one fact says how many there are.
+func foldCoverage(all []Coverage) []Coverage {
+	seen, more := map[CoverageKind]int{}, map[CoverageKind]int{}
+	var out []Coverage
+	for _, c := range all {
+		if seen[c.Kind]++; seen[c.Kind] <= MaxNamedGaps {
+			out = append(out, c)
+			continue
+		}
+		more[c.Kind] += max(c.Count, 1)
+	}
+	if len(more) == 0 {
+		return all
+	}
+	for _, c := range all {
+		if n := more[c.Kind]; n > 0 {
+			delete(more, c.Kind)
+			out = append(out, Coverage{Kind: c.Kind, Count: n, Detail: fmt.Sprintf("%d more of this kind: %v", n, &LimitError{What: "number of gaps with a name", Limit: MaxNamedGaps})})
+		}
+	}
+	return out
+}

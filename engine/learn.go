@@ -145,12 +145,13 @@ func (w *learning) entry(e *Entry) error {
 
 func pathBytes(e *Entry) int64 { return int64(len(e.Path) + len(e.Link)) }
 
-// weight is how many bytes evidence takes in memory, about: itself (300), its packages (400 each, until they are in facts), its lists.
+// weight is how many bytes evidence takes in memory, about: itself (300), its packages (3,000 each, since
+// every later stage and the policies have them too), its lists.
 func (ev *Evidence) weight() int64 {
 	n := 300 + len(ev.Path)
 	for i := range ev.Packages {
 		p := &ev.Packages[i]
-		n += 400 + len(p.Name) + len(p.Version) + len(p.Source.Name) + len(p.Source.Version)
+		n += 3000 + len(p.Name) + len(p.Version) + len(p.Source.Name) + len(p.Source.Version)
 		for _, l := range p.Licenses {
 			n += 16 + len(l)
 		}

@@ -10,7 +10,8 @@ const (
 	MaxPaths        = 64 << 20  // paths and links' targets of one layer
 	MaxEvidence     = 96 << 20  // what inspectors found in one layer, as Evidence.weight has it
 	MaxGaps         = 100       // entries of one layer that are left out and named; more are counted
-	MaxNamedGaps = 1_000 // gaps of one kind that a report names; more are counted
+	MaxNamedGaps    = 1_000     // gaps of one kind that a report names; more are counted
+	MaxFileSize     = 8 << 40   // one file, sparse ones too; ext4 ends at 16 TB
 	MaxOwner        = 1<<32 - 1 // number of a user or group: Linux has 32 bits (uid_t)
 	MaxPath         = 4096      // PATH_MAX (limits.h)
 	MaxDepth        = 512       // components of a path
@@ -30,7 +31,7 @@ const (
 	MaxWindow       = 32 << 20  // of a zstd frame; RFC 8878, 3.1.1.1.2 asks for 8 MB, and builders go up to this
 	MaxHeader       = 1 << 20   // one PAX or GNU long-name header
 	MaxPackageDB    = 32 << 20  // dpkg status, apk installed; real ones have a few MB
-	MaxPackages     = 40_000   // of one database
+	MaxPackages     = 30_000    // of one database
 	MaxFileList     = 16 << 20  // one package's list of files
 	MaxOwnedFiles   = 250_000   // of such a list
 	MaxMetadata     = 8 << 20   // package.json, METADATA, PKG-INFO
@@ -38,7 +39,7 @@ const (
 	MaxProgram      = 2 << 30   // an executable whose build information is read
 	MaxProgramHeld  = 32 << 20  // of one in a stream, that is held in memory for that; a larger one is searched as it passes
 	MaxBuildInfo    = 1 << 20   // the modules of a Go program
-	MaxMemory       = 64 << 20  // what all files under inspection hold together
+	MaxMemory       = 128 << 20 // what all files under inspection hold together; programs of a compressed layer among them
 	MaxAdvisory     = 32 << 20  // one OSV record
 	MaxFeed         = 4 << 30   // one downloaded feed
 	MaxFeedRecords  = 5_000_000

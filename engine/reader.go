@@ -85,6 +85,6 @@ func (r *Reader) Inspect(ctx context.Context, img Image, at time.Time) (*Input, 
 	}
 	originate(in.Findings, in.Base, in.Layers)
 	in.Findings = Identify(in.Findings)
-	in.Coverage = IdentifyCoverage(in.Coverage)
+	in.Coverage = IdentifyCoverage(foldCoverage(in.Coverage))
 	return in, nil
 }

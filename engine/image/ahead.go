@@ -3,6 +3,7 @@ package image
 import (
 	"errors"
 	"io"
+	"math"
 	"sync"
 )
 
@@ -99,7 +100,7 @@ func (a *ahead) next() error {
 // Seek implements io.Seeker for what archive/tar does with it: to ask where it is, and to skip bodies, which then need not be copied. Going
 // back is an error. As with a file, what lies past the end is found by the next Read.
 func (a *ahead) Seek(offset int64, whence int) (int64, error) {
-	if whence != io.SeekCurrent || offset < 0 {
+	if whence != io.SeekCurrent || offset < 0 || offset > math.MaxInt64-a.at {
 		return 0, errors.New("a stream goes forward only")
 	}
 	for offset > 0 {

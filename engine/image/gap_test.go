@@ -3,7 +3,6 @@ package image_test
 import (
 	"archive/tar"
 	"bytes"
-	"errors"
 	"math"
 	"strings"
 	"testing"
@@ -55,19 +54,6 @@ func TestGaps(t *testing.T) {
 				t.Errorf("%q, want %q", gaps[i], w)
 			}
 		}
-	}
-}
-
-// What follows a tar's end is read, because its digest counts, but not without end.
-func TestTrailingBytes(t *testing.T) {
-	if testing.Short() {
-		t.Skip("inflates a gigabyte")
-	}
-	layer := append(mustTar(t, imagetest.File("a", "b")), make([]byte, engine.MaxTrailing+1)...)
-	archive := saved(t, imagetest.Image{Compression: imagetest.Gzip, Layers: []imagetest.Layer{{Tar: layer}}}, legacy)
-	err := openAndWalk("-", image.Options{Stdin: bytes.NewReader(archive)})
-	if limit := (*engine.LimitError)(nil); !errors.As(err, &limit) {
-		t.Errorf("%v, want a limit", err)
 	}
 }
 

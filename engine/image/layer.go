@@ -289,11 +289,19 @@ type spent struct {
 
 // newSpent allows for what the image's blobs, each counted once, may inflate to.
 func newSpent(blobs []blob) *spent {
-	seen := map[engine.Digest]bool{}
+	type identity struct {
+		digest engine.Digest
+		from   int64 // in the archive, where nothing names the blob's digest
+	}
+	seen := map[identity]bool{}
 	most := int64(0)
 	for _, b := range blobs {
-		if b.digest == "" || !seen[b.digest] {
-			seen[b.digest] = true
+		id := identity{digest: b.digest}
+		if id.digest == "" && b.part != nil {
+			id.from = b.part.from
+		}
+		if !seen[id] {
+			seen[id] = true
 			most = min(most+mostInflated(b.size), engine.MaxImageInflated)
 		}
 	}

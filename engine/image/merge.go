@@ -207,8 +207,8 @@ func (m *merger) newNode() *engine.Node {
 }
 
 func (m *merger) add(n *engine.Node) error {
-	if len(m.tree.Nodes) >= engine.MaxEntries {
-		return &engine.LimitError{What: "number of files of the merged image", Limit: engine.MaxEntries}
+	if len(m.tree.Nodes) >= engine.MaxImageEntries {
+		return &engine.LimitError{What: "number of files of the merged image", Limit: engine.MaxImageEntries}
 	}
 	m.tree.Nodes[n.Path] = n
 	m.bytes.added(n)

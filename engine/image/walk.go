@@ -122,6 +122,9 @@ func entryOf(h *tar.Header) (engine.Entry, error) {
 	if e.Path == "." && e.Type != engine.TypeDir {
 		return e, fmt.Errorf("an entry of type %s stands for the root directory", e.Type)
 	}
+	if e.Size > engine.MaxFileSize {
+		return e, tooLarge("size of a file", engine.MaxFileSize)
+	}
 	if len(e.Link) > engine.MaxPath {
 		return e, tooLarge("length of the link's target", engine.MaxPath)
 	}
