@@ -69,7 +69,7 @@ const (
 // Limits of SBOMs.
 const (
 	MaxSBOM      = 64 << 20 // one document
-	MaxSBOMParts = 200_000  // its components
+	MaxSBOMParts = 50_000   // its components
 )
 
 // Limits of policies.

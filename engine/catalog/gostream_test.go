@@ -8,8 +8,7 @@ import (
 	"io"
 	"math/rand/v2"
 	"os"
-	"path/filepath"
-	"runtime"
+	"os/exec"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -32,7 +31,7 @@ func TestSearchEqualsBuildInfo(t *testing.T) {
 	}
 	programs := []string{self}
 	for _, name := range []string{"go", "gofmt"} {
-		if p := filepath.Join(runtime.GOROOT(), "bin", name); fileThere(p) {
+		if p, err := exec.LookPath(name); err == nil {
 			programs = append(programs, p)
 		}
 	}
@@ -54,11 +53,6 @@ func TestSearchEqualsBuildInfo(t *testing.T) {
 			t.Errorf("%s (-want +got):\n%s", p, diff)
 		}
 	}
-}
-
-func fileThere(p string) bool {
-	_, err := os.Stat(p)
-	return err == nil
 }
 
 func TestSearchBuildInfo(t *testing.T) {

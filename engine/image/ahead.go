@@ -30,12 +30,15 @@ type chunk struct {
 const (
 	aheadChunks = 4
 	aheadBytes  = 256 << 10
+	aheadLeast  = 8 << 10
 )
 
-func newAhead(r io.Reader) *ahead {
+// newAhead begins to read r; about is how many bytes that may be, so that a small layer takes little memory.
+func newAhead(r io.Reader, about int64) *ahead {
+	size := int(min(max(about, aheadLeast), aheadBytes))
 	a := &ahead{full: make(chan chunk, aheadChunks), free: make(chan []byte, aheadChunks), stop: make(chan struct{})}
 	for range aheadChunks {
-		a.free <- make([]byte, aheadBytes)
+		a.free <- make([]byte, size)
 	}
 	go a.run(r)
 	return a

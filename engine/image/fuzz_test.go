@@ -5,6 +5,8 @@ import (
 	"context"
 	"encoding/binary"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -32,13 +34,18 @@ func FuzzOpenArchive(f *testing.F) {
 func FuzzLayer(f *testing.F) {
 	f.Add(mustTar(f, imagetest.Dir("./"), imagetest.File("/etc/passwd", "root"), imagetest.Symlink("lib", "usr/lib"), imagetest.Hardlink("a", "./etc/passwd")))
 	f.Add(mustTar(f, imagetest.File(strings.Repeat("directory/", 20)+"file", "deep"), imagetest.Whiteout("etc/passwd"), imagetest.Opaque("var")))
+	f.Add(gapLayer(f))
 	f.Add(mustTar(f, imagetest.Entry{Path: "x", PAX: map[string]string{"VENDOR.key": "v"}}, imagetest.File("ä/ö", "")))
+	file := filepath.Join(f.TempDir(), "image.tar")
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var got [2][]engine.Entry
 		var errs [2]error
 		for i, c := range []imagetest.Compression{imagetest.Plain, imagetest.Gzip} {
 			archive := saved(t, imagetest.Image{Compression: c, Layers: []imagetest.Layer{{Tar: append([]byte{}, b...)}}}, legacy)
-			m, err := opened(context.Background(), "-", image.Options{Stdin: bytes.NewReader(archive)})
+			if err := os.WriteFile(file, archive, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			m, err := image.Open(context.Background(), file, image.Options{})
 			if err != nil {
 				t.Fatal(err) // the archive around the layer is well-formed
 			}
@@ -48,6 +55,10 @@ func FuzzLayer(f *testing.F) {
 			})
 			if err := m.Close(); err != nil {
 				t.Fatal(err)
+			}
+			// What passes by is read by the same rules.
+			if _, err := opened(context.Background(), "-", image.Options{Stdin: bytes.NewReader(archive)}); (err == nil) != (errs[i] == nil) && c == imagetest.Gzip {
+				t.Fatalf("in place: %v; by a pipe: %v", errs[i], err)
 			}
 		}
 		head := b[:min(len(b), 4)]

@@ -140,7 +140,7 @@ func (l *layer) walkStream(ctx context.Context, open func(context.Context) (io.R
 			return "", err
 		}
 	}
-	stored := newAhead(raw)
+	stored := newAhead(raw, l.blob.size)
 	packed := bufio.NewReaderSize(stored, 1<<16)
 	content, free, err := inflate(packed)
 	if err != nil {
@@ -157,7 +157,7 @@ func (l *layer) walkStream(ctx context.Context, open func(context.Context) (io.R
 			return "", err
 		}
 	}
-	inflated := newAhead(plain)
+	inflated := newAhead(plain, 8*l.blob.size)
 	err = drain(ctx, inflated, visit)
 	inflated.Close() // before stored: the inflater may still wait for its bytes
 	if err == nil {

@@ -74,7 +74,7 @@ func (s *stream) Stream(ctx context.Context, visit func(engine.Layer) error) (er
 	if err != nil {
 		return naming(s.id.Name, err)
 	}
-	s.image.id, s.config, s.layers, s.unscanned, s.beside = m.id, m.config, m.layers, m.unscanned, m.beside
+	s.id, s.config, s.layers, s.unscanned, s.beside = m.id, m.config, m.layers, m.unscanned, m.beside
 	return nil
 }
 
