@@ -89,7 +89,7 @@ func sourceFaults() []fault {
 			return f.scan(p)
 		}, code: 3, says: "limit"},
 		{name: "an entry that leaves the root", prepare: image(with("../../etc/passwd", "x")), code: 3, says: ".."},
-		{name: "an endless path", prepare: image(with(strings.Repeat("d/", 3000)+"x", "x")), code: 3, says: "limit"},
+		{name: "an endless path", prepare: image(with(strings.Repeat("d/", 3000)+"x", "x")), code: 1, says: "length of a path", kind: "limit"},
 
 		{name: "garbage dpkg status", prepare: image(with("var/lib/dpkg/status", "\x01\x02 no colon here\nPackage\n\n")), code: 1, says: "coverage-incomplete", kind: "malformed"},
 		{name: "truncated dpkg status", prepare: image(with("var/lib/dpkg/status", "Package: curl\nStatus: install ok installed\nArchitecture: amd64\n")), code: 1, says: "coverage-incomplete", kind: "malformed"},
