@@ -64,6 +64,7 @@ const (
 	MaxShardList     = 16 << 20 // the database's manifest.json
 	MaxShard         = 16 << 30 // one shard of the database
 	MaxOSVFiles      = 200_000  // files of a directory that is read into memory
+	MaxFindings      = 50_000   // of one image
 )
 
 // Limits of SBOMs.

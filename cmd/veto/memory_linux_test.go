@@ -10,7 +10,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/vetoci/veto/engine/image/imagetest"
@@ -35,11 +34,11 @@ func peakMemory(t *testing.T, want int, stdin, source string) int64 {
 	}
 	var stderr bytes.Buffer
 	cmd.Stderr = &stderr
-	err = cmd.Run()
+	peak, err := runWatched(cmd)
 	if code, _ := exitCode(err); code != want {
 		t.Fatalf("%s: exit %d, want %d: %v: %s", source, code, want, err, &stderr)
 	}
-	return cmd.ProcessState.SysUsage().(*syscall.Rusage).Maxrss << 10
+	return peak
 }
 
 // Memory does not grow with the bytes of an image: 2,000 files with 64 MB, 1 GB and 4 GB of content in a plain layer, with 64 MB and 1 GB in a

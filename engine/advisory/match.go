@@ -70,7 +70,9 @@ func (m *Matcher) Match(ctx context.Context, inv *engine.Inventory, at time.Time
 		if err != nil {
 			return nil, err
 		}
-		groups = append(groups, merge(u, hits)...)
+		if groups = append(groups, merge(u, hits)...); len(groups) > engine.MaxFindings {
+			return nil, &engine.LimitError{What: "number of findings", Limit: engine.MaxFindings}
+		}
 	}
 	if s.joined, err = joinIDs(ctx, m.store, groups); err != nil {
 		return nil, err

@@ -2,6 +2,7 @@ package advisory
 
 import (
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -208,5 +209,26 @@ func TestParseOSVRefuses(t *testing.T) {
 	a, err := ParseOSV([]byte(`{"id":"X","new":[1],"withdrawn":"0001-01-01T00:00:00Z","published":"2026-01-02T03:04:05+01:00","database_specific":[]}`))
 	if err != nil || a.Withdrawn != "" || a.Published != "2026-01-02T02:04:05Z" {
 		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// More findings than a report could hold are no answer.
+func TestTooManyFindings(t *testing.T) {
+	affected := []Affected{{Ecosystem: "npm", Name: "p", Ranges: []Range{{"SEMVER", []Event{{Introduced: "0"}}}}}}
+	m, err := NewMemory([]Advisory{{ID: "GHSA-1", Affected: affected}}, nil, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := &engine.Inventory{}
+	for i := range engine.MaxFindings + 1 {
+		v.Packages = append(v.Packages, engine.Package{Name: "p", Version: fmt.Sprintf("1.0.%d", i), Type: "npm", Ecosystem: "npm"})
+	}
+	limit := (*engine.LimitError)(nil)
+	if _, err := NewMatcher(m).Match(t.Context(), v, clock()); !errors.As(err, &limit) {
+		t.Errorf("%v", err)
+	}
+	v.Packages = v.Packages[:100]
+	if got, err := NewMatcher(m).Match(t.Context(), v, clock()); err != nil || len(got.Findings) != 100 {
+		t.Errorf("%v, %v", got, err)
 	}
 }

@@ -75,12 +75,14 @@ func zero(b []byte) bool {
 	return true
 }
 
-// oldTar recognises a header without magic (Unix V7) by its checksum: the sum of its bytes with the checksum's own eight as blanks.
+// oldTar recognises a header without magic (Unix V7) by its checksum: the sum of its bytes with the checksum's own eight as blanks. Some old
+// systems took bytes for signed numbers, and archive/tar accepts that too.
 func oldTar(h []byte) bool {
-	sum := int64(8 * ' ')
+	sum, signed := int64(8*' '), int64(8*' ')
 	for i, c := range h[:sniffBytes] {
 		if i < 148 || i >= 156 {
 			sum += int64(c)
+			signed += int64(int8(c)) //nolint:gosec // that is the point
 		}
 	}
 	var want int64
@@ -90,7 +92,7 @@ func oldTar(h []byte) bool {
 		}
 		want = want*8 + int64(c-'0')
 	}
-	return sum == want
+	return sum == want || signed == want
 }
 
 // inflate returns the content of r, whatever its packing, and a function that frees the inflater.
