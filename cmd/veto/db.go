@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -42,7 +43,8 @@ type database struct {
 	network  *network
 	bar      *progress
 	matcher  engine.Matcher
-	opened   *store.DB // nil before the first match and with --db none
+	opened   *store.DB // nil before the first match, unless begin has opened it, and with --db none
+	begun    sync.WaitGroup
 	weakened []engine.Relaxation
 }
 
@@ -80,9 +82,29 @@ func databaseDirectory(sys *system, db string) string {
 	return inCache(sys, "db")
 }
 
+// begin opens what every match needs, the ratings and the catalogue of what is exploited, while the image is read. What fails here fails
+// again in Match, which says so.
+func (d *database) begin(ctx context.Context) {
+	if d.dir == "" {
+		return
+	}
+	d.begun.Go(func() {
+		db, err := store.Open(d.dir)
+		if err != nil {
+			return
+		}
+		_, _ = db.Rated(ctx, nil)
+		_, _, _, _ = db.Exploited(ctx, nil)
+		d.opened, d.matcher = db, advisory.NewMatcher(db)
+	})
+}
+
 // Close closes the data; it may be called when nothing was opened.
 func (d *database) Close() error {
-	if d == nil || d.opened == nil {
+	if d == nil {
+		return nil
+	}
+	if d.begun.Wait(); d.opened == nil {
 		return nil
 	}
 	return d.opened.Close()
@@ -90,6 +112,7 @@ func (d *database) Close() error {
 
 // Match opens the data when the first inventory says which ecosystems are needed.
 func (d *database) Match(ctx context.Context, inv *engine.Inventory, at time.Time) (*engine.Matches, error) {
+	d.begun.Wait()
 	if d.mode == "missing" || d.mode == "auto" {
 		if err := d.fetch(ctx, inv); err != nil {
 			return nil, err

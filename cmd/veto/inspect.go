@@ -46,6 +46,7 @@ func newInspect(sys *system) *cobra.Command {
 			if s.database, err = df.open(cmd, sys, law, s.network, s.bar); err != nil {
 				return err
 			}
+			s.database.begin(cmd.Context())
 			in, err := s.inspect(cmd.Context(), target{args[0], im.platform})
 			if err = errors.Join(err, s.database.Close()); err != nil {
 				return err

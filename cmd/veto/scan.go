@@ -86,6 +86,7 @@ func newScan(sys *system) *cobra.Command {
 			if s.database, err = df.open(cmd, sys, law, s.network, s.bar); err != nil {
 				return err
 			}
+			s.database.begin(cmd.Context())
 			return s.scan(cmd.Context(), args, outs)
 		},
 	}
