@@ -82,8 +82,7 @@ func databaseDirectory(sys *system, db string) string {
 	return inCache(sys, "db")
 }
 
-// begin opens what every match needs, the ratings and the catalogue of what is exploited, while the image is read. What fails here fails
-// again in Match, which says so.
+// begin opens what every match needs, ratings and the catalogue, while the image is read. What fails here fails again in Match, which says so.
 func (d *database) begin(ctx context.Context) {
 	if d.dir == "" {
 		return
@@ -101,10 +100,10 @@ func (d *database) begin(ctx context.Context) {
 
 // Close closes the data; it may be called when nothing was opened.
 func (d *database) Close() error {
-	if d == nil {
-		return nil
+	if d != nil {
+		d.begun.Wait()
 	}
-	if d.begun.Wait(); d.opened == nil {
+	if d == nil || d.opened == nil {
 		return nil
 	}
 	return d.opened.Close()
