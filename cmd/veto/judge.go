@@ -68,7 +68,7 @@ old facts turn stale; --now sets it. A rule that reads a section which the file 
 // readInput reads a file, or standard input for "-", up to a limit.
 func readInput(sys *system, name string, limit int64) ([]byte, error) {
 	if name != "-" {
-		b, err := readLimited(name, limit)
+		b, err := engine.ReadLimited(name, limit)
 		if err != nil {
 			return nil, engine.Usage("%v", err)
 		}

@@ -50,7 +50,7 @@ func (o *outputFlags) parse(sys *system, factsAllowed bool) ([]output, error) {
 	}
 	options := formats.Options{Width: 100, Detail: o.detail, Suppressed: o.suppressed}
 	if o.dockerfile != "" {
-		text, err := readLimited(o.dockerfile, engine.MaxSettings)
+		text, err := engine.ReadLimited(o.dockerfile, engine.MaxSettings)
 		if err != nil {
 			return nil, engine.Usage("--dockerfile: %v", err)
 		}
@@ -182,20 +182,4 @@ func writeFile(path string, render func(io.Writer) error) (err error) {
 		return err
 	}
 	return os.Rename(f.Name(), path)
-}
-
-// readLimited reads a whole file that may be hostile.
-func readLimited(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, err
-	}
-	if int64(len(b)) > limit {
-		return nil, fmt.Errorf("%s: %w", path, &engine.LimitError{What: "file size", Limit: limit})
-	}
-	return b, nil
 }

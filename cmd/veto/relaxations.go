@@ -58,7 +58,7 @@ func loadLastRun(sys *system) (*engine.Run, error) {
 	if path == "" {
 		return nil, engine.Usage("there is no cache that could hold the last run; give one with --run RUN.json")
 	}
-	data, err := readLimited(path, engine.MaxFacts)
+	data, err := engine.ReadLimited(path, engine.MaxFacts)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, engine.Hint(engine.Usage("there is no last run"), "run `veto scan SOURCE` first, or give one with --run RUN.json")
 	}

@@ -6,7 +6,6 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"net"
 	"net/netip"
@@ -137,7 +136,7 @@ const maxPEM = 1 << 20 // bytes of a file of certificates or of a key
 func (o Options) tls() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool()}
 	read := func(path string) ([]byte, error) {
-		b, err := readFile(path)
+		b, err := engine.ReadLimited(path, maxPEM)
 		if err != nil {
 			return nil, engine.Hint(fmt.Errorf("reading the certificates for %s: %w", o.Host, err), "DOCKER_CERT_PATH names the folder of ca.pem, cert.pem and key.pem")
 		}
@@ -167,21 +166,6 @@ func (o Options) tls() (*tls.Config, error) {
 	}
 	c.Certificates = []tls.Certificate{pair}
 	return c, nil
-}
-
-func readFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxPEM+1))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, err
-	}
-	if len(b) > maxPEM {
-		return nil, &engine.LimitError{What: "size of " + path, Limit: maxPEM}
-	}
-	return b, nil
 }
 
 // forward is how a socket of another machine is reached.

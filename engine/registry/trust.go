@@ -136,7 +136,7 @@ func (c *certs) readDir(dir string) error {
 }
 
 func (c *certs) addAuthority(path string) error {
-	b, err := readCertFile(path)
+	b, err := engine.ReadLimited(path, maxCertFile)
 	if err != nil {
 		return err
 	}
@@ -149,11 +149,11 @@ func (c *certs) addAuthority(path string) error {
 }
 
 func (c *certs) addClient(cert, key string) error {
-	c1, err := readCertFile(cert)
+	c1, err := engine.ReadLimited(cert, maxCertFile)
 	if err != nil {
 		return err
 	}
-	k, err := readCertFile(key)
+	k, err := engine.ReadLimited(key, maxCertFile)
 	if err != nil {
 		return err
 	}
@@ -163,19 +163,4 @@ func (c *certs) addClient(cert, key string) error {
 	}
 	c.client = append(c.client, pair)
 	return nil
-}
-
-func readCertFile(path string) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	b, err := io.ReadAll(io.LimitReader(f, maxCertFile+1))
-	if err = errors.Join(err, f.Close()); err != nil {
-		return nil, err
-	}
-	if len(b) > maxCertFile {
-		return nil, &engine.LimitError{What: "size of " + path, Limit: maxCertFile}
-	}
-	return b, nil
 }
