@@ -102,9 +102,9 @@ func hostileBlobs() []hostile {
 	var out []hostile
 	for _, pack := range []string{"gzip", "zstd"} {
 		out = append(out,
-			hostile{name: pack + " bomb", code: 1, says: "coverage-incomplete", kind: engine.CoverageLimit, path: "zeros", slow: true,
+			hostile{name: pack + " bomb", code: 1, says: "coverage-incomplete", kind: engine.CoverageLimit, path: "zeros",
 				image: func(h *hostileDir) string { return h.save(h.base(), h.bomb(pack, engine.MaxRatioAfter+1<<30)) }},
-			hostile{name: pack + " bomb, many times", code: 3, says: "all layers together", slow: true, image: func(h *hostileDir) string {
+			hostile{name: pack + " bomb, many times", code: 3, says: "all layers together", image: func(h *hostileDir) string {
 				b, layers := h.bomb(pack, 1<<30), []*hostileBlob{h.base()}
 				for range 100 {
 					layers = append(layers, b)

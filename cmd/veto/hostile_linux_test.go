@@ -36,7 +36,6 @@ type hostile struct {
 	says  string
 	kind  engine.CoverageKind // of a fact that names the path, with code 1
 	path  string              // begins that fact's path; "" for one without
-	slow  bool
 }
 
 // mostMemory is the largest resident set on hostile input, in bytes.
@@ -160,9 +159,6 @@ func TestHostile(t *testing.T) {
 	}
 	for _, c := range append(hostileTrees(canary), hostileBlobs()...) {
 		t.Run(c.name, func(t *testing.T) {
-			if c.slow && testing.Short() {
-				t.Skip("slow")
-			}
 			c.check(t)
 		})
 	}

@@ -325,12 +325,16 @@ func advisoryZip(t *testing.T) []byte {
 	return b.Bytes()
 }
 
-// startRegistry starts Debian's docker-registry on loopback over the storage in dir, with more of its configuration for http.
-func startRegistry(t *testing.T, dir, more string) string {
+// startRegistry starts Debian's docker-registry on loopback over the storage in dir, with more of its configuration from http on, after what
+// has to be prepared for that.
+func startRegistry(t *testing.T, dir, more string, prepare ...func()) string {
 	t.Helper()
 	bin := os.Getenv("VETO_REGISTRY_BIN")
 	if bin == "" {
 		t.Skip("no registry: set VETO_REGISTRY_BIN to docker-registry's path")
+	}
+	for _, do := range prepare {
+		do()
 	}
 	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
 	if err != nil {

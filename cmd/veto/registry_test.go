@@ -5,14 +5,12 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 )
@@ -22,45 +20,17 @@ const registryUser, registryPassword = "gate", "s3cret-word"
 // realRegistry starts Debian's docker-registry on loopback with htpasswd authentication and returns its address.
 func realRegistry(t *testing.T) string {
 	t.Helper()
-	bin := os.Getenv("VETO_REGISTRY_BIN")
-	if bin == "" {
-		t.Skip("no registry: set VETO_REGISTRY_BIN to docker-registry's path")
-	}
 	dir := t.TempDir()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	secrets, err := exec.Command("htpasswd", "-Bbn", registryUser, registryPassword).Output()
-	if err != nil {
-		t.Fatalf("htpasswd: %v", err)
-	}
-	if err := os.WriteFile(filepath.Join(dir, "htpasswd"), secrets, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	config := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %q}\nauth: {htpasswd: {realm: test, path: %s}}\n",
-		filepath.Join(dir, "data"), address, filepath.Join(dir, "htpasswd"))
-	if err := os.WriteFile(filepath.Join(dir, "config.yml"), []byte(config), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(bin, "serve", filepath.Join(dir, "config.yml"))
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	for range 100 {
-		if c, err := net.Dial("tcp", address); err == nil {
-			c.Close()
-			return address
+	secrets := filepath.Join(dir, "htpasswd")
+	return startRegistry(t, filepath.Join(dir, "data"), fmt.Sprintf("}\nauth: {htpasswd: {realm: test, path: %s}", secrets), func() {
+		b, err := exec.Command("htpasswd", "-Bbn", registryUser, registryPassword).Output()
+		if err != nil {
+			t.Fatalf("htpasswd: %v", err)
 		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("the registry did not start")
-	return ""
+		if err := os.WriteFile(secrets, b, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	})
 }
 
 // push uploads an OCI layout as repository:tag with plain requests (distribution-spec, "Pushing").

@@ -118,7 +118,7 @@ func openIndex(ctx context.Context, l local, pick string, id engine.Identity, o 
 		tops = nil
 	}
 	if pick != "" && len(tops) == 0 && len(s.list) == 0 {
-		return nil, engine.UnknownWord("tag or digest in "+id.Name+":", pick, sorted(known))
+		return nil, engine.UnknownWord("tag or digest", pick, sorted(known))
 	}
 	if err := oneName(tops, id.Name, s); err != nil {
 		return nil, err

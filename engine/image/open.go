@@ -213,7 +213,10 @@ func orSBOM(f *os.File, name string, err error) error {
 	if n, _ := f.ReadAt(first, 0); n == 1 && first[0] == '{' {
 		return engine.Hint(err, "it looks like JSON; an SBOM is named with its prefix, sbom:%s", name)
 	}
-	return err
+	if h := (*engine.HintError)(nil); errors.As(err, &h) {
+		return err
+	}
+	return engine.Hint(err, "give what docker save writes, an OCI archive, or a layout's directory; an image in a registry is named by its reference")
 }
 
 // openArchive opens an archive in place: the bytes of f between from and size.
