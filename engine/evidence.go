@@ -31,19 +31,41 @@ type Evidence struct {
 	OS        *OS
 	Packages  []Package
 	Owned     []Owned
+	Traits    *Traits // what few files have, so that the many take no room for it; nil is none
 	// Coverage says what of this file could not be read or understood; path and layer are filled in by the gate.
 	Coverage []Coverage
 }
 
+// Traits are facts about a file besides packages.
+type Traits struct {
+	Secrets  []Secret
+	Accounts []Account
+	Program  *Program
+	// Capabilities are those of an executable file (capabilities(7)), sorted: "cap_net_raw".
+	Capabilities []string
+}
+
 // Sums are checksums of a body in lower-case hex, for comparison with what a package database recorded.
 type Sums struct {
-	MD5  string
-	SHA1 string
+	MD5    string
+	SHA1   string
+	SHA256 string
+}
+
+// Program is what an executable or a library says about how it is run.
+type Program struct {
+	Interpreter string   // of an ELF file its loader, of a script what its first line names; "" for a static program or a library
+	Needed      []string // DT_NEEDED: names of libraries
+	RunPath     []string // DT_RUNPATH or DT_RPATH, as written
+	Script      bool     // text for an interpreter: what it starts is not known
+	Loads       bool     // it can load libraries by name while it runs (dlopen), or start other programs
+	// Symbols are the functions of a Go program, nil when they are not known.
+	Symbols *Symbols
 }
 
 // Owned is what a package database says about the files of one package.
 type Owned struct {
-	Type    string // package type: deb, apk
+	Type    string // package type: deb, apk, rpm
 	Package string // binary package name
 	Arch    string // architecture, "" when the database does not say
 	Files   []OwnedFile
@@ -52,7 +74,7 @@ type Owned struct {
 // OwnedFile is one file that a package database lists.
 type OwnedFile struct {
 	Path string // clean, like Entry.Path
-	Sum  string // "md5:…" or "sha1:…" in hex; "" when the database records none
+	Sum  string // "md5:…", "sha1:…" or "sha256:…" in hex; "" when the database records none
 }
 
 // LayerFacts is all that was learned from one layer: what the layer cache keeps.
@@ -75,5 +97,9 @@ type LayerCache interface {
 type Inventory struct {
 	OS       *OS
 	Packages []Package
+	Secrets  []Secret
+	Accounts []Account
 	Coverage []Coverage
+	// Annotate adds to file facts what the inventory knows of them: owners, checksums, capabilities. Nil adds nothing.
+	Annotate func([]FileFact)
 }

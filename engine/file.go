@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/md5"  //nolint:gosec // what dpkg records
 	"crypto/sha1" //nolint:gosec // what apk records
+	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -32,18 +33,20 @@ type File struct {
 	memory *Budget
 	held   int64
 	gap    error // see NewGap
+	caps   []string
+	capErr error // why they could not be read
 	passed *sumReader
 }
 
 // sumReader hashes a body while it is read.
 type sumReader struct {
 	io.Reader
-	md5, sha1 hash.Hash
+	md5, sha1, sha256 hash.Hash
 }
 
 func summed(r io.Reader) *sumReader {
-	s := &sumReader{md5: md5.New(), sha1: sha1.New()} //nolint:gosec // compared with what the package databases record, never trusted alone
-	s.Reader = io.TeeReader(r, io.MultiWriter(s.md5, s.sha1))
+	s := &sumReader{md5: md5.New(), sha1: sha1.New(), sha256: sha256.New()} //nolint:gosec // compared with what the package databases record, never trusted alone
+	s.Reader = io.TeeReader(r, io.MultiWriter(s.md5, s.sha1, s.sha256))
 	return s
 }
 
@@ -73,7 +76,7 @@ func (f *File) Sums() (Sums, error) {
 	if _, err := io.Copy(io.Discard, s); err != nil {
 		return Sums{}, f.short(err)
 	}
-	return Sums{MD5: hex.EncodeToString(s.md5.Sum(nil)), SHA1: hex.EncodeToString(s.sha1.Sum(nil))}, nil
+	return Sums{MD5: hex.EncodeToString(s.md5.Sum(nil)), SHA1: hex.EncodeToString(s.sha1.Sum(nil)), SHA256: hex.EncodeToString(s.sha256.Sum(nil))}, nil
 }
 
 // NewFile makes a File of a stream: its body can be read once, so random access holds it in memory.
@@ -81,6 +84,9 @@ func NewFile(e Entry, body io.Reader) *File { return &File{Entry: e, body: body}
 
 // NewFileAt makes a File of a source that seeks; the body is the first e.Size bytes of at.
 func NewFileAt(e Entry, at io.ReaderAt) *File { return &File{Entry: e, at: at} }
+
+// SetCapabilities gives the file its capabilities, or says why they could not be read.
+func (f *File) SetCapabilities(names []string, err error) { f.caps, f.capErr = names, err }
 
 // Charge makes the file's buffers count against b until Release.
 func (f *File) Charge(b *Budget) { f.memory = b }

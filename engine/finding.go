@@ -46,26 +46,53 @@ type MatchEvidence struct {
 	Records    []string `json:"records"` // every record that was merged into the finding
 }
 
+// EPSS is FIRST's estimate of how likely exploitation within 30 days is; of several CVEs the highest.
+type EPSS struct {
+	Score      float64 `json:"score"`      // probability, from 0 to 1
+	Percentile float64 `json:"percentile"` // of all scored CVEs that have this score or less, from 0 to 1
+}
+
+// VEX is one statement of a VEX document about a finding.
+type VEX struct {
+	Status        string `json:"status" enum:"not_affected,affected,fixed,under_investigation"`
+	Justification Maybe  `json:"justification"` // OpenVEX's labels: "vulnerable_code_not_present"
+	Statement     Maybe  `json:"statement"`     // what it says in words
+	Action        Maybe  `json:"action"`        // what to do, or "no_fix_planned"
+	Source        string `json:"source"`        // the file, and the document's own id
+	Author        Maybe  `json:"author"`
+	At            Maybe  `json:"at"` // RFC 3339
+}
+
 // Finding is one vulnerability of one package; unique by canonical id, ecosystem, source package and version.
 type Finding struct {
-	Kind           string        `json:"kind" enum:"vulnerability"`
-	ID             string        `json:"id"`      // canonical: the CVE where exactly one is reached, else the advisory's own id
-	Aliases        []string      `json:"aliases"` // every other id of the same vulnerability
-	CVEs           []string      `json:"cves"`    // every CVE reached by id, alias or upstream
-	Summary        Maybe         `json:"summary"`
-	Package        FoundPackage  `json:"package"`
-	FixedVersions  []string      `json:"fixed_versions"` // released fixes for this package, in version order
-	Severity       Severity      `json:"severity"`
-	Severities     []Severity    `json:"severities"`
-	KnownExploited bool          `json:"known_exploited"` // in CISA's catalogue
-	ExploitedSince Maybe         `json:"exploited_since"` // the day the catalogue added it
-	Malicious      bool          `json:"malicious"`       // the package itself is malware (an OSV MAL- id)
-	Published      Maybe         `json:"published"`       // RFC 3339, UTC
-	Modified       Maybe         `json:"modified"`
-	Layer          Maybe         `json:"layer"` // diff ID of the layer that brought the package
-	Origin         Origin        `json:"origin" enum:"base,own,unknown"`
-	Evidence       MatchEvidence `json:"evidence"`
-	Ref            string        `json:"ref"`         // opaque; unique in the report; what a rule's result names
-	Fingerprint    string        `json:"fingerprint"` // 64 hex digits; the same across rebuilds and versions
-	WaivedBy       Maybe         `json:"waived_by"`   // id of the waiver
+	Kind           string       `json:"kind" enum:"vulnerability"`
+	ID             string       `json:"id"`      // canonical: the CVE where exactly one is reached, else the advisory's own id
+	Aliases        []string     `json:"aliases"` // every other id of the same vulnerability
+	CVEs           []string     `json:"cves"`    // every CVE reached by id, alias or upstream
+	Summary        Maybe        `json:"summary"`
+	Package        FoundPackage `json:"package"`
+	FixedVersions  []string     `json:"fixed_versions"` // released fixes for this package, in version order
+	Severity       Severity     `json:"severity"`
+	Severities     []Severity   `json:"severities"`
+	KnownExploited bool         `json:"known_exploited"` // in CISA's catalogue
+	ExploitedSince Maybe        `json:"exploited_since"` // the day the catalogue added it
+	Malicious      bool         `json:"malicious"`       // the package itself is malware (an OSV MAL- id)
+	EPSS           *EPSS        `json:"epss"`            // null when it is not loaded, or has no score for any of the CVEs
+	CWEs           []string     `json:"cwes"`            // "CWE-79", sorted
+	// Fix is "released" when a fixed version exists, "wont_fix" when whoever maintains the package said that there will be none, "none" when
+	// none exists yet.
+	Fix      string `json:"fix" enum:"released,none,wont_fix"`
+	FixSince Maybe  `json:"fix_since"` // when the fix was announced: the date of the notice that brought it, RFC 3339; null when unknown
+	// Reachable says whether the vulnerable code is in the program: by the functions that the advisory names, of Go programs.
+	Reachable   string        `json:"reachable" enum:"yes,no,unknown"`
+	VEX         []VEX         `json:"vex"`                                                               // statements about this finding, the newest last
+	VEXStatus   Maybe         `json:"vex_status" enum:"not_affected,affected,fixed,under_investigation"` // of the newest; null without any
+	Published   Maybe         `json:"published"`                                                         // RFC 3339, UTC
+	Modified    Maybe         `json:"modified"`
+	Layer       Maybe         `json:"layer"` // diff ID of the layer that brought the package
+	Origin      Origin        `json:"origin" enum:"base,own,unknown"`
+	Evidence    MatchEvidence `json:"evidence"`
+	Ref         string        `json:"ref"`         // opaque; unique in the report; what a rule's result names
+	Fingerprint string        `json:"fingerprint"` // 64 hex digits; the same across rebuilds and versions
+	WaivedBy    Maybe         `json:"waived_by"`   // id of the waiver
 }

@@ -1,10 +1,13 @@
 package engine
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"regexp"
+	"slices"
 	"sort"
+	"strconv"
 	"strings"
 )
 
@@ -51,6 +54,20 @@ func Identify(fs []Finding) []Finding {
 		return a.Ref < b.Ref
 	})
 	return fs
+}
+
+// IdentifySecrets does the same for secrets: by path, line, then rule. A fingerprint holds no line, so that it survives an edit above it.
+func IdentifySecrets(ss []Secret) []Secret {
+	for i := range ss {
+		s := &ss[i]
+		s.Fingerprint = Fingerprint("secret", s.Rule, PathClass(string(s.Path)), string(s.Subject), s.Redacted)
+		s.Ref = "s" + Fingerprint(s.Fingerprint, string(s.Path), string(s.Layer), strconv.Itoa(s.Line))[:16]
+	}
+	slices.SortFunc(ss, func(a, b Secret) int {
+		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Rule, b.Rule),
+			cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Redacted, b.Redacted))
+	})
+	return slices.CompactFunc(ss, func(a, b Secret) bool { return a.Ref == b.Ref })
 }
 
 // IdentifyCoverage does the same for coverage facts, and folds those that are the same.

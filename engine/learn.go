@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 )
 
@@ -100,26 +101,48 @@ func (w *learning) visit(ctx context.Context, f *File) error {
 	if f.Type != TypeFile {
 		return ctx.Err()
 	}
+	if len(f.caps) > 0 || f.capErr != nil {
+		if err := w.take(f.capable()); err != nil {
+			return err
+		}
+	}
 	for _, insp := range w.p.Inspectors {
 		if !insp.Wants(f.Path, f.Mode, f.Size) {
 			continue
 		}
-		w.seen[f.Path] = true
 		ev, err := inspect(ctx, insp, f, w.layer, w.memory)
+		if err == nil {
+			err = w.take(ev)
+		}
 		if err != nil {
 			return err
 		}
-		weight := ev.weight()
-		if w.evidence += weight; w.evidence > MaxEvidence {
-			return &LimitError{What: "bytes of what was found in one layer", Limit: MaxEvidence}
-		}
-		if err := w.total.add(0, 0, weight); err != nil {
-			return err
-		}
-		w.lf.Evidence = append(w.lf.Evidence, ev)
 	}
 	f.Release()
 	return ctx.Err()
+}
+
+// take keeps evidence within the limits.
+func (w *learning) take(ev Evidence) error {
+	w.seen[ev.Path] = true
+	weight := ev.weight()
+	if w.evidence += weight; w.evidence > MaxEvidence {
+		return &LimitError{What: "bytes of what was found in one layer", Limit: MaxEvidence}
+	}
+	if err := w.total.add(0, 0, weight); err != nil {
+		return err
+	}
+	w.lf.Evidence = append(w.lf.Evidence, ev)
+	return nil
+}
+
+// capable is the evidence of a file's capabilities. What cannot be read of them is a gap: the kernel may read it.
+func (f *File) capable() Evidence {
+	ev := Evidence{Path: f.Path, Traits: &Traits{Capabilities: f.caps}}
+	if f.capErr != nil {
+		ev.Coverage = []Coverage{{Kind: CoverageMalformed, Path: Maybe(f.Path), Detail: f.capErr.Error()}}
+	}
+	return ev
 }
 
 // entry takes an entry, whose evidence replaces that of earlier ones of the same path.
@@ -165,8 +188,32 @@ func (ev *Evidence) weight() int64 {
 	for i := range ev.Coverage {
 		n += 200 + len(ev.Coverage[i].Detail)
 	}
+	if ev.Traits != nil {
+		n += ev.Traits.weight()
+	}
 	if ev.OS != nil {
 		n += 200 + len(ev.OS.ID) + len(ev.OS.Name) + len(ev.OS.VersionID) + len(ev.OS.Codename) + len(ev.OS.PrettyName)
 	}
 	return int64(n)
+}
+
+func (t *Traits) weight() int {
+	n := 80 + 32*len(t.Capabilities)
+	for i := range t.Secrets {
+		n += 400 + len(t.Secrets[i].Redacted)
+	}
+	for i := range t.Accounts {
+		n += 300 + 32*len(t.Accounts[i].Groups)
+	}
+	if t.Program == nil {
+		return n
+	}
+	n += 120
+	for _, s := range slices.Concat(t.Program.Needed, t.Program.RunPath) {
+		n += 16 + len(s)
+	}
+	if t.Program.Symbols != nil {
+		n += 8 * len(t.Program.Symbols.Hashes)
+	}
+	return n
 }

@@ -44,7 +44,21 @@ type Package struct {
 	Layer     Maybe      `json:"layer"`    // diff ID of the layer that brought it
 	OwnedBy   Maybe      `json:"owned_by"` // "deb/python3-django": the OS package whose files these are and whose advisories judge them
 	Main      bool       `json:"main"`     // the main module of a Go program, the root package of an application
+	Module    Maybe      `json:"module"`   // the modularity label of an rpm, "name:stream"; null outside modules
+	Vendor    Maybe      `json:"vendor"`   // who built it, as the package database words it; null when it does not say
+	// ThirdParty says that a package of the distribution's format is from another repository than the distribution's own.
+	ThirdParty bool  `json:"third_party"`
+	NoCode     Maybe `json:"no_code" enum:"headers,docs,data,empty"` // why nothing of it can run; null when something may, or nobody knows
+	Kernel     bool  `json:"kernel"`                                 // a kernel, its modules or headers: in a container the host's kernel runs
+	FoundBy    Maybe `json:"found_by" enum:"database,manifest,program,signature,sbom"`
+	// Reached says whether what the image starts can get to it: "yes" is linked from the entrypoint, "no" that all of what the entrypoint
+	// loads is known and this is not among it, "unknown" everything else (a script, an interpreter, dlopen).
+	Reached string   `json:"reached" enum:"yes,no,unknown"`
+	Symbols *Symbols `json:"-"` // of a Go module, when it is known which of its functions are in the programs
 }
+
+// Symbols are the functions that programs hold, as sorted 64-bit FNV-1a hashes of "import/path.Function" and "import/path.Type.Method".
+type Symbols struct{ Hashes []uint64 }
 
 // CoverageKind says why something could not be assessed.
 type CoverageKind string

@@ -19,6 +19,8 @@ type ReaderParts struct {
 	Base func(c Config, layers []LayerInfo) *Base
 	// Cache keeps what is learned from layers; nil for none.
 	Cache LayerCache
+	// Secrets finds credentials in what an image says of itself: its environment, labels and history; nil when nobody looks for them.
+	Secrets func(c Config) []Secret
 	// Verify says that layers check their diff IDs too, so that what the cache gives must have been checked likewise.
 	Verify bool
 	// Wants says whether a section that costs something is wanted: "files", "referrers". It may wait until that is known; nil is no.
@@ -64,11 +66,13 @@ func (r *Reader) Inspect(ctx context.Context, img Image, at time.Time) (*Input, 
 		OS:            inv.OS,
 		Packages:      inv.Packages,
 		Findings:      matches.Findings,
+		Secrets:       inv.Secrets,
+		Accounts:      inv.Accounts,
 		Coverage:      slices.Concat(inv.Coverage, matches.Coverage, referrers.gaps),
 		Database:      matches.Database,
 		Layers:        s.infos(),
 	}}
-	s.describe(in, referrers)
+	s.describe(in, referrers, inv.Annotate)
 	if part, ok := img.(Partial); ok {
 		for _, p := range part.Unscanned() {
 			in.Coverage = append(in.Coverage, Coverage{Kind: CoveragePlatformNotScanned, Subject: Maybe(p.String()),
@@ -84,7 +88,21 @@ func (r *Reader) Inspect(ctx context.Context, img Image, at time.Time) (*Input, 
 		in.Base = r.p.Base(in.Config, in.Layers)
 	}
 	originate(in.Findings, in.Base, in.Layers)
+	in.Secrets = append(in.Secrets, r.p.configured(in.Config)...)
+	for i := range in.Packages {
+		if in.Packages[i].Reached == "" {
+			in.Packages[i].Reached = "unknown"
+		}
+	}
 	in.Findings = Identify(in.Findings)
+	in.Secrets = IdentifySecrets(in.Secrets)
 	in.Coverage = IdentifyCoverage(foldCoverage(in.Coverage))
 	return in, nil
+}
+
+func (p ReaderParts) configured(c Config) []Secret {
+	if p.Secrets == nil {
+		return nil
+	}
+	return p.Secrets(c)
 }

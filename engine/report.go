@@ -28,6 +28,7 @@ type Database struct {
 	State  string  `json:"state" enum:"ok,none"` // none: --db none; a database that is missing or faulty is never evaluated
 	Shards []Shard `json:"shards"`               // those that this image needed, sorted by ecosystem
 	KEV    *Shard  `json:"kev"`                  // CISA's catalogue; null when it is not loaded
+	EPSS   *Shard  `json:"epss"`                 // FIRST's scores; likewise
 }
 
 // Facts is everything that policies see, but for the index. Every field is always present; what is unknown is null.
@@ -43,6 +44,8 @@ type Facts struct {
 	OS            *OS         `json:"os"`   // null when the image does not say
 	Packages      []Package   `json:"packages"`
 	Findings      []Finding   `json:"findings"`
+	Secrets       []Secret    `json:"secrets"`
+	Accounts      []Account   `json:"accounts"`
 	Coverage      []Coverage  `json:"coverage"`
 	Waivers       []Waiver    `json:"waivers"`
 	Database      Database    `json:"database"`

@@ -143,7 +143,7 @@ func (s *scan) infos() []LayerInfo {
 }
 
 // describe adds what is known of the image as a whole.
-func (s *scan) describe(in *Input, r referred) {
+func (s *scan) describe(in *Input, r referred, annotate func([]FileFact)) {
 	if list, ok := s.img.(Listed); ok {
 		in.Missing = list.Missing()
 		return
@@ -161,6 +161,9 @@ func (s *scan) describe(in *Input, r referred) {
 		return
 	}
 	in.Files = FileFacts(s.tree)
+	if annotate != nil {
+		annotate(in.Files)
+	}
 }
 
 func (s *scan) wants(section string) bool { return s.p.Wants != nil && s.p.Wants(section) }

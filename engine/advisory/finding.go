@@ -89,7 +89,7 @@ func (s *matching) finding(id string, g group) (engine.Finding, error) {
 	}
 	ids := g.ids()
 	same := s.joined.reach(ids, false)
-	f := engine.Finding{Kind: "vulnerability", ID: id, Package: u.found(), Aliases: []string{}, Layer: u.packages[0].Layer,
+	f := engine.Finding{Kind: "vulnerability", ID: id, Package: u.found(), Aliases: []string{}, Layer: u.packages[0].Layer, Fix: "none", Reachable: "unknown",
 		CVEs: cvesOf(s.joined.reach(append(slices.Clone(ids), g.upstream()...), true))}
 	for _, other := range ids {
 		same[other] = true
@@ -114,6 +114,9 @@ func (s *matching) finding(id string, g group) (engine.Finding, error) {
 	}
 	if f.FixedVersions, err = inOrder(u.ecosystem, fixed); err != nil {
 		return f, fmt.Errorf("ordering the fixes of %s in %s: %w", id, u.name, err)
+	}
+	if len(f.FixedVersions) > 0 {
+		f.Fix = "released"
 	}
 	first := g.hits[0]
 	f.Evidence.Advisory, f.Evidence.Range = first.record.ID, first.reason

@@ -55,11 +55,17 @@ func walkTar(ctx context.Context, tr *tar.Reader, w *window, visit func(*engine.
 			}
 			f = engine.NewFileAt(e, io.NewSectionReader(w.at, w.pos, e.Size))
 		}
+		if attribute := h.PAXRecords[capabilityRecord]; attribute != "" {
+			f.SetCapabilities(capabilities(attribute))
+		}
 		if err := visit(f); err != nil {
 			return err
 		}
 	}
 }
+
+// capabilityRecord is the PAX record in which tar programs and Docker keep an extended attribute (star(5), "SCHILY.xattr").
+const capabilityRecord = "SCHILY.xattr.security.capability"
 
 // sparse says that a body is not stored as it reads (GNU tar manual, "Storing Sparse Files").
 func sparse(h *tar.Header) bool {

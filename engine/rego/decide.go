@@ -28,6 +28,9 @@ func (p *Policy) Decide(ctx context.Context, in *engine.Input) ([]engine.RuleRes
 	for i := range in.Findings {
 		e.known[in.Findings[i].Ref] = in.Findings[i].Fingerprint
 	}
+	for i := range in.Secrets {
+		e.known[in.Secrets[i].Ref] = in.Secrets[i].Fingerprint
+	}
 	for i := range in.Coverage {
 		e.known[in.Coverage[i].Ref] = in.Coverage[i].Fingerprint
 	}
@@ -57,7 +60,7 @@ type evaluation struct {
 	p       *Policy
 	missing []string
 	input   ast.Value
-	known   map[string]string // ref of a finding or coverage fact: its fingerprint
+	known   map[string]string // ref of a finding, secret or coverage fact: its fingerprint
 }
 
 // rule evaluates one rule: its results first; only when there are none is it asked whether it applies.

@@ -42,7 +42,7 @@ func (f *File) For(id engine.Identity, at time.Time) engine.Waivers {
 	return m
 }
 
-// thing is what a waiver may match: a finding or a coverage fact.
+// thing is what a waiver may match: a finding, a secret or a coverage fact.
 type thing struct {
 	ids, cves   []string // ids that name the whole vulnerability; its CVEs
 	purl        string
@@ -53,7 +53,7 @@ type thing struct {
 }
 
 func things(f *engine.Facts) map[string]*thing {
-	all := make(map[string]*thing, len(f.Findings)+len(f.Coverage))
+	all := make(map[string]*thing, len(f.Findings)+len(f.Secrets)+len(f.Coverage))
 	for i := range f.Findings {
 		v := &f.Findings[i]
 		t := &thing{cves: v.CVEs, purl: v.Package.PURL, fingerprint: v.Fingerprint, fixed: len(v.FixedVersions) > 0, waivedBy: &v.WaivedBy}
@@ -67,6 +67,14 @@ func things(f *engine.Facts) map[string]*thing {
 			t.paths = append(t.paths, l.Path)
 		}
 		all[v.Ref] = t
+	}
+	for i := range f.Secrets {
+		c := &f.Secrets[i]
+		t := &thing{fingerprint: c.Fingerprint, waivedBy: &c.WaivedBy}
+		if c.Path != "" {
+			t.paths = []string{string(c.Path)}
+		}
+		all[c.Ref] = t
 	}
 	for i := range f.Coverage {
 		c := &f.Coverage[i]
@@ -85,6 +93,9 @@ func (m marks) Mark(f *engine.Facts) error {
 	all := things(f)
 	for i := range f.Findings {
 		f.Findings[i].WaivedBy = ""
+	}
+	for i := range f.Secrets {
+		f.Secrets[i].WaivedBy = ""
 	}
 	for i := range f.Coverage {
 		f.Coverage[i].WaivedBy = ""

@@ -58,9 +58,11 @@ base := {
 	},
 	"packages": [package_],
 	"findings": [],
+	"secrets": [],
+	"accounts": [],
 	"coverage": [],
 	"waivers": [],
-	"database": {"state": "ok", "shards": [shard], "kev": object.union(shard, {"ecosystem": "KEV"})},
+	"database": {"state": "ok", "shards": [shard], "kev": object.union(shard, {"ecosystem": "KEV"}), "epss": null},
 	"weakened": [],
 	"index": index([package_], []),
 }
@@ -80,6 +82,9 @@ file := {
 	"target": null,
 	"brought": 1,
 	"changed": 1,
+	"capabilities": [],
+	"owned_by": "deb/curl",
+	"intact": "unknown",
 }
 
 package_ := {
@@ -95,6 +100,13 @@ package_ := {
 	"layer": layer,
 	"owned_by": null,
 	"main": false,
+	"module": null,
+	"vendor": null,
+	"third_party": false,
+	"no_code": null,
+	"kernel": false,
+	"found_by": "database",
+	"reached": "unknown",
 }
 
 shard := {
@@ -129,6 +141,13 @@ finding := {
 	"known_exploited": false,
 	"exploited_since": null,
 	"malicious": false,
+	"epss": null,
+	"cwes": [],
+	"fix": "released",
+	"fix_since": null,
+	"reachable": "unknown",
+	"vex": [],
+	"vex_status": null,
 	"published": "2026-01-01T00:00:00Z",
 	"modified": null,
 	"layer": layer,
@@ -143,6 +162,22 @@ finding := {
 	},
 	"ref": "v0000000000000001",
 	"fingerprint": "5555555555555555555555555555555555555555555555555555555555555555",
+	"waived_by": null,
+}
+
+secret := {
+	"rule": "private-key",
+	"title": "Private key",
+	"severity": "high",
+	"path": "app/key.pem",
+	"subject": null,
+	"layer": layer,
+	"line": 1,
+	"redacted": "-----BEGIN PRIVATE KEY-----",
+	"deleted_later": false,
+	"owned_by": null,
+	"ref": "s0000000000000001",
+	"fingerprint": "7777777777777777777777777777777777777777777777777777777777777777",
 	"waived_by": null,
 }
 
@@ -165,7 +200,7 @@ with_coverage(coverage) := object.union(base, {"coverage": coverage})
 
 with_packages(packages) := object.union(base, {"packages": packages, "index": index(packages, [])})
 
-without_database := object.union(base, {"database": {"state": "none", "shards": [], "kev": null}})
+without_database := object.union(base, {"database": {"state": "none", "shards": [], "kev": null, "epss": null}})
 
 index(packages, findings) := {
 	"packages_by_name": {name: [i | some i, p in packages; p.name == name] | some name in {p.name | some p in packages}},

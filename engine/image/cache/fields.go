@@ -108,9 +108,11 @@ const (
 	stringBytes   = 1
 	locationBytes = 2
 	ownedBytes    = 4
-	evidenceBytes = 9
+	evidenceBytes = 11
 	coverageBytes = 9
-	packageBytes  = 13
+	packageBytes  = 21
+	secretBytes   = 13
+	accountBytes  = 9
 )
 
 func (c *coder) info(i *engine.LayerInfo) {
@@ -131,10 +133,69 @@ func (c *coder) evidence(ev *engine.Evidence) {
 	number(c, &ev.Layer)
 	text(c, &ev.Sums.MD5)
 	text(c, &ev.Sums.SHA1)
+	text(c, &ev.Sums.SHA256)
 	pointer(c, &ev.OS, (*coder).os)
 	list(c, &ev.Packages, packageBytes, (*coder).pkg)
 	list(c, &ev.Owned, ownedBytes, (*coder).owned)
+	pointer(c, &ev.Traits, (*coder).traits)
 	list(c, &ev.Coverage, coverageBytes, (*coder).coverage)
+}
+
+func (c *coder) traits(t *engine.Traits) {
+	list(c, &t.Secrets, secretBytes, (*coder).secret)
+	list(c, &t.Accounts, accountBytes, (*coder).account)
+	pointer(c, &t.Program, (*coder).program)
+	list(c, &t.Capabilities, stringBytes, text)
+}
+
+func (c *coder) program(p *engine.Program) {
+	text(c, &p.Interpreter)
+	list(c, &p.Needed, stringBytes, text)
+	list(c, &p.RunPath, stringBytes, text)
+	truth(c, &p.Script)
+	truth(c, &p.Loads)
+	pointer(c, &p.Symbols, (*coder).symbols)
+}
+
+// symbols are sorted hashes, so that what is written is how far each is from the one before it.
+func (c *coder) symbols(s *engine.Symbols) {
+	var before uint64
+	list(c, &s.Hashes, 1, func(c *coder, h *uint64) {
+		if c.w != nil {
+			c.w.number(*h - before)
+		} else {
+			*h = before + c.r.number()
+		}
+		before = *h
+	})
+}
+
+func (c *coder) secret(s *engine.Secret) {
+	text(c, &s.Rule)
+	text(c, &s.Title)
+	text(c, &s.Severity)
+	text(c, &s.Path)
+	text(c, &s.Subject)
+	text(c, &s.Layer)
+	number(c, &s.Line)
+	text(c, &s.Redacted)
+	truth(c, &s.DeletedLater)
+	text(c, &s.OwnedBy)
+	text(c, &s.Ref)
+	text(c, &s.Fingerprint)
+	text(c, &s.WaivedBy)
+}
+
+func (c *coder) account(a *engine.Account) {
+	text(c, &a.Name)
+	number(c, &a.UID)
+	number(c, &a.GID)
+	text(c, &a.Home)
+	text(c, &a.Shell)
+	truth(c, &a.Login)
+	text(c, &a.Password)
+	list(c, &a.Groups, stringBytes, text)
+	text(c, &a.Path)
 }
 
 func (c *coder) os(o *engine.OS) {
@@ -166,6 +227,14 @@ func (c *coder) pkg(p *engine.Package) {
 	text(c, &p.Layer)
 	text(c, &p.OwnedBy)
 	truth(c, &p.Main)
+	text(c, &p.Module)
+	text(c, &p.Vendor)
+	truth(c, &p.ThirdParty)
+	text(c, &p.NoCode)
+	truth(c, &p.Kernel)
+	text(c, &p.FoundBy)
+	text(c, &p.Reached)
+	pointer(c, &p.Symbols, (*coder).symbols)
 }
 
 func (c *coder) location(l *engine.Location) {
