@@ -1,5 +1,11 @@
 package engine
 
+import (
+	"hash/fnv"
+	"io"
+	"slices"
+)
+
 // OS is the distribution that an image says it is, from os-release, with what is known of its support.
 type OS struct {
 	ID         string   `json:"id"` // "debian", "alpine"
@@ -57,8 +63,41 @@ type Package struct {
 	Symbols *Symbols `json:"-"` // of a Go module, when it is known which of its functions are in the programs
 }
 
-// Symbols are the functions that programs hold, as sorted 64-bit FNV-1a hashes of "import/path.Function" and "import/path.Type.Method".
+// Symbols are what programs hold: sorted 64-bit FNV-1a hashes of "import/path", "import/path.Function" and "import/path.Type.Method".
 type Symbols struct{ Hashes []uint64 }
+
+// NewSymbols hashes names, which may repeat.
+func NewSymbols(names func(yield func(string) bool)) *Symbols {
+	s := &Symbols{}
+	for name := range names {
+		s.Hashes = append(s.Hashes, hashSymbol(name))
+	}
+	slices.Sort(s.Hashes)
+	s.Hashes = slices.Compact(s.Hashes)
+	return s
+}
+
+// Has says whether the programs hold a name. Two names in some billions share a hash: then what is not there is taken to be.
+func (s *Symbols) Has(name string) bool {
+	_, ok := slices.BinarySearch(s.Hashes, hashSymbol(name))
+	return ok
+}
+
+// Union is what either holds; nil when it is not known of one.
+func (s *Symbols) Union(t *Symbols) *Symbols {
+	if s == nil || t == nil {
+		return nil
+	}
+	all := slices.Concat(s.Hashes, t.Hashes)
+	slices.Sort(all)
+	return &Symbols{slices.Compact(all)}
+}
+
+func hashSymbol(name string) uint64 {
+	h := fnv.New64a()
+	_, _ = io.WriteString(h, name) // a hash takes everything
+	return h.Sum64()
+}
 
 // CoverageKind says why something could not be assessed.
 type CoverageKind string

@@ -15,6 +15,7 @@ type Advisory struct {
 	Withdrawn string     `json:"withdrawn,omitempty"`
 	Severity  []Rating   `json:"severity,omitempty"` // of the record, when no affected entry has its own
 	Level     string     `json:"level,omitempty"`    // database_specific.severity, lower case, as the database words it
+	CWEs      []string   `json:"cwes,omitempty"`     // "CWE-79", sorted
 	Affected  []Affected `json:"affected,omitempty"`
 }
 
@@ -32,6 +33,13 @@ type Affected struct {
 	Ranges    []Range  `json:"ranges,omitempty"`
 	Severity  []Rating `json:"severity,omitempty"`
 	Urgency   string   `json:"urgency,omitempty"` // ecosystem_specific.urgency or .severity: the distribution's own word
+	Imports   []Import `json:"imports,omitempty"` // Go: the vulnerable packages and their functions
+}
+
+// Import is a Go package that is vulnerable (go.dev/doc/security/vuln/database, "Schema").
+type Import struct {
+	Path    string   `json:"path"`
+	Symbols []string `json:"symbols,omitempty"` // "Function", "Type.Method"; none is all of it
 }
 
 // Range is one OSV range.

@@ -16,6 +16,7 @@ type verdict struct {
 	fixed    []string // fixes newer than the version, in their order
 	urgency  []string // what the matching entries call it
 	ratings  []Rating
+	imports  []Import
 }
 
 // names says whether an affected entry speaks of the package. An entry without a release ("Debian") speaks of every release.
@@ -57,6 +58,7 @@ func (a *Advisory) judge(ecosystem, name string, v version.Version) (verdict, er
 		out.affected = true
 		out.fixed = append(out.fixed, one.fixed...)
 		out.ratings = append(out.ratings, f.Severity...)
+		out.imports = append(out.imports, f.Imports...)
 		if f.Urgency != "" {
 			out.urgency = append(out.urgency, f.Urgency)
 		}

@@ -89,7 +89,7 @@ func (s *matching) finding(id string, g group) (engine.Finding, error) {
 	}
 	ids := g.ids()
 	same := s.joined.reach(ids, false)
-	f := engine.Finding{Kind: "vulnerability", ID: id, Package: u.found(), Aliases: []string{}, Layer: u.packages[0].Layer, Fix: "none", Reachable: "unknown",
+	f := engine.Finding{Kind: "vulnerability", ID: id, Package: u.found(), Aliases: []string{}, Layer: u.packages[0].Layer,
 		CVEs: cvesOf(s.joined.reach(append(slices.Clone(ids), g.upstream()...), true))}
 	for _, other := range ids {
 		same[other] = true
@@ -110,14 +110,21 @@ func (s *matching) finding(id string, g group) (engine.Finding, error) {
 		}
 		f.Modified = max(f.Modified, engine.Maybe(a.Modified))
 		fixed = append(fixed, h.fixed...)
+		f.CWEs = append(f.CWEs, a.CWEs...)
 		f.Evidence.Records = append(f.Evidence.Records, a.ID)
 	}
 	if f.FixedVersions, err = inOrder(u.ecosystem, fixed); err != nil {
 		return f, fmt.Errorf("ordering the fixes of %s in %s: %w", id, u.name, err)
 	}
-	if len(f.FixedVersions) > 0 {
-		f.Fix = "released"
+	for other := range same {
+		if a := s.joined.byID[other]; a != nil {
+			f.CWEs = append(f.CWEs, a.CWEs...)
+		}
 	}
+	slices.Sort(f.CWEs)
+	f.CWEs = slices.Compact(f.CWEs)
+	f.Fix, f.FixSince = g.fix(len(f.FixedVersions) > 0)
+	f.Reachable = g.reachable()
 	first := g.hits[0]
 	f.Evidence.Advisory, f.Evidence.Range = first.record.ID, first.reason
 	f.Evidence.Ecosystem, f.Evidence.Comparator, f.Evidence.Installed = u.ecosystem, scheme, u.version

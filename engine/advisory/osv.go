@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -40,15 +41,41 @@ type osvRange struct {
 	Events []map[string]json.RawMessage `json:"events"`
 }
 
-// specific is a free-form object of which only words about severity are read; of any other shape it says nothing.
-type specific struct{ severity, urgency string }
+// specific is a free-form object of which little is read; of any other shape it says nothing.
+type specific struct {
+	severity, urgency string
+	score             string // RubySec's cvss_v3: a base score without its vector
+	cwes              []string
+	imports           []Import
+}
 
 func (s *specific) UnmarshalJSON(b []byte) error {
 	var fields map[string]json.RawMessage
 	if json.Unmarshal(b, &fields) == nil { // free-form: a list is as valid as an object
 		s.severity, s.urgency = word(fields["severity"]), word(fields["urgency"])
+		s.cwes = weaknesses(fields["cwe_ids"])
+		if json.Unmarshal(fields["imports"], &s.imports) != nil {
+			s.imports = nil
+		}
+		if n := json.Number(""); json.Unmarshal(fields["cvss_v3"], &n) == nil {
+			s.score = n.String()
+		}
 	}
 	return nil
+}
+
+// weaknesses are the ids of a list that are some.
+func weaknesses(raw json.RawMessage) []string {
+	var ids []string
+	if json.Unmarshal(raw, &ids) != nil {
+		return nil
+	}
+	ids = slices.DeleteFunc(ids, func(id string) bool {
+		n, ok := strings.CutPrefix(id, "CWE-")
+		return !ok || n == "" || strings.Trim(n, "0123456789") != ""
+	})
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }
 
 func word(raw json.RawMessage) string {
@@ -75,7 +102,10 @@ func ParseOSV(data []byte) (*Advisory, error) {
 	if r.ID == "" {
 		return nil, errors.New("parsing an OSV record: it has no id")
 	}
-	a := &Advisory{ID: r.ID, Aliases: r.Aliases, Upstream: r.Upstream, Related: r.Related, Summary: r.Summary, Severity: r.Severity, Level: r.Specific.severity}
+	a := &Advisory{ID: r.ID, Aliases: r.Aliases, Upstream: r.Upstream, Related: r.Related, Summary: r.Summary, Severity: r.Severity, Level: r.Specific.severity, CWEs: r.Specific.cwes}
+	if r.Specific.score != "" && len(r.Severity) == 0 {
+		a.Severity = []Rating{{Type: "CVSS_V3", Score: r.Specific.score}}
+	}
 	for _, d := range []struct {
 		name, from string
 		to         *string
@@ -113,7 +143,7 @@ func date(s string) (string, error) {
 }
 
 func (f osvAffected) affected() (Affected, error) {
-	a := Affected{Ecosystem: f.Package.Ecosystem, Name: f.Package.Name, Versions: f.Versions, Severity: f.Severity, Urgency: f.Specific.urgency}
+	a := Affected{Ecosystem: f.Package.Ecosystem, Name: f.Package.Name, Versions: f.Versions, Severity: f.Severity, Urgency: f.Specific.urgency, Imports: f.Specific.imports}
 	if (a.Ecosystem == "") != (a.Name == "") {
 		return a, errors.New("its package lacks its ecosystem or its name")
 	}

@@ -3,6 +3,7 @@ package advisory
 import (
 	"errors"
 	"slices"
+	"strconv"
 	"strings"
 
 	gocvss20 "github.com/pandatix/go-cvss/20"
@@ -15,6 +16,9 @@ import (
 
 // score is the base score of a CVSS vector of the type that OSV gives it.
 func score(typ, vector string) (float64, error) {
+	if n, err := strconv.ParseFloat(vector, 64); err == nil && n >= 0 && n <= 10 {
+		return n, nil // a bare score
+	}
 	switch {
 	case typ == "CVSS_V2":
 		v, err := gocvss20.ParseVector(strings.Trim(vector, "()"))
@@ -102,7 +106,11 @@ func ratingsOf(ratings []Rating, source string) []engine.Severity {
 			out = append(out, engine.Severity{Level: engine.Unknown, Vector: engine.Maybe(r.Score), Source: engine.Maybe(source + ": the vector is not valid")})
 			continue
 		}
-		out = append(out, engine.Severity{Level: levelOf(r.Type, value), Score: &value, Vector: engine.Maybe(r.Score), Source: engine.Maybe(source)})
+		s := engine.Severity{Level: levelOf(r.Type, value), Score: &value, Source: engine.Maybe(source)}
+		if strings.Contains(r.Score, ":") {
+			s.Vector = engine.Maybe(r.Score)
+		}
+		out = append(out, s)
 	}
 	return out
 }

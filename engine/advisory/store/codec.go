@@ -44,7 +44,11 @@ func appendRange(b []byte, r advisory.Range) []byte {
 func appendAffected(b []byte, a advisory.Affected) []byte {
 	b = appendString(appendString(b, a.Ecosystem), a.Name)
 	b = appendList(appendStrings(b, a.Versions), a.Ranges, appendRange)
-	return appendString(appendList(b, a.Severity, appendRating), a.Urgency)
+	return appendList(appendString(appendList(b, a.Severity, appendRating), a.Urgency), a.Imports, appendImport)
+}
+
+func appendImport(b []byte, i advisory.Import) []byte {
+	return appendStrings(appendString(b, i.Path), i.Symbols)
 }
 
 func encodeRecord(a advisory.Advisory) []byte {
@@ -55,7 +59,8 @@ func encodeRecord(a advisory.Advisory) []byte {
 	for _, s := range []string{a.Summary, a.Published, a.Modified, a.Withdrawn} {
 		b = appendString(b, s)
 	}
-	return appendList(appendString(appendList(b, a.Severity, appendRating), a.Level), a.Affected, appendAffected)
+	b = appendStrings(appendString(appendList(b, a.Severity, appendRating), a.Level), a.CWEs)
+	return appendList(b, a.Affected, appendAffected)
 }
 
 // reader reads a value. The first thing that does not fit makes it bad, and everything after it empty.
@@ -124,8 +129,12 @@ func (r *reader) span() advisory.Range {
 func (r *reader) affected() advisory.Affected {
 	return advisory.Affected{
 		Ecosystem: r.string(), Name: r.string(), Versions: r.strings(), Ranges: readList(r, (*reader).span),
-		Severity: readList(r, (*reader).rating), Urgency: r.string(),
+		Severity: readList(r, (*reader).rating), Urgency: r.string(), Imports: readList(r, (*reader).goPackage),
 	}
+}
+
+func (r *reader) goPackage() advisory.Import {
+	return advisory.Import{Path: r.string(), Symbols: r.strings()}
 }
 
 func (r *reader) end() error {
@@ -140,7 +149,7 @@ func decodeRecord(value []byte) (advisory.Advisory, error) {
 	a := advisory.Advisory{
 		ID: r.string(), Aliases: r.strings(), Upstream: r.strings(), Related: r.strings(),
 		Summary: r.string(), Published: r.string(), Modified: r.string(), Withdrawn: r.string(),
-		Severity: readList(r, (*reader).rating), Level: r.string(), Affected: readList(r, (*reader).affected),
+		Severity: readList(r, (*reader).rating), Level: r.string(), CWEs: r.strings(), Affected: readList(r, (*reader).affected),
 	}
 	return a, r.end()
 }

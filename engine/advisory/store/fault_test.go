@@ -172,7 +172,7 @@ func TestManifestFaults(t *testing.T) {
 		try(fmt.Sprintf("cut at %d", at), good[:at])
 	}
 	try("longer", append(append([]byte{}, good...), ' '))
-	try("another version", []byte(strings.Replace(string(good), `"schema_version": 1`, `"schema_version": 2`, 1)))
+	try("another version", []byte(strings.Replace(string(good), `"schema_version": 2`, `"schema_version": 3`, 1)))
 	try("unknown key", []byte(strings.Replace(string(good), `{`, `{"more": 1,`, 1)))
 	try("missing", nil)
 	if err := os.Remove(path); err != nil {
@@ -359,8 +359,8 @@ func FuzzManifest(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(data)
-	f.Add([]byte(`{"schema_version":1}`))
-	f.Add([]byte(`{"schema_version":2,"more":[]}`))
+	f.Add([]byte(`{"schema_version":2}`))
+	f.Add([]byte(`{"schema_version":3,"more":[]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		m, err := parseManifest(data)
 		if err != nil {

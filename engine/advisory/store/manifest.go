@@ -20,7 +20,7 @@ import (
 )
 
 const (
-	schemaVersion = 1
+	schemaVersion = 2
 	manifestName  = "manifest.json"
 	shardSuffix   = ".shard"
 )
@@ -63,8 +63,11 @@ type manifest struct {
 // ErrNone is the reason when there is no database at all, as against a faulty one.
 var ErrNone = errors.New("no vulnerability database")
 
-// errOtherVersion is the reason when another veto wrote the manifest.
-var errOtherVersion = errors.New("unknown schema version")
+// The reasons when another veto wrote the manifest.
+var (
+	errOtherVersion = errors.New("unknown schema version")
+	errOlderVersion = errors.New("older schema version")
+)
 
 // update is the hint for every fault: the command that builds the database anew.
 func update(err error, dir string, ecosystems ...string) error {
@@ -125,6 +128,9 @@ func parseManifest(data []byte) (*manifest, error) {
 	}
 	if err := json.Unmarshal(data, &version); err != nil {
 		return nil, fmt.Errorf("damaged: %w", err)
+	}
+	if v := version.SchemaVersion; v > 0 && v < schemaVersion {
+		return nil, fmt.Errorf("%w %d; this veto writes %d", errOlderVersion, v, schemaVersion)
 	}
 	if version.SchemaVersion != schemaVersion {
 		return nil, fmt.Errorf("%w %d; this veto knows %d", errOtherVersion, version.SchemaVersion, schemaVersion)

@@ -148,13 +148,13 @@ func newRatings() *ratings { return &ratings{map[string]advisory.Advisory{}} }
 // add takes from a record what can be joined: its ids, its ratings, and whether it is withdrawn. A record of several shards is one
 // again; the shards' copies come in the order of their names, so that the result is always the same.
 func (r *ratings) add(a advisory.Advisory) {
-	slim := advisory.Advisory{ID: a.ID, Aliases: a.Aliases, Upstream: a.Upstream, Modified: a.Modified, Withdrawn: a.Withdrawn, Severity: a.Severity, Level: a.Level}
+	slim := advisory.Advisory{ID: a.ID, Aliases: a.Aliases, Upstream: a.Upstream, Modified: a.Modified, Withdrawn: a.Withdrawn, Severity: a.Severity, Level: a.Level, CWEs: a.CWEs}
 	for _, f := range a.Affected {
 		if len(f.Severity) > 0 || f.Urgency != "" {
 			slim.Affected = append(slim.Affected, advisory.Affected{Ecosystem: f.Ecosystem, Name: f.Name, Severity: f.Severity, Urgency: f.Urgency})
 		}
 	}
-	if len(slim.Aliases)+len(slim.Upstream)+len(slim.Severity)+len(slim.Affected) == 0 && slim.Level == "" {
+	if len(slim.Aliases)+len(slim.Upstream)+len(slim.Severity)+len(slim.CWEs)+len(slim.Affected) == 0 && slim.Level == "" {
 		return // nothing to join: a malicious package's record, for one
 	}
 	old, twice := r.records[a.ID]

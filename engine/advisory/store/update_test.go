@@ -249,10 +249,24 @@ func TestUpdateMends(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	write(t, filepath.Join(dir, manifestName), []byte(strings.Replace(string(data), `"schema_version": 1`, `"schema_version": 9`, 1)))
+	write(t, filepath.Join(dir, manifestName), []byte(strings.Replace(string(data), `"schema_version": 2`, `"schema_version": 9`, 1)))
 	if _, err := Update(context.Background(), options(dir, mirror(t, small()), "npm")); !errors.Is(err, errOtherVersion) {
 		t.Errorf("a newer veto's database: %v", err)
 	}
+	write(t, filepath.Join(dir, manifestName), []byte(`{"schema_version": 1}`))
+	if _, err := Open(dir); !errors.Is(err, errOlderVersion) || !strings.Contains(hintOf(err), "db update") {
+		t.Errorf("opening an older veto's database: %v", err)
+	}
+	if s := mustUpdate(t, options(dir, mirror(t, small()), "npm")); !strings.Contains(s.Restarted, "older") {
+		t.Errorf("an older veto's database: %+v", s)
+	}
+}
+
+func hintOf(err error) string {
+	if h := (*engine.HintError)(nil); errors.As(err, &h) {
+		return h.Hint
+	}
+	return ""
 }
 
 // Scans read while updates replace the data, each seeing one generation whole; updates of one database follow one another.
