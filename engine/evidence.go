@@ -45,6 +45,14 @@ type Traits struct {
 	Capabilities []string
 }
 
+// SymbolsOf are the functions of the program, nil when they are not known. A nil Traits knows none.
+func (t *Traits) SymbolsOf() *Symbols {
+	if t == nil || t.Program == nil {
+		return nil
+	}
+	return t.Program.Symbols
+}
+
 // Sums are checksums of a body in lower-case hex, for comparison with what a package database recorded.
 type Sums struct {
 	MD5    string

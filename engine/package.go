@@ -59,8 +59,9 @@ type Package struct {
 	FoundBy    Maybe `json:"found_by" enum:"database,manifest,program,signature,sbom"`
 	// Reached says whether what the image starts can get to it: "yes" is linked from the entrypoint, "no" that all of what the entrypoint
 	// loads is known and this is not among it, "unknown" everything else (a script, an interpreter, dlopen).
-	Reached string   `json:"reached" enum:"yes,no,unknown"`
-	Symbols *Symbols `json:"-"` // of a Go module, when it is known which of its functions are in the programs
+	Reached string `json:"reached" enum:"yes,no,unknown"`
+	// Symbols are, of a Go module, the functions of each program that holds it; nil of a program whose functions are not known.
+	Symbols []*Symbols `json:"-"`
 }
 
 // Symbols are what programs hold: sorted 64-bit FNV-1a hashes of "import/path", "import/path.Function" and "import/path.Type.Method".
@@ -81,16 +82,6 @@ func NewSymbols(names func(yield func(string) bool)) *Symbols {
 func (s *Symbols) Has(name string) bool {
 	_, ok := slices.BinarySearch(s.Hashes, hashSymbol(name))
 	return ok
-}
-
-// Union is what either holds; nil when it is not known of one.
-func (s *Symbols) Union(t *Symbols) *Symbols {
-	if s == nil || t == nil {
-		return nil
-	}
-	all := slices.Concat(s.Hashes, t.Hashes)
-	slices.Sort(all)
-	return &Symbols{slices.Compact(all)}
 }
 
 func hashSymbol(name string) uint64 {

@@ -55,12 +55,13 @@ func (g group) reachable() string {
 	}
 	known := len(imports) > 0
 	for _, p := range g.unit.packages {
-		if p.Symbols == nil {
-			known = false
-			continue
-		}
-		if slices.ContainsFunc(imports, func(i Import) bool { return i.in(p.Symbols) }) {
-			return "yes"
+		known = known && len(p.Symbols) > 0
+		for _, s := range p.Symbols {
+			if s == nil {
+				known = false
+			} else if slices.ContainsFunc(imports, func(i Import) bool { return i.in(s) }) {
+				return "yes"
+			}
 		}
 	}
 	if known {

@@ -25,11 +25,15 @@ func TestReachable(t *testing.T) {
 		"no record says":                    {[]*engine.Symbols{symbols}, [][]Import{nil}, "unknown"},
 		"a program without symbols":         {[]*engine.Symbols{nil}, [][]Import{a("Parse")}, "unknown"},
 		"one of two programs":               {[]*engine.Symbols{nil, symbols}, [][]Import{a("Format")}, "unknown"},
+		"nobody looked":                     {nil, [][]Import{a("Parse")}, "unknown"},
 		"found in one of two programs":      {[]*engine.Symbols{nil, symbols}, [][]Import{a("Parse")}, "yes"},
 	} {
-		g := group{unit: &unit{}}
+		g := group{unit: &unit{packages: []engine.Package{{}}}}
+		if len(c.symbols) > 0 {
+			g.unit.packages = nil
+		}
 		for _, s := range c.symbols {
-			g.unit.packages = append(g.unit.packages, engine.Package{Symbols: s})
+			g.unit.packages = append(g.unit.packages, engine.Package{Symbols: []*engine.Symbols{s}})
 		}
 		for _, imports := range c.imports {
 			g.hits = append(g.hits, hit{&Advisory{}, verdict{imports: imports}})

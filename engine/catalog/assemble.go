@@ -90,6 +90,9 @@ func (a *assembly) packages(os *engine.OS) []*found {
 			f := &found{Package: p, at: at, brought: a.brought(at, p), sums: ev.Sums}
 			f.Locations = []engine.Location{{Path: at.path, Layer: a.diffID(ev.Layer)}}
 			f.Layer = a.diffID(f.brought)
+			if p.Type == "golang" {
+				f.Symbols = []*engine.Symbols{ev.Traits.SymbolsOf()}
+			}
 			name(&f.Package, os)
 			out = append(out, f)
 		}
@@ -146,6 +149,7 @@ func merge(all []*found) []engine.Package {
 		p := &out[i]
 		p.Locations = append(p.Locations, f.Locations...)
 		p.Main = p.Main || f.Main
+		p.Symbols = append(p.Symbols, f.Symbols...)
 		if f.brought < brought[i] {
 			brought[i], p.Layer = f.brought, f.Layer
 		}

@@ -17,7 +17,7 @@ import (
 // golang reads the build information of Go programs, stripped ones too.
 type golang struct{}
 
-func (golang) Name() string { return "golang/1" }
+func (golang) Name() string { return "golang/2" }
 
 // smallest is the size in bytes below which no file is a Go program with build information.
 const smallest = 200
@@ -46,7 +46,9 @@ func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 	if err != nil {
 		return engine.Evidence{}, notGo(at, f.Size, err)
 	}
-	return modules(info), nil
+	ev := modules(info)
+	ev.Traits = &engine.Traits{Program: &engine.Program{Symbols: goSymbols(at)}}
+	return ev, nil
 }
 
 // modules are the packages of a program.

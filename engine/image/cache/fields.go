@@ -234,7 +234,7 @@ func (c *coder) pkg(p *engine.Package) {
 	truth(c, &p.Kernel)
 	text(c, &p.FoundBy)
 	text(c, &p.Reached)
-	pointer(c, &p.Symbols, (*coder).symbols)
+	list(c, &p.Symbols, 1, func(c *coder, s **engine.Symbols) { pointer(c, s, (*coder).symbols) })
 }
 
 func (c *coder) location(l *engine.Location) {

@@ -1,0 +1,156 @@
+package catalog
+
+import (
+	"bytes"
+	"debug/elf"
+	"errors"
+	"io"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// The head of a Go program's table of functions (runtime/symtab.go, pcHeader), since Go 1.16: a magic number, the size of a pointer at byte 7,
+// then numbers of that size: how many functions, how many files, since 1.18 one more, then the offsets of the names and of what follows them.
+const (
+	goTable      = ".gopclntab"
+	goTable116   = 0xfffffffa
+	goTable118   = 0xfffffff0
+	goTable120   = 0xfffffff1
+	goTableStart = 8
+)
+
+var errNoSymbols = errors.New("it has no table of functions that is known")
+
+// goSymbols reads the names of the functions that a Go program holds, inlined ones too. The table survives stripping, because the runtime
+// needs it. Nil is a program whose functions are not known: that is no gap, because only a vulnerability can make it matter.
+func goSymbols(at io.ReaderAt) *engine.Symbols {
+	names, err := goNames(at)
+	if err != nil {
+		return nil
+	}
+	return engine.NewSymbols(func(yield func(string) bool) {
+		for name := range bytes.SplitSeq(names, []byte{0}) {
+			path, symbol := splitSymbol(string(name))
+			if path == "" {
+				continue
+			}
+			if !yield(path) || !yield(path+"."+symbol) {
+				return
+			}
+		}
+	})
+}
+
+// goNames returns the names, each with a NUL behind it.
+func goNames(at io.ReaderAt) ([]byte, error) {
+	e, err := elf.NewFile(at)
+	if err != nil {
+		return nil, err
+	}
+	section := e.Section(goTable)
+	if section == nil {
+		section = e.Section(".data.rel.ro" + goTable)
+	}
+	if section == nil {
+		return nil, errNoSymbols
+	}
+	head := make([]byte, goTableStart+5*8)
+	if _, err := section.ReadAt(head, 0); err != nil {
+		return nil, err
+	}
+	size := int(head[7])
+	number := func(i int) uint64 {
+		b := head[goTableStart+i*size:]
+		if size == 4 {
+			return uint64(e.ByteOrder.Uint32(b))
+		}
+		return e.ByteOrder.Uint64(b)
+	}
+	first := 3
+	switch magic := e.ByteOrder.Uint32(head); {
+	case size != 4 && size != 8:
+		return nil, errNoSymbols
+	case magic == goTable116:
+		first = 2
+	case magic != goTable118 && magic != goTable120:
+		return nil, errNoSymbols
+	}
+	from, to := number(first), number(first+1)
+	if from > to || to > section.Size || to-from > engine.MaxSymbolNames {
+		return nil, errNoSymbols
+	}
+	names := make([]byte, to-from)
+	if _, err := section.ReadAt(names, int64(from)); err != nil { //nolint:gosec // within the section
+		return nil, err
+	}
+	return names, nil
+}
+
+// splitSymbol parts a linker's name into its package and its function as advisories write it: "a/b%2ec.(*T[...]).M.func1" is T.M of a/b.c. What
+// the compiler made up ("type:.eq.…", "go:…") has no package.
+func splitSymbol(name string) (path, symbol string) {
+	if name == "" || strings.HasPrefix(name, "type:") || strings.HasPrefix(name, "type..") || strings.HasPrefix(name, "go:") || strings.HasPrefix(name, "go.") {
+		return "", ""
+	}
+	for { // type arguments can hold paths of their own
+		i := strings.IndexByte(name, '[')
+		j := strings.IndexByte(name[max(i, 0):], ']')
+		if i < 0 || j < 0 {
+			break
+		}
+		name = name[:i] + name[i+j+1:]
+	}
+	slash := strings.LastIndexByte(name, '/') + 1
+	dot := strings.IndexByte(name[slash:], '.')
+	if dot < 0 {
+		return "", ""
+	}
+	path, symbol = name[:slash+dot], name[slash+dot+1:]
+	path = strings.TrimPrefix(path, "vendor/") // what the standard library vendors is its own package there
+	if i := strings.IndexByte(path, '%'); i >= 0 {
+		path = unescapePath(path)
+	}
+	if receiver, method, ok := strings.Cut(symbol, ")."); ok && strings.HasPrefix(receiver, "(*") {
+		symbol = receiver[2:] + "." + method
+	}
+	for _, mark := range []string{".func", ".gowrap", ".deferwrap"} { // closures belong to what they stand in
+		if i := strings.Index(symbol, mark); i > 0 && i+len(mark) < len(symbol) && isNumber(symbol[i+len(mark):]) {
+			symbol = symbol[:i]
+		}
+	}
+	return path, strings.TrimSuffix(symbol, "-fm")
+}
+
+func isNumber(s string) bool { return s[0] >= '0' && s[0] <= '9' }
+
+// unescapePath undoes the escapes of the last part of an import path in a linker's names: %2e is a dot (cmd/internal/objabi, PathToPrefix).
+func unescapePath(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] == '%' && i+2 < len(s) {
+			if v, ok := hexByte(s[i+1 : i+3]); ok {
+				b.WriteByte(v)
+				i += 2
+				continue
+			}
+		}
+		b.WriteByte(s[i])
+	}
+	return b.String()
+}
+
+func hexByte(s string) (byte, bool) {
+	var v byte
+	for i := range len(s) {
+		switch c := s[i] | 0x20; {
+		case c >= '0' && c <= '9':
+			v = v<<4 | (c - '0')
+		case c >= 'a' && c <= 'f':
+			v = v<<4 | (c - 'a' + 10)
+		default:
+			return 0, false
+		}
+	}
+	return v, true
+}
