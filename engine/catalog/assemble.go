@@ -34,6 +34,7 @@ func Assemble(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory,
 	inv := &engine.Inventory{OS: a.os()}
 	found := a.packages(inv.OS)
 	a.own(found)
+	a.describe(found)
 	inv.Packages = merge(found)
 	inv.Coverage = a.coverage(inv.OS, found)
 	return inv, nil

@@ -19,7 +19,7 @@ const (
 // dpkg reads dpkg's status file, and the one-package files of distroless images.
 type dpkg struct{}
 
-func (dpkg) Name() string      { return "dpkg/1" }
+func (dpkg) Name() string      { return "dpkg/2" }
 func (dpkg) Anchors() []string { return []string{dpkgStatus, dpkgStatusD} }
 
 func (dpkg) Wants(p string, _ fs.FileMode, _ int64) bool {
@@ -65,7 +65,7 @@ func dpkgStanza(text string, one bool) (*engine.Package, error) {
 			return nil, fmt.Errorf("%.60q is no field", line)
 		}
 		switch key {
-		case "Package", "Status", "Version", "Source", "Architecture":
+		case "Package", "Status", "Version", "Source", "Architecture", "Maintainer":
 			if _, twice := fields[key]; twice { // two stanzas that run into each other must not become one
 				return nil, fmt.Errorf("the field %s stands twice", key)
 			}
@@ -84,7 +84,7 @@ func dpkgStanza(text string, one bool) (*engine.Package, error) {
 	} else if !one {
 		return nil, fmt.Errorf("package %.60q has no Status", fields["Package"])
 	}
-	p := &engine.Package{Name: fields["Package"], Version: fields["Version"], Type: "deb", Arch: engine.Maybe(fields["Architecture"])}
+	p := &engine.Package{Name: fields["Package"], Version: fields["Version"], Type: "deb", Arch: engine.Maybe(fields["Architecture"]), Vendor: engine.Maybe(fields["Maintainer"])}
 	if p.Name == "" || p.Version == "" {
 		return nil, fmt.Errorf("package %.60q has no name or no version", p.Name)
 	}

@@ -47,7 +47,9 @@ func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 		return engine.Evidence{}, notGo(at, f.Size, err)
 	}
 	ev := modules(info)
-	ev.Traits = &engine.Traits{Program: &engine.Program{Symbols: goSymbols(at)}}
+	if symbols := goSymbols(at); symbols != nil {
+		ev.Traits = &engine.Traits{Program: &engine.Program{Symbols: symbols}}
+	}
 	return ev, nil
 }
 
