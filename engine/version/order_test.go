@@ -6,11 +6,8 @@ import (
 )
 
 func schemes() []string {
-	return []string{DPKG, APK, RPM, SemVer, Go, PEP440, Maven, NuGet, RubyGems, Packagist, CRAN, Hackage, Pub, Loose}
+	return []string{DPKG, APK, RPM, SemVer, Go, PEP440, Maven, NuGet, RubyGems, Packagist, CRAN, Hackage, Pub, Hex, Loose}
 }
-
-// own are the orders that are veto's; the others are osv-scalibr's.
-func own() []string { return schemes()[:6] }
 
 // total reports what breaks a total order among three versions: equal ones must be interchangeable, and the order transitive.
 func total(t *testing.T, x, y, z Version) {
@@ -38,7 +35,7 @@ func total(t *testing.T, x, y, z Version) {
 
 func TestTotalOrders(t *testing.T) {
 	r := rand.New(rand.NewPCG(3, 5))
-	for _, scheme := range own() {
+	for _, scheme := range schemes() {
 		for n := 0; n < 20000; {
 			var v [3]Version
 			var err error
@@ -54,15 +51,15 @@ func TestTotalOrders(t *testing.T) {
 	}
 }
 
-func FuzzOwnOrders(f *testing.F) {
+func FuzzOrders(f *testing.F) {
 	r := rand.New(rand.NewPCG(1, 2))
-	for i, scheme := range own() {
+	for i, scheme := range schemes() {
 		for range 20 {
 			f.Add(uint8(i), generate(r, scheme), generate(r, scheme), generate(r, scheme))
 		}
 	}
 	f.Fuzz(func(t *testing.T, n uint8, a, b, c string) {
-		scheme := own()[int(n)%len(own())]
+		scheme := schemes()[int(n)%len(schemes())]
 		x, e1 := ParseAs(scheme, a)
 		y, e2 := ParseAs(scheme, b)
 		z, e3 := ParseAs(scheme, c)
@@ -72,7 +69,7 @@ func FuzzOwnOrders(f *testing.F) {
 	})
 }
 
-// No text makes a parser panic, osv-scalibr's neither, and whatever parses equals itself.
+// No text makes a parser panic, and whatever parses equals itself.
 func FuzzParse(f *testing.F) {
 	for i := range schemes() {
 		f.Add(uint8(i), "1.0-rc1", "1.0")

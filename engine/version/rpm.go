@@ -3,8 +3,13 @@ package version
 import "strings"
 
 // rpmKey is [epoch:]version[-release] (rpm-version(7)).
-type rpmKey struct{ epoch, version, release string }
+type rpmKey struct {
+	epoch, version, release string
+	released                bool
+}
 
+// parseRPM refuses what no package can have, though rpm's own comparison takes any text: nothing where a part should be, and a colon that
+// does not end an epoch.
 func parseRPM(text string) (key, error) {
 	k := rpmKey{version: text}
 	if epoch, rest, ok := strings.Cut(text, ":"); ok {
@@ -13,9 +18,8 @@ func parseRPM(text string) (key, error) {
 		}
 		k.epoch, k.version = epoch, rest
 	}
-	// A missing release is older than any: rpm itself would call it equal to each, which is no order.
 	if i := strings.LastIndexByte(k.version, '-'); i >= 0 {
-		k.version, k.release = k.version[:i], k.version[i+1:]
+		k.version, k.release, k.released = k.version[:i], k.version[i+1:], true
 		if k.release == "" {
 			return nil, invalid(RPM, text, "its release is empty")
 		}
@@ -33,6 +37,12 @@ func (k rpmKey) compare(other key) (int, error) {
 	}
 	if c := compareRPM(k.version, o.version); c != 0 {
 		return c, nil
+	}
+	switch { // a missing release is older than any, as it is to rpmverCmp
+	case k.released && !o.released:
+		return 1, nil
+	case !k.released && o.released:
+		return -1, nil
 	}
 	return compareRPM(k.release, o.release), nil
 }

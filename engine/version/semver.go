@@ -41,17 +41,21 @@ func semver(scheme, text, s string, short bool) (key, error) {
 		return nil, invalid(scheme, text, "its pre-release or build is not made of identifiers")
 	}
 	k := semverKey{[3]string{"0", "0", "0"}, pre}
-	parts := strings.Split(core, ".")
-	if len(parts) > 3 || len(parts) < 3 && (!short || hasPre || hasBuild) {
-		return nil, invalid(scheme, text, "it has not three numbers")
-	}
-	for i, p := range parts {
-		if p == "" || digits(p) != len(p) || len(p) > 1 && p[0] == '0' {
-			return nil, invalid(scheme, text, "it has not three numbers without leading zeros")
+	for i := range k.numbers {
+		part, rest, more := strings.Cut(core, ".")
+		if part == "" || digits(part) != len(part) {
+			break
 		}
-		k.numbers[i] = p
+		if len(part) > 1 && part[0] == '0' {
+			return nil, invalid(scheme, text, "it has a number with a leading zero")
+		}
+		if k.numbers[i], core = part, rest; !more && (i == 2 || short && !hasPre && !hasBuild) {
+			return k, nil
+		} else if !more {
+			break
+		}
 	}
-	return k, nil
+	return nil, invalid(scheme, text, "it has not three numbers")
 }
 
 func identifiers(s string, build bool) bool {
@@ -75,33 +79,28 @@ func (k semverKey) compare(other key) (int, error) {
 			return c, nil
 		}
 	}
-	switch {
-	case k.prerelease == o.prerelease:
-		return 0, nil
-	case k.prerelease == "":
-		return 1, nil
-	case o.prerelease == "":
-		return -1, nil
-	}
 	return comparePrerelease(k.prerelease, o.prerelease), nil
 }
 
+// comparePrerelease: none is newest.
 func comparePrerelease(a, b string) int {
+	switch {
+	case a == b:
+		return 0
+	case a == "":
+		return 1
+	case b == "":
+		return -1
+	}
+	return compareIdentifiers(a, b, compareIdentifier)
+}
+
+// compareIdentifiers compares lists between dots; of two that begin alike the longer one is newer.
+func compareIdentifiers(a, b string, compare func(x, y string) int) int {
 	for {
 		x, restA, moreA := strings.Cut(a, ".")
 		y, restB, moreB := strings.Cut(b, ".")
-		numX, numY := digits(x) == len(x), digits(y) == len(y)
-		c := 0
-		switch {
-		case numX && numY:
-			c = compareNumbers(x, y)
-		case numX:
-			c = -1
-		case numY:
-			c = 1
-		default:
-			c = strings.Compare(x, y)
-		}
+		c := compare(x, y)
 		switch {
 		case c != 0:
 			return c
@@ -114,4 +113,18 @@ func comparePrerelease(a, b string) int {
 		}
 		a, b = restA, restB
 	}
+}
+
+// compareIdentifier: numbers are older than words.
+func compareIdentifier(a, b string) int {
+	numA, numB := digits(a) == len(a), digits(b) == len(b)
+	switch {
+	case numA && numB:
+		return compareNumbers(a, b)
+	case numA:
+		return -1
+	case numB:
+		return 1
+	}
+	return strings.Compare(a, b)
 }

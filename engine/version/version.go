@@ -23,6 +23,7 @@ const (
 	CRAN      = "cran"
 	Hackage   = "hackage"
 	Pub       = "pub"
+	Hex       = "hex"
 	Loose     = "loose" // semantic versions with any number of parts
 )
 
@@ -43,17 +44,22 @@ type key interface {
 // String is the version as it was given.
 func (v Version) String() string { return v.text }
 
-// Scheme names the order of an ecosystem, which is given as OSV writes it, with or without its release ("Debian:12").
+// Scheme names the order of an ecosystem, which is given as OSV writes it, with or without its release ("Debian:12"). OSV's other
+// ecosystems (Android, FreeBSD, Linux, OSS-Fuzz, GIT) have no order that is known here, which is an error.
 func Scheme(ecosystem string) (string, error) {
-	base, _, _ := strings.Cut(ecosystem, ":")
+	base, release, _ := strings.Cut(ecosystem, ":")
 	switch base {
-	case "Debian", "Ubuntu", "Echo":
+	case "Docker Hardened Images", "Root", "TuxCare": // patched packages of another ecosystem: "TuxCare:Alpine:v3.16"
+		base, _, _ = strings.Cut(release, ":")
+	}
+	switch base {
+	case "Debian", "Ubuntu", "Echo", "opam": // opam's order is Debian's (opam.ocaml.org/doc/Manual.html, "Version Ordering")
 		return DPKG, nil
 	case "Alpine", "Wolfi", "Chainguard", "MinimOS", "Alpaquita", "BellSoft Hardened Containers", "CleanStart":
 		return APK, nil
 	case "AlmaLinux", "Rocky Linux", "Red Hat", "SUSE", "openSUSE", "Mageia", "openEuler", "Photon OS", "Azure Linux":
 		return RPM, nil
-	case "npm", "crates.io":
+	case "npm", "crates.io", "SwiftURL", "VSCode", "Kubernetes":
 		return SemVer, nil
 	case "Go":
 		return Go, nil
@@ -67,13 +73,15 @@ func Scheme(ecosystem string) (string, error) {
 		return RubyGems, nil
 	case "Packagist":
 		return Packagist, nil
-	case "CRAN":
+	case "CRAN", "Bioconductor":
 		return CRAN, nil
 	case "Hackage":
 		return Hackage, nil
 	case "Pub":
 		return Pub, nil
-	case "Hex", "Bitnami", "Bioconductor", "ConanCenter", "Docker Hardened Images", "GHC", "Julia", "SwiftURL", "GitHub Actions":
+	case "Hex":
+		return Hex, nil
+	case "Bitnami", "ConanCenter", "GHC", "Julia", "GitHub Actions":
 		return Loose, nil
 	}
 	return "", fmt.Errorf("no order is known for versions of the ecosystem %.80q", ecosystem)
@@ -119,28 +127,47 @@ func ParseAs(scheme, text string) (Version, error) {
 			return Version{}, invalid(scheme, text, "it has a character that no version may have")
 		}
 	}
-	var k key
-	var err error
-	switch scheme {
-	case DPKG:
-		k, err = parseDPKG(text)
-	case APK:
-		k, err = parseAPK(text)
-	case RPM:
-		k, err = parseRPM(text)
-	case SemVer:
-		k, err = parseSemVer(text)
-	case Go:
-		k, err = parseGo(text)
-	case PEP440:
-		k, err = parsePEP440(text)
-	default:
-		k, err = parseOther(scheme, text)
-	}
+	k, err := parseKey(scheme, text)
 	if err != nil {
 		return Version{}, err
 	}
 	return Version{scheme, text, k}, nil
+}
+
+func parseKey(scheme, text string) (key, error) {
+	switch scheme {
+	case DPKG:
+		return parseDPKG(text)
+	case APK:
+		return parseAPK(text)
+	case RPM:
+		return parseRPM(text)
+	case SemVer:
+		return parseSemVer(text)
+	case Go:
+		return parseGo(text)
+	case PEP440:
+		return parsePEP440(text)
+	case Maven:
+		return parseMaven(text)
+	case NuGet:
+		return parseNuGet(text)
+	case RubyGems:
+		return parseRubyGems(text)
+	case Packagist:
+		return parsePackagist(text)
+	case CRAN:
+		return parseCRAN(text)
+	case Hackage:
+		return parseHackage(text)
+	case Pub:
+		return parsePub(text)
+	case Hex:
+		return parseHex(text)
+	case Loose:
+		return parseLoose(text)
+	}
+	return nil, fmt.Errorf("no order of versions is called %.80q", scheme)
 }
 
 // Compare returns -1, 0 or 1; an error when the two are of different schemes.
