@@ -3,6 +3,7 @@ package engine
 import (
 	"context"
 	"io/fs"
+	"strings"
 )
 
 // Inspector reads files of one layer and knows no other layer. It must be safe for concurrent use.
@@ -58,6 +59,20 @@ type Sums struct {
 	MD5    string
 	SHA1   string
 	SHA256 string
+}
+
+// Equal says whether what a package database recorded ("md5:…") is this body's.
+func (s Sums) Equal(recorded string) bool {
+	algorithm, sum, _ := strings.Cut(recorded, ":")
+	switch algorithm {
+	case "md5":
+		return sum != "" && sum == s.MD5
+	case "sha1":
+		return sum != "" && sum == s.SHA1
+	case "sha256":
+		return sum != "" && sum == s.SHA256
+	}
+	return false
 }
 
 // Program is what an executable or a library says about how it is run.

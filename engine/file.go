@@ -66,6 +66,10 @@ func (f *File) Stream() io.Reader {
 // Sums returns checksums of the whole body.
 func (f *File) Sums() (Sums, error) {
 	s := f.passed
+	if s == nil && f.at == nil && f.Size > MaxProgramHeld { // too large to be held for this alone: nobody can read it afterwards
+		f.Stream()
+		s = f.passed
+	}
 	if s == nil {
 		at, err := f.ReaderAt(f.Size)
 		if err != nil {

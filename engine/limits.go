@@ -39,6 +39,8 @@ const (
 	MaxProgram      = 2 << 30   // an executable whose build information is read
 	MaxProgramHeld  = 32 << 20  // of one in a stream, that is held in memory for that; a larger one is searched as it passes
 	MaxBuildInfo    = 1 << 20   // the modules of a Go program
+	MaxAccounts     = 4 << 20   // passwd, shadow or group
+	MaxAccountLines = 50_000    // of one of them
 	MaxSymbolNames  = 32 << 20  // names of the functions of a Go program
 	MaxMemory       = 64 << 20  // what all files under inspection hold together
 	MaxAdvisory     = 32 << 20  // one OSV record

@@ -36,6 +36,8 @@ func Assemble(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory,
 	a.own(found)
 	a.describe(found)
 	inv.Packages = merge(found)
+	inv.Accounts = a.accounts()
+	inv.Annotate = a.annotate
 	inv.Coverage = a.coverage(inv.OS, found)
 	return inv, nil
 }

@@ -69,8 +69,7 @@ func (a *assembly) ownerOf(at place, sums engine.Sums, brought map[string]int) s
 	}
 	layer, installed := brought[key]
 	node := a.tree.Nodes[at.path]
-	matches := o.sum != "" && (o.sum == "md5:"+sums.MD5 || o.sum == "sha1:"+sums.SHA1)
-	if !installed || !matches || node == nil || node.Layer > layer {
+	if !installed || !sums.Equal(o.sum) || node == nil || node.Layer > layer {
 		return ""
 	}
 	return id
