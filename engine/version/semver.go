@@ -41,21 +41,17 @@ func semver(scheme, text, s string, short bool) (key, error) {
 		return nil, invalid(scheme, text, "its pre-release or build is not made of identifiers")
 	}
 	k := semverKey{[3]string{"0", "0", "0"}, pre}
-	for i := range k.numbers {
-		part, rest, more := strings.Cut(core, ".")
-		if part == "" || digits(part) != len(part) {
-			break
-		}
-		if len(part) > 1 && part[0] == '0' {
-			return nil, invalid(scheme, text, "it has a number with a leading zero")
-		}
-		if k.numbers[i], core = part, rest; !more && (i == 2 || short && !hasPre && !hasBuild) {
-			return k, nil
-		} else if !more {
-			break
-		}
+	if n := strings.Count(core, "."); n > 2 || n < 2 && (!short || hasPre || hasBuild) {
+		return nil, invalid(scheme, text, "it has not three numbers")
 	}
-	return nil, invalid(scheme, text, "it has not three numbers")
+	for i, more := 0, true; more; i++ {
+		var p string
+		if p, core, more = strings.Cut(core, "."); p == "" || digits(p) != len(p) || len(p) > 1 && p[0] == '0' {
+			return nil, invalid(scheme, text, "it has not three numbers without leading zeros")
+		}
+		k.numbers[i] = p
+	}
+	return k, nil
 }
 
 func identifiers(s string, build bool) bool {
