@@ -26,14 +26,18 @@ type Severity struct {
 
 // FoundPackage is the package of a finding: the source package with every binary of it that is installed.
 type FoundPackage struct {
-	Name      string     `json:"name"` // as the advisory names it: for a distribution the source package
-	Version   string     `json:"version"`
-	Type      string     `json:"type"`
-	PURL      string     `json:"purl"`
-	Ecosystem Maybe      `json:"ecosystem"`
-	Source    Source     `json:"source"`
-	Binaries  []string   `json:"binaries"` // sorted names of installed binary packages
-	Locations []Location `json:"locations"`
+	Name      string   `json:"name"` // as the advisory names it: for a distribution the source package
+	Version   string   `json:"version"`
+	Type      string   `json:"type"`
+	PURL      string   `json:"purl"`
+	Ecosystem Maybe    `json:"ecosystem"`
+	Source    Source   `json:"source"`
+	Binaries  []string `json:"binaries"` // sorted names of installed binary packages
+	// What holds for every one of the packages that were found: none of it can run, it is a kernel's.
+	NoCode     bool       `json:"no_code"`
+	Kernel     bool       `json:"kernel"`
+	ThirdParty bool       `json:"third_party"` // one of them is from another repository than the distribution's
+	Locations  []Location `json:"locations"`
 }
 
 // MatchEvidence is why a package is affected.

@@ -196,7 +196,7 @@ const (
 	maxFile      = 400  // lines
 	maxFunc      = 60   // lines
 	maxInterface = 4    // methods
-	maxEngine    = 1450 // lines of engine's own functions, without blank lines and comments; its types are the facts, and may grow
+	maxEngine    = 1500 // lines of engine's own functions, without blank lines and comments; its types are the facts, and may grow
 )
 
 func TestHouseShape(t *testing.T) {

@@ -24,6 +24,7 @@ type imageFlags struct {
 	platform  string
 	as        string
 	verify    bool
+	files     bool
 	toc       bool
 	base      string
 	plainHTTP bool
@@ -35,6 +36,7 @@ func (f *imageFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.as, "as", "", "`NAME` of an image that has no trustworthy name of its own: waivers for images match it")
 	cmd.Flags().StringVar(&f.base, "base", "", "`SOURCE` of the image that this one was built on: findings then say whether they are the base's or your own (implies --verify)")
 	cmd.Flags().BoolVar(&f.verify, "verify", false, "hash plain local layers too, and check every diff ID")
+	cmd.Flags().BoolVar(&f.files, "verify-files", false, "hash every file and compare it with what its package recorded (files[].intact); otherwise only set-uid and set-gid ones")
 	cmd.Flags().BoolVar(&f.toc, "toc", false, "trust the tables of contents of eStargz and zstd:chunked layers and pull only the files needed: a gap that the default policy denies unless it is waived")
 	cmd.Flags().BoolVar(&f.plainHTTP, "plain-http", false, "talk plain HTTP to a registry that is not on loopback")
 	f.network.add(cmd)

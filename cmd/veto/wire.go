@@ -156,7 +156,7 @@ func (l *law) gate(id engine.Identity, more []engine.Relaxation) (*engine.Gate, 
 // reader puts together what gathers the facts about one image.
 func (s *scanner) reader(base func(engine.Config, []engine.LayerInfo) *engine.Base) (*engine.Reader, error) {
 	parts := engine.ReaderParts{
-		Inspectors: catalog.All(),
+		Inspectors: s.inspectors(),
 		Merge:      image.Merge,
 		Assemble:   catalog.Assemble,
 		Matcher:    s.database,
@@ -171,6 +171,14 @@ func (s *scanner) reader(base func(engine.Config, []engine.LayerInfo) *engine.Ba
 		parts.Cache = s.layers
 	}
 	return engine.NewReader(parts)
+}
+
+func (s *scanner) inspectors() []engine.Inspector {
+	all := catalog.All()
+	if s.images.files {
+		all = append(all, catalog.VerifyFiles())
+	}
+	return all
 }
 
 // parseClock reads a clock that was given where from says.

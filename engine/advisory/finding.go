@@ -136,8 +136,9 @@ func (s *matching) finding(id string, g group) (engine.Finding, error) {
 func (u *unit) found() engine.FoundPackage {
 	p := u.packages[0]
 	out := engine.FoundPackage{Name: u.name, Version: u.version, Type: p.Type, PURL: p.PURL, Ecosystem: engine.Maybe(u.ecosystem),
-		Source: engine.Source{Name: u.name, Version: u.version}, Binaries: []string{}}
+		Source: engine.Source{Name: u.name, Version: u.version}, Binaries: []string{}, NoCode: true, Kernel: true}
 	for _, p := range u.packages {
+		out.NoCode, out.Kernel, out.ThirdParty = out.NoCode && p.NoCode != "", out.Kernel && p.Kernel, out.ThirdParty || p.ThirdParty
 		if distributed(u.ecosystem) {
 			out.Binaries = append(out.Binaries, p.Name)
 		}

@@ -114,7 +114,7 @@ func (s *matching) shard(ctx context.Context, ecosystem string) (*Shard, error) 
 // units sorts out what is judged, and notes the packages that no data can judge.
 func (s *matching) units(ctx context.Context, inv *engine.Inventory) ([]*unit, error) {
 	byKey := map[string]*unit{}
-	unknown, missing := map[string]int{}, map[string]int{}
+	unknown, missing, foreign := map[string]int{}, map[string]int{}, map[string]int{}
 	owners := owners(inv)
 	for _, p := range inv.Packages {
 		ecosystem := string(p.Ecosystem)
@@ -139,6 +139,9 @@ func (s *matching) units(ctx context.Context, inv *engine.Inventory) ([]*unit, e
 			missing[ecosystem]++
 			continue
 		}
+		if p.ThirdParty {
+			foreign[ecosystem]++
+		}
 		u := &unit{ecosystem: ecosystem, name: p.Name, version: p.Version}
 		if distributed(ecosystem) && p.Source.Name != "" {
 			u.name, u.version = p.Source.Name, cmp.Or(p.Source.Version, p.Version)
@@ -149,7 +152,7 @@ func (s *matching) units(ctx context.Context, inv *engine.Inventory) ([]*unit, e
 		}
 		byKey[key].packages = append(byKey[key].packages, p)
 	}
-	s.gaps(unknown, missing)
+	s.gaps(unknown, missing, foreign)
 	var units []*unit
 	for _, key := range slices.Sorted(maps.Keys(byKey)) {
 		u := byKey[key]
@@ -197,10 +200,14 @@ func distributed(ecosystem string) bool {
 	return err == nil && (scheme == version.DPKG || scheme == version.APK || scheme == version.RPM)
 }
 
-func (s *matching) gaps(unknown, missing map[string]int) {
+func (s *matching) gaps(unknown, missing, foreign map[string]int) {
 	for typ, n := range unknown {
 		s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageNoAdvisories, Subject: engine.Maybe("type " + typ + ", unknown release"), Count: n,
 			Detail: "the release that these packages are from is unknown, so no advisories can be chosen"})
+	}
+	for ecosystem, n := range foreign {
+		s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageThirdParty, Subject: engine.Maybe(ecosystem), Count: n,
+			Detail: "these packages are not from " + ecosystem + "'s own repositories: its advisories were asked, but may say nothing of them, or the wrong thing"})
 	}
 	for ecosystem, n := range missing {
 		s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageNoAdvisories, Subject: engine.Maybe(ecosystem), Count: n,

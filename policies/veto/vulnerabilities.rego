@@ -14,9 +14,15 @@ package veto.vulnerabilities
 #   remediation: Upgrade the package to a fixed version; while there is none, remove it or replace it.
 #   categories: [vulnerabilities]
 #   waivable: true
+#   params:
+#     include_kernel:
+#       type: boolean
+#       default: false
+#       description: Whether vulnerabilities of kernels and their headers count. A container runs on its host's kernel, so they are no way in.
 deny["vuln-known-exploited"] contains r if {
 	some v in input.findings
 	v.known_exploited
+	in_use(v, "vuln-known-exploited")
 	r := {"msg": sprintf("%s in %s %s is used in attacks (CISA KEV); %s", [v.id, v.package.name, v.package.version, fix(v)]), "finding": v.ref}
 }
 
@@ -44,11 +50,16 @@ deny["vuln-known-exploited"] contains r if {
 #       enum: [critical, high, medium, low, negligible]
 #       default: high
 #       description: The severity as which a vulnerability of unknown severity counts.
+#     include_kernel:
+#       type: boolean
+#       default: false
+#       description: Whether vulnerabilities of kernels and their headers count. A container runs on its host's kernel, so they are no way in.
 deny["vuln-fixable"] contains r if {
 	some level in levels
 	some i in input.index.findings_by_severity[level]
 	v := input.findings[i]
 	count(v.fixed_versions) > 0
+	in_use(v, "vuln-fixable")
 	r := {"msg": sprintf("%s (%s) in %s %s; %s", [v.id, level, v.package.name, v.package.version, fix(v)]), "finding": v.ref}
 }
 
@@ -85,6 +96,13 @@ no_database := "no database was used (--db none)"
 levels contains level if some level in data.params["vuln-fixable"].severities
 
 levels contains "unknown" if data.params["vuln-fixable"].unknown_counts_as in data.params["vuln-fixable"].severities
+
+in_use(v, _) if not v.package.kernel
+
+in_use(v, rule) if {
+	v.package.kernel
+	data.params[rule].include_kernel
+}
 
 fix(v) := sprintf("fixed in %s", [concat(", ", v.fixed_versions)]) if count(v.fixed_versions) > 0
 

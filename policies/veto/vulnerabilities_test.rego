@@ -97,3 +97,16 @@ test_known_exploited_skipped_without_catalogue if {
 	vulnerabilities.skip["vuln-known-exploited"] == {"CISA's catalogue is not in the database"} with input as in_
 	count(vulnerabilities.skip["vuln-fixable"]) == 0 with input as in_
 }
+
+kernels := {"known_exploited": true, "package": object.union(fixture.finding.package, {"name": "linux", "binaries": ["linux-libc-dev"], "kernel": true})}
+
+test_kernel_is_the_hosts if {
+	count(vulnerabilities.deny["vuln-known-exploited"]) == 0 with input as one(kernels)
+	count(vulnerabilities.deny["vuln-fixable"]) == 0 with input as one(kernels)
+}
+
+test_kernel_counts_when_asked[rule] if {
+	some rule in ["vuln-known-exploited", "vuln-fixable"]
+	params := object.union(data.params, {rule: object.union(data.params[rule], {"include_kernel": true})})
+	count(vulnerabilities.deny[rule]) == 1 with input as one(kernels) with data.params as params
+}
