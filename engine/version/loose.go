@@ -34,13 +34,8 @@ func parseLoose(text string) (key, error) {
 
 func (k looseKey) compare(other key) (int, error) {
 	o := other.(looseKey)
-	for a, b := k.numbers, o.numbers; a != "" || b != ""; {
-		var x, y string
-		x, a, _ = strings.Cut(a, ".")
-		y, b, _ = strings.Cut(b, ".")
-		if c := compareNumbers(x, y); c != 0 {
-			return c, nil
-		}
+	if c := compareDotted(k.numbers, o.numbers); c != 0 {
+		return c, nil
 	}
 	return comparePrerelease(k.prerelease, o.prerelease), nil
 }

@@ -154,7 +154,9 @@ func TestDpkg(t *testing.T) {
 		}
 		wg.Wait()
 		return answers
-	}, func(a, b string) bool { return strings.IndexByte("+-", a[0]) >= 0 || strings.IndexByte("+-", b[0]) >= 0 }) // strtol takes a sign on an epoch
+	}, func(a, b string) bool {
+		return strings.IndexByte("+-", a[0]) >= 0 || strings.IndexByte("+-", b[0]) >= 0
+	}) // strtol takes a sign on an epoch
 }
 
 // rpm's own Lua has rpm's own comparison of epoch, version and release.

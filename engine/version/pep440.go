@@ -1,25 +1,16 @@
 package version
 
-import (
-	"regexp"
-	"strings"
-)
+import "strings"
 
-// pep440Pattern is the form of PEP 440, "Appendix B" of the version specifiers, over lower case.
-var pep440Pattern = regexp.MustCompile(`^v?(?:(\d+)!)?(\d+(?:\.\d+)*)` +
-	`(?:[-_.]?(alpha|a|beta|b|preview|pre|c|rc)[-_.]?(\d*))?` +
-	`(?:-(\d+)|[-_.]?(post|rev|r)[-_.]?(\d*))?` +
-	`(?:[-_.]?(dev)[-_.]?(\d*))?` +
-	`(?:\+([a-z0-9]+(?:[-_.][a-z0-9]+)*))?$`)
-
+// pep440Key is a version of PEP 440 (packaging.python.org, "Version specifiers"): [N!]N(.N)*[{a|b|rc}N][.postN][.devN][+local], in any of
+// the spellings of its Appendix B.
 type pep440Key struct {
-	epoch   string
-	release []string // without trailing zeros
-	phase   int      // dev of a release, alpha, beta, candidate, release
-	pre     string
-	post    string // "" none
-	dev     string // "" none
-	local   []string
+	epoch, release string
+	phase          int // dev of a release, alpha, beta, candidate, release
+	pre            string
+	post           string // "" none
+	dev            string // "" none
+	local          string
 }
 
 const (
@@ -31,35 +22,81 @@ const (
 )
 
 func parsePEP440(text string) (key, error) {
-	m := pep440Pattern.FindStringSubmatch(strings.ToLower(text))
-	if m == nil {
-		return nil, invalid(PEP440, text, "it has not the form of PEP 440")
+	s := strings.TrimPrefix(strings.ToLower(text), "v")
+	k := pep440Key{phase: pepRelease}
+	if n := digits(s); n > 0 && n < len(s) && s[n] == '!' {
+		k.epoch, s = s[:n], s[n+1:]
 	}
-	k := pep440Key{epoch: m[1], release: strings.Split(m[2], "."), phase: pepRelease, pre: m[4]}
-	for n := len(k.release); n > 0 && strings.Trim(k.release[n-1], "0") == ""; n-- {
-		k.release = k.release[:n-1]
+	n := digits(s)
+	for n > 0 && n+1 < len(s) && s[n] == '.' && isDigit(s[n+1]) {
+		n += 1 + digits(s[n+1:])
 	}
-	switch m[3] {
-	case "a", "alpha":
-		k.phase = pepAlpha
-	case "b", "beta":
-		k.phase = pepBeta
-	case "c", "rc", "pre", "preview":
-		k.phase = pepCandidate
+	k.release, s = s[:n], s[n:]
+	if number, rest, ok := pepPart(s, "alpha", "a"); ok {
+		k.phase, k.pre, s = pepAlpha, number, rest
+	} else if number, rest, ok := pepPart(s, "beta", "b"); ok {
+		k.phase, k.pre, s = pepBeta, number, rest
+	} else if number, rest, ok := pepPart(s, "preview", "pre", "c", "rc"); ok {
+		k.phase, k.pre, s = pepCandidate, number, rest
 	}
-	if m[5] != "" || m[6] != "" { // "1.0.post" is "1.0.post0"
-		k.post = "0" + m[5] + m[7]
+	if n := digits(strings.TrimPrefix(s, "-")); n > 0 && s[0] == '-' { // "1.0-1" is "1.0.post1"
+		k.post, s = s[1:1+n], s[1+n:]
+	} else if number, rest, ok := pepPart(s, "post", "rev", "r"); ok {
+		k.post, s = number, rest
 	}
-	if m[8] != "" {
-		k.dev = "0" + m[9]
+	if number, rest, ok := pepPart(s, "dev"); ok {
+		k.dev, s = number, rest
 		if k.phase == pepRelease && k.post == "" {
 			k.phase = pepDev // 1.0.dev1 is older than 1.0a1
 		}
 	}
-	if m[10] != "" {
-		k.local = strings.FieldsFunc(m[10], func(r rune) bool { return r == '-' || r == '_' || r == '.' })
+	if local, ok := strings.CutPrefix(s, "+"); ok && pepLocal(local) {
+		k.local, s = local, ""
+	}
+	if s != "" || k.release == "" {
+		return nil, invalid(PEP440, text, "it has not the form of PEP 440")
 	}
 	return k, nil
+}
+
+// pepPart reads one of words and its number, each with a separator before it or not. Without a number it is 0.
+func pepPart(s string, words ...string) (number, rest string, ok bool) {
+	s = pepSeparated(s)
+	for _, word := range words {
+		if rest, ok := strings.CutPrefix(s, word); ok {
+			rest = pepSeparated(rest)
+			n := digits(rest)
+			if n == 0 {
+				return "0", rest, true
+			}
+			return rest[:n], rest[n:], true
+		}
+	}
+	return "", "", false
+}
+
+func pepSeparated(s string) string {
+	if s != "" && isPepSeparator(s[0]) {
+		return s[1:]
+	}
+	return s
+}
+
+func isPepSeparator(c byte) bool { return c == '-' || c == '_' || c == '.' }
+
+func pepLocal(s string) bool {
+	separated := true
+	for i := range len(s) {
+		switch {
+		case isDigit(s[i]) || isLower(s[i]):
+			separated = false
+		case !isPepSeparator(s[i]) || separated:
+			return false
+		default:
+			separated = true
+		}
+	}
+	return !separated
 }
 
 func (k pep440Key) compare(other key) (int, error) {
@@ -67,10 +104,8 @@ func (k pep440Key) compare(other key) (int, error) {
 	if c := compareNumbers(k.epoch, o.epoch); c != 0 {
 		return c, nil
 	}
-	for i := range max(len(k.release), len(o.release)) {
-		if c := compareNumbers(at(k.release, i), at(o.release, i)); c != 0 {
-			return c, nil
-		}
+	if c := compareDotted(k.release, o.release); c != 0 {
+		return c, nil
 	}
 	if c := sign(k.phase - o.phase); c != 0 {
 		return c, nil
@@ -87,13 +122,6 @@ func (k pep440Key) compare(other key) (int, error) {
 	return compareLocal(k.local, o.local), nil
 }
 
-func at(list []string, i int) string {
-	if i < len(list) {
-		return list[i]
-	}
-	return ""
-}
-
 // compareOptional compares numbers of which either may be missing; none is how a missing one compares with any.
 func compareOptional(a, b string, none int) int {
 	switch {
@@ -108,23 +136,34 @@ func compareOptional(a, b string, none int) int {
 }
 
 // compareLocal: none is oldest, numbers are newer than words, and more parts are newer.
-func compareLocal(a, b []string) int {
-	for i := range min(len(a), len(b)) {
-		numA, numB := digits(a[i]) == len(a[i]), digits(b[i]) == len(b[i])
+func compareLocal(a, b string) int {
+	for a != "" && b != "" {
+		n, m := localPart(a), localPart(b)
+		x, y := a[:n], b[:m]
+		numX, numY := digits(x) == n, digits(y) == m
 		c := 0
 		switch {
-		case numA && numB:
-			c = compareNumbers(a[i], b[i])
-		case numA:
+		case numX && numY:
+			c = compareNumbers(x, y)
+		case numX:
 			c = 1
-		case numB:
+		case numY:
 			c = -1
 		default:
-			c = strings.Compare(a[i], b[i])
+			c = strings.Compare(x, y)
 		}
 		if c != 0 {
 			return c
 		}
+		a, b = pepSeparated(a[n:]), pepSeparated(b[m:])
 	}
 	return sign(len(a) - len(b))
+}
+
+func localPart(s string) int {
+	n := 0
+	for n < len(s) && !isPepSeparator(s[n]) {
+		n++
+	}
+	return n
 }

@@ -78,3 +78,10 @@ func (k rubyKey) compare(other key) (int, error) {
 	}
 	return 0, nil
 }
+
+func at(list []string, i int) string {
+	if i < len(list) {
+		return list[i]
+	}
+	return ""
+}

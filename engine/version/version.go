@@ -191,6 +191,19 @@ func compareNumbers(a, b string) int {
 	return strings.Compare(a, b)
 }
 
+// compareDotted compares numbers between dots; missing ones are 0.
+func compareDotted(a, b string) int {
+	for a != "" || b != "" {
+		var x, y string
+		x, a, _ = strings.Cut(a, ".")
+		y, b, _ = strings.Cut(b, ".")
+		if c := compareNumbers(x, y); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
 func sign(n int) int {
 	switch {
 	case n < 0:
