@@ -15,15 +15,15 @@ const (
 )
 
 type apkPart struct {
-	kind int
 	text string
-	rank int // of a suffix: below 0 comes before the release
+	kind int8
+	rank int8 // of a suffix: below 0 comes before the release
 }
 
 // apkKey is number{.number}[letter]{_suffix[number]}[~hash][-rN] (apk-tools, "Package Specification" in apk-package(5)).
 type apkKey []apkPart
 
-func apkSuffixRank(s string) (rank int, ok bool) {
+func apkSuffixRank(s string) (rank int8, ok bool) {
 	switch s {
 	case "alpha":
 		return -4, true
@@ -48,7 +48,7 @@ func apkSuffixRank(s string) (rank int, ok bool) {
 }
 
 func parseAPK(text string) (key, error) {
-	var k apkKey
+	k := make(apkKey, 0, 8)
 	n := digits(text)
 	if n == 0 {
 		return nil, invalid(APK, text, "it does not start with a digit")
@@ -74,7 +74,7 @@ func parseAPK(text string) (key, error) {
 }
 
 // nextAPK reads the part at the start of rest; its size is 0 when there is none that may follow one of the kind last.
-func nextAPK(rest string, last int) (part apkPart, size int) {
+func nextAPK(rest string, last int8) (part apkPart, size int) {
 	switch c := rest[0]; {
 	case c == '.' && last == apkDigits:
 		if n := digits(rest[1:]); n > 0 {
@@ -123,11 +123,11 @@ func (p apkPart) compare(q apkPart, first bool) int {
 	case p.kind != q.kind && q.rank < 0:
 		return 1
 	case p.kind != q.kind:
-		return sign(q.kind - p.kind)
+		return sign(int(q.kind) - int(p.kind))
 	}
 	switch p.kind {
 	case apkSuffix:
-		return sign(p.rank - q.rank)
+		return sign(int(p.rank) - int(q.rank))
 	case apkDigits: // after the first, a part with a leading zero is a decimal fraction: 1.05 is older than 1.1
 		if !first && (p.text[0] == '0' || q.text[0] == '0') {
 			return strings.Compare(p.text, q.text)

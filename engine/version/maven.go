@@ -15,9 +15,9 @@ const (
 )
 
 type mavenToken struct {
-	kind int
-	rank int    // among early qualifiers
 	text string // digits, or the word
+	kind int8
+	rank int8 // among early qualifiers
 }
 
 // mavenKey are the tokens of a version (maven.apache.org/pom.html, "Version Order Specification"; maven-artifact's ComparableVersion).
@@ -143,9 +143,9 @@ func (k mavenKey) compare(other key) (int, error) {
 		if i < len(o) {
 			b = o[i]
 		}
-		c := sign(a.kind - b.kind)
+		c := sign(int(a.kind) - int(b.kind))
 		if c == 0 {
-			c = sign(a.rank - b.rank)
+			c = sign(int(a.rank) - int(b.rank))
 		}
 		if c == 0 && a.kind == mavenNumber {
 			c = compareNumbers(a.text, b.text)

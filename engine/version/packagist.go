@@ -19,7 +19,7 @@ const (
 )
 
 type phpPart struct {
-	kind int
+	kind int8
 	text string // a number
 }
 
@@ -77,7 +77,7 @@ func phpNumbers(s string) (k packagistKey, rest string, ok bool) {
 	if n == 0 || n > 5 {
 		return nil, "", false
 	}
-	k = make(packagistKey, 0, 8)
+	k = make(packagistKey, 0, 6)
 	k, s = append(k, phpPart{phpNumber, s[:n]}), s[n:]
 	for len(k) < 4 {
 		if n = 0; len(s) > 1 && s[0] == '.' {
@@ -161,7 +161,7 @@ func phpIsDev(s string) bool {
 	return strings.EqualFold(s, "dev")
 }
 
-func phpWord(word string) (kind int, ok bool) {
+func phpWord(word string) (kind int8, ok bool) {
 	switch strings.ToLower(word) {
 	case "stable":
 		return phpUnknown, true
@@ -217,7 +217,7 @@ func (k packagistKey) compare(other key) (int, error) {
 		if i < len(o) {
 			b = o[i]
 		}
-		if c := sign(a.kind - b.kind); c != 0 {
+		if c := sign(int(a.kind) - int(b.kind)); c != 0 {
 			return c, nil
 		}
 		if c := compareNumbers(a.text, b.text); c != 0 {

@@ -130,3 +130,18 @@ func TestRefused(t *testing.T) {
 		}
 	}
 }
+
+// The loose order is that of semantic versions wherever both read a version, so that a range of semantic versions may be judged by it.
+func TestLooseIsSemVer(t *testing.T) {
+	n := 0
+	for _, p := range generatePairs(SemVer) {
+		want := answer(t, SemVer, p)
+		if want == "error" || strings.Contains(p[0]+p[1], "=") {
+			continue
+		}
+		if n++; answer(t, Loose, p) != want {
+			t.Errorf("%q: %s as semantic versions, %s loosely", p, want, answer(t, Loose, p))
+		}
+	}
+	t.Log(n, "pairs")
+}
