@@ -24,18 +24,19 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s is over the limit of %d", e.What, e.Limit)
 }
 
-// File is an entry with its body, valid while the walk that produced it is visiting it. Not safe for concurrent use.
+// File is an entry with its body, valid while the walk that produced it is visiting it, or as Lasting has it. Not safe for concurrent use.
 type File struct {
 	Entry
-	body   io.Reader   // the stream, at the first byte not yet in buf
-	at     io.ReaderAt // set when the source seeks
-	buf    []byte      // what has been read of a stream
-	memory *Budget
-	held   int64
-	gap    error // see NewGap
-	caps   []string
-	capErr error // why they could not be read
-	passed *sumReader
+	body    io.Reader   // the stream, at the first byte not yet in buf
+	at      io.ReaderAt // set when the source seeks
+	lasting bool
+	buf     []byte // what has been read of a stream
+	memory  *Budget
+	held    int64
+	gap     error // see NewGap
+	caps    []string
+	capErr  error // why they could not be read
+	passed  *sumReader
 }
 
 // sumReader hashes a body while it is read.
@@ -91,6 +92,9 @@ func NewFileAt(e Entry, at io.ReaderAt) *File { return &File{Entry: e, at: at} }
 
 // SetCapabilities gives the file its capabilities, or says why they could not be read.
 func (f *File) SetCapabilities(names []string, err error) { f.caps, f.capErr = names, err }
+
+// Lasting says that the body can still be read after the visit, until the walk returns, and beside it: files are then inspected in parallel.
+func (f *File) Lasting() { f.lasting = true }
 
 // Charge makes the file's buffers count against b until Release.
 func (f *File) Charge(b *Budget) { f.memory = b }

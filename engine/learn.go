@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"sync/atomic"
 )
 
@@ -34,13 +36,27 @@ func (e imageLimit) Error() string { return e.limit.Error() }
 // learning is the reading of one layer.
 type learning struct {
 	*scan
-	layer    LayerInfo
-	lf       *LayerFacts
-	seen     map[string]bool // wanted paths: a later entry of the same path replaces what the earlier one said
-	gaps     gaps
-	paths    int64
+	layer   LayerInfo
+	lf      *LayerFacts
+	results []*result
+	seen    map[string][]*result // wanted paths: a later entry of the same path replaces what the earlier one said
+	gaps    gaps
+	paths   int64
+	last    string // the path of the last entry
+	workers sync.WaitGroup
+	room    chan struct{} // for files that are inspected beside the walk
+
+	mu       sync.Mutex // over what workers share
 	evidence int64
-	last     string // the path of the last entry
+	failed   error
+}
+
+// result is what one look at a file gave.
+type result struct {
+	list     []Evidence
+	weight   int64
+	entry    int // its number in the layer, from 1
+	replaced int // the number of the entry of the same path that came later; 0 is none
 }
 
 // readLayer walks one layer and shows its files to whoever wants them. Where a limit of the layer ends the walk, what was learned before
@@ -49,10 +65,12 @@ func (s *scan) readLayer(ctx context.Context, l Layer) (*LayerFacts, error) {
 	if lf, err := s.recall(ctx, l); lf != nil || err != nil {
 		return lf, s.weigh(lf, err)
 	}
-	w := &learning{scan: s, layer: l.Info(), lf: &LayerFacts{Info: l.Info()}, seen: map[string]bool{}}
+	w := &learning{scan: s, layer: l.Info(), lf: &LayerFacts{Info: l.Info()}, seen: map[string][]*result{}, room: make(chan struct{}, 1)}
 	// What passes by has nothing but its content to say which layer of the image it is, and that has then not been hashed.
 	again := l.Rereadable()
 	verified, err := l.Walk(ctx, func(f *File) error { return w.visit(ctx, f) })
+	w.workers.Wait()
+	err = w.gather(cmp.Or(err, w.failed))
 	if limit := (*LimitError)(nil); errors.As(err, &limit) && again && ctx.Err() == nil {
 		w.cut(err)
 		verified, err = VerifiedClaimed, nil
@@ -63,6 +81,26 @@ func (s *scan) readLayer(ctx context.Context, l Layer) (*LayerFacts, error) {
 	w.lf.Evidence = append(w.lf.Evidence, w.gaps.evidence()...)
 	w.lf.Info.Verified = verified
 	return w.lf, s.keep(ctx, l, w.lf)
+}
+
+// gather puts the evidence into the order of the entries, whatever the order was in which workers found it. More than a layer may hold ends it
+// at one and the same entry each time.
+func (w *learning) gather(err error) error {
+	weight, end := int64(0), len(w.lf.Entries)
+	for i, r := range w.results {
+		if weight += r.weight; weight > MaxEvidence {
+			w.results, end = w.results[:i], r.entry
+			w.lf.Entries, w.last = w.lf.Entries[:end], w.lf.Entries[end-1].Path
+			err = &LimitError{What: "bytes of what was found in one layer", Limit: MaxEvidence}
+			break
+		}
+	}
+	for _, r := range w.results {
+		if r.replaced == 0 || r.replaced > end {
+			w.lf.Evidence = append(w.lf.Evidence, r.list...)
+		}
+	}
+	return err
 }
 
 // weigh adds what the cache had to what the image weighs.
@@ -101,39 +139,72 @@ func (w *learning) visit(ctx context.Context, f *File) error {
 	if f.Type != TypeFile {
 		return ctx.Err()
 	}
+	r := &result{entry: len(w.lf.Entries)}
 	if len(f.caps) > 0 || f.capErr != nil {
-		if err := w.take(f.capable()); err != nil {
-			return err
+		w.expect(f.Path, r)
+		w.take(r, f.capable())
+		r = &result{entry: r.entry}
+	}
+	var wanted []Inspector
+	for _, insp := range w.p.Inspectors {
+		if insp.Wants(f.Path, f.Mode, f.Size) {
+			wanted = append(wanted, insp)
 		}
 	}
-	for _, insp := range w.p.Inspectors {
-		if !insp.Wants(f.Path, f.Mode, f.Size) {
-			continue
+	if len(wanted) == 0 {
+		return ctx.Err()
+	}
+	w.expect(f.Path, r)
+	if f.lasting {
+		select {
+		case w.room <- struct{}{}:
+			w.workers.Go(func() {
+				w.inspect(ctx, f, wanted, r)
+				<-w.room
+			})
+			return w.state(ctx)
+		default: // the walk itself is as good a worker
 		}
+	}
+	w.inspect(ctx, f, wanted, r)
+	return w.state(ctx)
+}
+
+func (w *learning) expect(path string, r *result) {
+	w.results = append(w.results, r)
+	w.seen[path] = append(w.seen[path], r)
+}
+
+func (w *learning) state(ctx context.Context) error {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return cmp.Or(w.failed, ctx.Err())
+}
+
+func (w *learning) inspect(ctx context.Context, f *File, by []Inspector, r *result) {
+	for _, insp := range by {
 		ev, err := inspect(ctx, insp, f, w.layer, w.memory)
-		if err == nil {
-			err = w.take(ev)
-		}
 		if err != nil {
-			return err
+			w.mu.Lock()
+			w.failed = cmp.Or(w.failed, err)
+			w.mu.Unlock()
+			return
 		}
+		w.take(r, ev)
 	}
 	f.Release()
-	return ctx.Err()
 }
 
 // take keeps evidence within the limits.
-func (w *learning) take(ev Evidence) error {
-	w.seen[ev.Path] = true
+func (w *learning) take(r *result, ev Evidence) {
 	weight := ev.weight()
+	r.list, r.weight = append(r.list, ev), r.weight+weight
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	if w.evidence += weight; w.evidence > MaxEvidence {
-		return &LimitError{What: "bytes of what was found in one layer", Limit: MaxEvidence}
+		w.failed = cmp.Or(w.failed, error(&LimitError{What: "bytes of what was found in one layer", Limit: MaxEvidence}))
 	}
-	if err := w.total.add(0, 0, weight); err != nil {
-		return err
-	}
-	w.lf.Evidence = append(w.lf.Evidence, ev)
-	return nil
+	w.failed = cmp.Or(w.failed, w.total.add(0, 0, weight))
 }
 
 // capable is the evidence of a file's capabilities. What cannot be read of them is a gap: the kernel may read it.
@@ -160,8 +231,8 @@ func (w *learning) entry(e *Entry) error {
 	}
 	w.last = e.Path
 	w.lf.Entries = append(w.lf.Entries, *e)
-	if w.seen[e.Path] {
-		w.lf.Evidence = dropEvidence(w.lf.Evidence, e.Path)
+	for _, r := range w.seen[e.Path] {
+		r.replaced = cmp.Or(r.replaced, len(w.lf.Entries))
 	}
 	return nil
 }

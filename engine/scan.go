@@ -198,16 +198,6 @@ func (s *scan) referrers(ctx context.Context) func() referred {
 	return ask
 }
 
-func dropEvidence(evs []Evidence, path string) []Evidence {
-	kept := evs[:0]
-	for _, ev := range evs {
-		if ev.Path != path {
-			kept = append(kept, ev)
-		}
-	}
-	return kept
-}
-
 // inspect turns whatever goes wrong with one file into a coverage fact. Only the end of the context is an error.
 func inspect(ctx context.Context, insp Inspector, f *File, layer LayerInfo, memory *Budget) (ev Evidence, err error) {
 	f.Charge(memory)

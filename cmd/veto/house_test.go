@@ -36,7 +36,7 @@ func rooms() []room {
 		{"engine/version", []string{"engine"}, "an instrument: orders versions"},
 		{"engine/purl", []string{"engine"}, "an instrument: package URLs and ecosystem names"},
 		{"engine/inflate", nil, "an instrument: inflates gzip; a codec knows nothing of images"},
-		{"engine/document", []string{"engine"}, "an instrument: YAML files that people write, read strictly"},
+		{"engine/document", []string{"engine"}, "an instrument: documents read strictly: YAML that people write, JSON of machines"},
 		{"engine/image", instruments, "a stage: sources → layers, layers → tree"},
 		{"engine/image/cache", []string{"engine"}, "a part of image: keeps what was learned from hashed layers"},
 		{"engine/image/imagetest", []string{"engine"}, "packs images for tests; imported by tests only"},

@@ -47,7 +47,7 @@ func readCycloneDX(raw []byte) (*SBOM, []part, error) {
 	return &SBOM{Format: "CycloneDX " + doc.SpecVersion}, cdxParts(parts, doc.Components, sourced), nil
 }
 
-// cdxParts flattens components; engine.CheckWords has bounded how deep they stand in each other.
+// cdxParts flattens components; document.CheckWords has bounded how deep they stand in each other.
 func cdxParts(parts []part, components []cdxComponent, sourced bool) []part {
 	for i := range components {
 		c := &components[i]

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/document"
 	"github.com/vetoci/veto/engine/purl"
 )
 
@@ -47,7 +48,7 @@ func ReadSBOM(raw []byte) (*SBOM, error) {
 		return engine.Hint(err, "CycloneDX 1.2 to 1.7 and SPDX 2.2 and 2.3 are read, in JSON: syft convert FILE -o cyclonedx-json, or trivy image --format cyclonedx")
 	}
 	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")) // a mark that some tools begin files with
-	if err := engine.CheckWords(raw); err != nil {
+	if err := document.CheckWords(raw); err != nil {
 		return nil, convert(err)
 	}
 	var kind struct {

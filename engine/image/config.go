@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/vetoci/veto/engine"
+	strict "github.com/vetoci/veto/engine/document"
 )
 
 // configuration is an image configuration with what only the layers need.
@@ -121,7 +122,7 @@ func keys(m map[string]struct{}) []string {
 // decode reads one JSON value into v, after it has been checked for depth and for keys that stand twice: tools differ in which of
 // two they believe.
 func decode(raw []byte, v any) error {
-	if err := engine.CheckJSON(raw); err != nil {
+	if err := strict.CheckJSON(raw); err != nil {
 		return err
 	}
 	return json.Unmarshal(raw, v)

@@ -1,4 +1,4 @@
-package engine
+package document
 
 import (
 	"bytes"
@@ -7,9 +7,11 @@ import (
 	"fmt"
 	"io"
 	"strings"
+
+	"github.com/vetoci/veto/engine"
 )
 
-// CheckJSON holds one JSON value to MaxJSONDepth levels and refuses keys that stand twice in one object: tools differ in which of the two
+// CheckJSON holds one JSON value to engine.MaxJSONDepth levels and refuses keys that stand twice in one object: tools differ in which of the two
 // they believe.
 func CheckJSON(raw []byte) error {
 	return checkJSON(raw, func(key string) string { return key })
@@ -42,8 +44,8 @@ func checkJSON(raw []byte, same func(key string) string) error {
 			if len(open) > 0 {
 				open[len(open)-1].key = true
 			}
-			if len(open) >= MaxJSONDepth {
-				return &LimitError{What: "depth of JSON", Limit: MaxJSONDepth}
+			if len(open) >= engine.MaxJSONDepth {
+				return &engine.LimitError{What: "depth of JSON", Limit: engine.MaxJSONDepth}
 			}
 			next := level{}
 			if t == json.Delim('{') {
