@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// exports are OSV's, one folder for each ecosystem, or the test is skipped.
+// exports are OSV's, one folder for each ecosystem, none when the data is not here.
 func exports(t *testing.T) []string {
 	t.Helper()
 	dir := os.Getenv("VETO_TESTDATA")
@@ -18,15 +18,72 @@ func exports(t *testing.T) []string {
 		dir = filepath.Join("..", "..", "..", "shared")
 	}
 	files, err := filepath.Glob(filepath.Join(dir, "osv", "*", "all.zip"))
-	if err != nil || len(files) == 0 {
-		t.Skip("no VETO_TESTDATA with osv/ in it")
+	if err != nil {
+		t.Fatal(err)
 	}
 	return files
 }
 
+func records(t *testing.T, file string) []osvRecord {
+	t.Helper()
+	z, err := zip.OpenReader(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer z.Close()
+	out := make([]osvRecord, len(z.File))
+	for i, f := range z.File {
+		r, err := f.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := json.NewDecoder(r).Decode(&out[i]); err != nil {
+			t.Fatal(f.Name, err)
+		}
+	}
+	return out
+}
+
+// realPairs are up to 2,000 pairs of versions that advisories of one package name, none when the data is not here.
+func realPairs(t *testing.T, scheme string) (pairs [][2]string) {
+	t.Helper()
+	versions := map[string][]string{}
+	for _, file := range exports(t) {
+		ecosystem := filepath.Base(filepath.Dir(file))
+		if s, err := Scheme(ecosystem); err != nil || s != scheme {
+			continue
+		}
+		for _, rec := range records(t, file) {
+			for _, a := range rec.Affected {
+				for _, r := range a.Ranges {
+					for _, e := range r.Events {
+						for _, kind := range []string{"introduced", "fixed", "last_affected"} {
+							if text := e[kind]; r.Type != "GIT" && text != "" && text != "0" {
+								name := ecosystem + " " + a.Package.Name
+								versions[name] = append(versions[name], text)
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(versions)) {
+		list := slices.Compact(versions[name])
+		for i := range len(list) - 1 {
+			pairs = append(pairs, [2]string{list[i], list[i+1]})
+		}
+	}
+	step := len(pairs)/2000 + 1
+	for i := 0; i*step < len(pairs); i++ {
+		pairs[i] = pairs[i*step]
+	}
+	return pairs[:(len(pairs)+step-1)/step]
+}
+
 type osvRecord struct {
 	Affected []struct {
-		Package struct{ Ecosystem string }
+		Package struct{ Ecosystem, Name string }
 		Ranges  []struct {
 			Type   string
 			Events []map[string]string
@@ -75,22 +132,13 @@ func parses(scheme, text string) bool {
 // 2,000 together, and never more than 1 in 200 of a feed.
 func TestEvents(t *testing.T) {
 	all, bad := 0, 0
-	for _, file := range exports(t) {
-		z, err := zip.OpenReader(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer z.Close()
+	files := exports(t)
+	if len(files) == 0 {
+		t.Skip("no VETO_TESTDATA with osv/ in it")
+	}
+	for _, file := range files {
 		events, refused := 0, map[string]int{}
-		for _, f := range z.File {
-			r, err := f.Open()
-			if err != nil {
-				t.Fatal(err)
-			}
-			var rec osvRecord
-			if err := json.NewDecoder(r).Decode(&rec); err != nil {
-				t.Fatal(f.Name, err)
-			}
+		for _, rec := range records(t, file) {
 			events += rec.count(t, refused)
 		}
 		n := 0
