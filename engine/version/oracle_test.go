@@ -375,3 +375,26 @@ func TestScalibr(t *testing.T) {
 		})
 	}
 }
+
+// apk-tools is not among Debian's packages; its answers are recorded.
+func TestAPK(t *testing.T) {
+	recorded, err := os.ReadFile(filepath.Join("testdata", "apk.txt"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for line := range strings.Lines(string(recorded)) {
+		f := strings.Fields(line)
+		if strings.HasPrefix(line, "#") {
+			continue
+		}
+		want := map[string]string{"<": "-1", "=": "0", ">": "1", "!": "error"}[f[1]]
+		if got := answer(t, APK, [2]string{f[0], f[2]}); got != want {
+			t.Errorf("%q and %q: %s, apk says %s", f[0], f[2], got, want)
+		}
+		n++
+	}
+	if n < 2000 {
+		t.Errorf("%d pairs only", n)
+	}
+}
