@@ -36,6 +36,7 @@ const (
 	MaxOwnedFiles   = 250_000   // of such a list
 	MaxMetadata     = 8 << 20   // package.json, METADATA, PKG-INFO
 	MaxRelease      = 1 << 20   // os-release
+	MaxReleaseFile  = 64 << 10  // a JDK's release file, a Go toolchain's VERSION
 	MaxProgram      = 2 << 30   // an executable whose build information is read
 	MaxProgramHeld  = 32 << 20  // of one in a stream, that is held in memory for that; a larger one is searched as it passes
 	MaxBuildInfo    = 1 << 20   // the modules of a Go program

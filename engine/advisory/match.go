@@ -202,6 +202,11 @@ func distributed(ecosystem string) bool {
 
 func (s *matching) gaps(unknown, missing, foreign map[string]int) {
 	for typ, n := range unknown {
+		if typ == "generic" {
+			s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageNoAdvisories, Subject: "unpackaged programs", Count: n,
+				Detail: "no feed has advisories for these programs by their own versions"})
+			continue
+		}
 		s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageNoAdvisories, Subject: engine.Maybe("type " + typ + ", unknown release"), Count: n,
 			Detail: "the release that these packages are from is unknown, so no advisories can be chosen"})
 	}

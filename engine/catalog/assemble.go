@@ -156,9 +156,7 @@ func merge(all []*found) []engine.Package {
 		if f.brought < brought[i] {
 			brought[i], p.Layer = f.brought, f.Layer
 		}
-		if p.OwnedBy != f.OwnedBy {
-			p.OwnedBy = ""
-		}
+		p.OwnedBy = min(p.OwnedBy, f.OwnedBy) // unknown is the least
 	}
 	for i := range out {
 		locations := out[i].Locations

@@ -12,12 +12,13 @@ import (
 	"strings"
 
 	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/version"
 )
 
 // golang reads the build information of Go programs, stripped ones too.
 type golang struct{}
 
-func (golang) Name() string { return "golang/2" }
+func (golang) Name() string { return "golang/3" }
 
 // smallest is the size in bytes below which no file is a Go program with build information.
 const smallest = 200
@@ -32,11 +33,7 @@ func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 		return engine.Evidence{}, err
 	}
 	if !f.Seekable() && f.Size > engine.MaxProgramHeld {
-		info, err := searchBuildInfo(f)
-		if err != nil || info == nil {
-			return engine.Evidence{}, err
-		}
-		return modules(info), nil
+		return passing(f)
 	}
 	at, err := f.ReaderAt(engine.MaxProgram)
 	if err != nil {
@@ -53,6 +50,27 @@ func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 	return ev, nil
 }
 
+// passing reads a large program as it passes by: it can be read once, so signatures are looked for beside.
+func passing(f *engine.File) (ev engine.Evidence, err error) {
+	var known *search
+	beside := io.Discard
+	if what := knownProgram(f.Path); what != nil {
+		known = &search{what: what}
+		beside = known
+	}
+	info, err := searchBuildInfo(f, beside)
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	if info != nil {
+		return modules(info), nil
+	}
+	if known != nil {
+		return known.evidence(), nil
+	}
+	return engine.Evidence{}, nil
+}
+
 // modules are the packages of a program.
 func modules(info *debug.BuildInfo) (ev engine.Evidence) {
 	add := func(name, version string, main bool) {
@@ -65,7 +83,7 @@ func modules(info *debug.BuildInfo) (ev engine.Evidence) {
 		add("stdlib", goVersion, false)
 	}
 	if info.Main.Path != "" && info.Main.Version != "" {
-		add(info.Main.Path, info.Main.Version, true)
+		add(info.Main.Path, mainVersion(info), true)
 	}
 	for _, d := range info.Deps {
 		if d.Replace != nil {
@@ -79,6 +97,46 @@ func modules(info *debug.BuildInfo) (ev engine.Evidence) {
 		}
 	}
 	return ev
+}
+
+// mainVersion is that of the main module. Where the go command knew none, the linker's flags may have set one, which is what the program
+// prints: -X main.version=1.2.3. It counts when there is only one.
+func mainVersion(info *debug.BuildInfo) string {
+	if info.Main.Version != "(devel)" {
+		return info.Main.Version
+	}
+	found := ""
+	for _, s := range info.Settings {
+		if s.Key != "-ldflags" {
+			continue
+		}
+		for _, word := range strings.FieldsFunc(s.Value, func(r rune) bool { return r == ' ' || r == '"' || r == '\'' || r == '\t' }) {
+			name, value, ok := strings.Cut(strings.TrimPrefix(word, "-X="), "=")
+			if !ok || !versionVariable(name[strings.LastIndexByte(name, '.')+1:]) {
+				continue
+			}
+			value = "v" + strings.TrimPrefix(value, "v")
+			if _, err := version.Parse("Go", value); err != nil || strings.Count(value, ".") != 2 && !strings.Contains(value, "-") {
+				continue
+			}
+			if found != "" && found != value {
+				return info.Main.Version
+			}
+			found = value
+		}
+	}
+	if found == "" {
+		return info.Main.Version
+	}
+	return found
+}
+
+func versionVariable(name string) bool {
+	switch strings.ToLower(name) {
+	case "version", "gitversion", "buildversion", "releaseversion", "appversion", "fullversion", "semver", "gitdescribe", "programversion":
+		return true
+	}
+	return false
 }
 
 // notGo tells a program of another language, which is no fact, from one whose build information is there but cannot be read: cut off,

@@ -26,8 +26,8 @@ const (
 )
 
 // searchBuildInfo looks for the build information of a program that is too large to be held, while it passes. It is nil for a program that is
-// not Go's. Where the random access of debug/buildinfo goes by sections, this takes the first that is well-formed.
-func searchBuildInfo(f *engine.File) (*debug.BuildInfo, error) {
+// not Go's, and beside has then seen all of it unless it wanted no more. Where the random access of debug/buildinfo goes by sections, this takes the first that is well-formed.
+func searchBuildInfo(f *engine.File, beside io.Writer) (*debug.BuildInfo, error) {
 	head, err := f.Head(64 << 10)
 	if err != nil {
 		return nil, err
@@ -35,7 +35,7 @@ func searchBuildInfo(f *engine.File) (*debug.BuildInfo, error) {
 	if err := wholeProgram(head, f.Size); err != nil {
 		return nil, err
 	}
-	r := bufio.NewReaderSize(f.Stream(), goSearchBlock)
+	r := bufio.NewReaderSize(io.TeeReader(f.Stream(), &unhurried{beside}), goSearchBlock)
 	old := false
 	for at := int64(0); ; {
 		b, err := r.Peek(goSearchBlock)
@@ -61,6 +61,16 @@ func searchBuildInfo(f *engine.File) (*debug.BuildInfo, error) {
 		}
 		at += int64(step)
 	}
+}
+
+// unhurried passes on what is written to it until the other says that it has enough.
+type unhurried struct{ to io.Writer }
+
+func (u *unhurried) Write(b []byte) (int, error) {
+	if _, err := u.to.Write(b); err != nil {
+		u.to = io.Discard
+	}
+	return len(b), nil
 }
 
 // searchBlock looks through a block that starts at a multiple of goAlign. Step is how much of it is done with; pointers, that something in it

@@ -44,7 +44,7 @@ func TestSearchEqualsBuildInfo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := searchBuildInfo(streamed(body))
+		got, err := searchBuildInfo(streamed(body), io.Discard)
 		if err != nil || got == nil || got.GoVersion != want.GoVersion {
 			t.Errorf("%s: %v, %v", p, got, err)
 			continue
@@ -88,7 +88,7 @@ func TestSearchBuildInfo(t *testing.T) {
 		"another language":                {at(1 << 20)[:1<<20], "", ""},
 		"no ELF":                          {[]byte("\x7fELF"), "", "cannot be read"},
 	} {
-		got, err := searchBuildInfo(streamed(c.body))
+		got, err := searchBuildInfo(streamed(c.body), io.Discard)
 		version := ""
 		if got != nil && len(got.Deps) == 1 {
 			version = got.Deps[0].Version
@@ -98,7 +98,7 @@ func TestSearchBuildInfo(t *testing.T) {
 		}
 	}
 	cut := engine.NewFile(engine.Entry{Path: "x", Type: engine.TypeFile, Mode: 0o755, Size: 1 << 20}, bytes.NewReader(at(1 << 19)[:1<<19]))
-	if _, err := searchBuildInfo(cut); !errors.Is(err, io.ErrUnexpectedEOF) {
+	if _, err := searchBuildInfo(cut, io.Discard); !errors.Is(err, io.ErrUnexpectedEOF) {
 		t.Errorf("a stream that ends early: %v", err)
 	}
 }
@@ -129,7 +129,7 @@ func FuzzSearchBuildInfo(f *testing.F) {
 	f.Add([]byte(goMagic + "\x08\x02"))
 	f.Add([]byte("\x7fELF\x01\x02" + strings.Repeat("\xff", 100)))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		info, err := searchBuildInfo(streamed(body))
+		info, err := searchBuildInfo(streamed(body), io.Discard)
 		if err == nil && info != nil && !strings.HasPrefix(info.GoVersion, "go") && !strings.HasPrefix(info.GoVersion, "devel") {
 			t.Errorf("%q", info.GoVersion)
 		}

@@ -69,10 +69,21 @@ func (a *assembly) ownerOf(at place, sums engine.Sums, brought map[string]int) s
 	}
 	layer, installed := brought[key]
 	node := a.tree.Nodes[at.path]
-	if !installed || !sums.Equal(o.sum) || node == nil || node.Layer > layer {
+	if !installed || !sums.Equal(o.sum) || node == nil || node.Layer > layer && !a.unchanged(at, layer, sums) {
 		return ""
 	}
 	return id
+}
+
+// unchanged says whether the file had this very content in a layer no later than the one given: what a later layer wrote, such as a change of its
+// mode, is then no change.
+func (a *assembly) unchanged(at place, layer int, sums engine.Sums) bool {
+	for _, ev := range a.histories[at] {
+		if ev.Layer <= layer && ev.Sums == sums && sums.SHA256 != "" {
+			return true
+		}
+	}
+	return false
 }
 
 // drop leaves out gaps that are none: what the distribution's advisories judge.
