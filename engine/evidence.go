@@ -42,6 +42,7 @@ type Traits struct {
 	Secrets  []Secret
 	Accounts []Account
 	Program  *Program
+	Licenses []string // that the file declares or is the text of, as SPDX writes them
 	// Capabilities are those of an executable file (capabilities(7)), sorted: "cap_net_raw".
 	Capabilities []string
 }

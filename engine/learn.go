@@ -269,7 +269,7 @@ func (ev *Evidence) weight() int64 {
 }
 
 func (t *Traits) weight() int {
-	n := 80 + 32*len(t.Capabilities)
+	n := 104 + 32*(len(t.Capabilities)+len(t.Licenses))
 	for i := range t.Secrets {
 		n += 400 + len(t.Secrets[i].Redacted)
 	}

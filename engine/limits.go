@@ -42,6 +42,8 @@ const (
 	MaxBuildInfo    = 1 << 20   // the modules of a Go program
 	MaxAccounts     = 4 << 20   // passwd, shadow or group
 	MaxAccountLines = 50_000    // of one of them
+	MaxLicense      = 1 << 20   // a copyright file or the text of a licence
+	MaxLicenses     = 100       // that one file names
 	MaxSymbolNames  = 32 << 20  // names of the functions of a Go program
 	MaxMemory       = 64 << 20  // what all files under inspection hold together
 	MaxAdvisory     = 32 << 20  // one OSV record

@@ -293,7 +293,7 @@ func checkShape(t *testing.T, fset *token.FileSet, f *ast.File, where string, cm
 	})
 }
 
-// checkVars allows package variables that are constants in all but the keyword: errors, compiled regexps, embeds, and blank
+// checkVars allows package variables that are constants in all but the keyword: errors, compiled regexps, replacers, embeds, and blank
 // assertions that a type implements an interface.
 func checkVars(t *testing.T, d *ast.GenDecl, at func(ast.Node) string) {
 	t.Helper()
@@ -329,5 +329,5 @@ func constantCall(e ast.Expr) bool {
 		return false
 	}
 	pkg, ok := sel.X.(*ast.Ident)
-	return ok && slices.Contains([]string{"errors.New", "fmt.Errorf", "regexp.MustCompile"}, pkg.Name+"."+sel.Sel.Name)
+	return ok && slices.Contains([]string{"errors.New", "strings.NewReplacer", "fmt.Errorf", "regexp.MustCompile"}, pkg.Name+"."+sel.Sel.Name)
 }

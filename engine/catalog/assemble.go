@@ -35,6 +35,7 @@ func Assemble(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory,
 	found := a.packages(inv.OS)
 	a.own(found)
 	a.describe(found)
+	a.license(found)
 	inv.Packages = merge(found)
 	inv.Accounts = a.accounts()
 	inv.Annotate = a.annotate

@@ -14,7 +14,7 @@ import (
 // python reads the metadata of installed distributions: wheels (dist-info) and eggs.
 type python struct{}
 
-func (python) Name() string { return "python/1" }
+func (python) Name() string { return "python/2" }
 
 func (python) Wants(p string, _ fs.FileMode, _ int64) bool {
 	switch base := path.Base(p); base {
@@ -34,7 +34,7 @@ func (python) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 		return engine.Evidence{}, err
 	}
 	header, _, _ := strings.Cut(strings.ReplaceAll(strings.TrimPrefix(string(body), "\ufeff"), "\r\n", "\n"), "\n\n")
-	var name, version, license string
+	var name, version, license, classified string
 	for _, line := range strings.Split(header, "\n") {
 		key, value, ok := strings.Cut(line, ":")
 		if !ok || line[0] == ' ' || line[0] == '\t' {
@@ -48,6 +48,10 @@ func (python) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 			version = value
 		case "license-expression":
 			license = value
+		case "classifier":
+			if parts := strings.Split(value, " :: "); parts[0] == "License" && classified == "" {
+				classified = parts[len(parts)-1]
+			}
 		case "license":
 			if license == "" && len(value) < 100 {
 				license = value
@@ -59,7 +63,10 @@ func (python) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 	}
 	name = purl.NormalPython(name)
 	p := engine.Package{Name: name, Version: version, Type: "pypi", Ecosystem: "PyPI", Source: engine.Source{Name: name, Version: version}}
-	if license != "" && license != "UNKNOWN" {
+	if license == "" || license == "UNKNOWN" || normalLicense(license) == license && normalLicense(classified) != classified {
+		license = classified // of two, the one that is understood
+	}
+	if license != "" {
 		p.Licenses = []string{license}
 	}
 	return engine.Evidence{Packages: []engine.Package{p}}, nil

@@ -145,6 +145,7 @@ func (c *coder) traits(t *engine.Traits) {
 	list(c, &t.Secrets, secretBytes, (*coder).secret)
 	list(c, &t.Accounts, accountBytes, (*coder).account)
 	pointer(c, &t.Program, (*coder).program)
+	list(c, &t.Licenses, stringBytes, text)
 	list(c, &t.Capabilities, stringBytes, text)
 }
 

@@ -1,0 +1,124 @@
+package catalog
+
+import (
+	"bytes"
+	"context"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// licenseFiles reads Debian's copyright files, and the texts of licences beside packages of Node.js and Python, whose metadata may name none.
+type licenseFiles struct{}
+
+func (licenseFiles) Name() string { return "license/1" }
+
+func (licenseFiles) Wants(p string, _ fs.FileMode, size int64) bool {
+	if size > engine.MaxLicense {
+		return false // no licence is that long, and that one is not known is no gap
+	}
+	if strings.HasSuffix(p, "/copyright") {
+		rest, ok := strings.CutPrefix(p, "usr/share/doc/")
+		return ok && strings.Count(rest, "/") == 1
+	}
+	i := strings.LastIndexByte(p, '/')
+	if i < 0 || len(p)-i < 7 || p[i+1]|0x20 != 'l' || p[i+2]|0x20 != 'i' || p[i+3]|0x20 != 'c' {
+		return false
+	}
+	dir := p[:i]
+	return strings.HasSuffix(dir, ".dist-info") || strings.HasSuffix(dir, ".dist-info/licenses") || npm{}.Wants(dir+"/package.json", 0, 0)
+}
+
+func (licenseFiles) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
+	body, err := f.Bytes(engine.MaxLicense)
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	var found []string
+	if path.Base(f.Path) == "copyright" {
+		found = copyrights(body)
+	} else if id := classifyLicense(string(body)); id != "" {
+		found = []string{id}
+	}
+	if len(found) == 0 {
+		return engine.Evidence{}, nil
+	}
+	return engine.Evidence{Traits: &engine.Traits{Licenses: found}}, nil
+}
+
+// copyrights lists the licences that a copyright file names: in the machine-readable form (DEP 5) by its License fields, else by the common
+// licences of Debian that it points to (Debian Policy, 12.5).
+func copyrights(body []byte) []string {
+	var out []string
+	add := func(name string) {
+		if name = normalLicense(name); name != "" && len(out) < engine.MaxLicenses && !slices.Contains(out, name) {
+			out = append(out, name)
+		}
+	}
+	const field, common = "\nLicense:", "/usr/share/common-licenses/"
+	for rest := body; ; {
+		i := bytes.Index(rest, []byte(field))
+		if i < 0 {
+			break
+		}
+		rest = rest[i+len(field):]
+		line, _, _ := bytes.Cut(rest, []byte("\n"))
+		if len(line) < 200 {
+			add(string(bytes.TrimSpace(line)))
+		}
+	}
+	for rest := body; len(out) == 0 || bytes.Count(body[:min(len(body), 200)], []byte("Format:")) == 0; {
+		i := bytes.Index(rest, []byte(common))
+		if i < 0 {
+			break
+		}
+		rest = rest[i+len(common):]
+		n := 0
+		for n < len(rest) && (isDigit(rest[n]) || rest[n]|0x20 >= 'a' && rest[n]|0x20 <= 'z' || rest[n] == '-' || rest[n] == '.') {
+			n++
+		}
+		if name := strings.TrimRight(string(rest[:n]), ".-"); licenseID(name) != "" {
+			add(name)
+		}
+	}
+	slices.Sort(out)
+	return out
+}
+
+// license gives packages the licences that files declare for them, where their own metadata has none, and writes all as SPDX has them.
+func (a *assembly) license(all []*found) {
+	docs := map[string][]string{}   // Debian: name of the folder
+	beside := map[string][]string{} // others: the package's folder
+	for _, at := range a.visible {
+		ev := a.last(at)
+		if ev.Traits == nil || len(ev.Traits.Licenses) == 0 {
+			continue
+		}
+		dir := path.Dir(at.path)
+		if strings.HasPrefix(at.path, "usr/share/doc/") {
+			docs[path.Base(dir)] = ev.Traits.Licenses
+			continue
+		}
+		dir = strings.TrimSuffix(dir, "/licenses")
+		beside[dir] = append(beside[dir], ev.Traits.Licenses...)
+	}
+	for _, f := range all {
+		var known []string
+		for _, l := range f.Licenses {
+			if l = normalLicense(l); l != "" && !slices.Contains(known, l) {
+				known = append(known, l)
+			}
+		}
+		switch {
+		case len(known) > 0:
+		case f.Type == "deb":
+			known = docs[f.Name]
+		default:
+			known = slices.Compact(slices.Sorted(slices.Values(beside[path.Dir(f.at.path)])))
+		}
+		f.Licenses = known
+	}
+}
