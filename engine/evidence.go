@@ -124,6 +124,8 @@ type Inventory struct {
 	Secrets  []Secret
 	Accounts []Account
 	Coverage []Coverage
+	// Reach marks the packages that hold what an image starts. Nil marks none.
+	Reach func(Config, []Package)
 	// Annotate adds to file facts what the inventory knows of them: owners, checksums, capabilities. Nil adds nothing.
 	Annotate func([]FileFact)
 }

@@ -89,11 +89,7 @@ func (r *Reader) Inspect(ctx context.Context, img Image, at time.Time) (*Input, 
 	}
 	originate(in.Findings, in.Base, in.Layers)
 	in.Secrets = append(in.Secrets, r.p.configured(in.Config)...)
-	for i := range in.Packages {
-		if in.Packages[i].Reached == "" {
-			in.Packages[i].Reached = "unknown"
-		}
-	}
+	in.reach(inv)
 	in.Findings = Identify(in.Findings)
 	in.Secrets = IdentifySecrets(in.Secrets)
 	in.Coverage = IdentifyCoverage(foldCoverage(in.Coverage))
@@ -105,4 +101,16 @@ func (p ReaderParts) configured(c Config) []Secret {
 		return nil
 	}
 	return p.Secrets(c)
+}
+
+// reach says of each package whether what the image starts can get to it.
+func (in *Input) reach(inv *Inventory) {
+	if inv.Reach != nil {
+		inv.Reach(in.Config, in.Packages)
+	}
+	for i := range in.Packages {
+		if in.Packages[i].Reached == "" {
+			in.Packages[i].Reached = "unknown"
+		}
+	}
 }

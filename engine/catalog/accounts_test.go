@@ -2,6 +2,8 @@ package catalog
 
 import (
 	"io/fs"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -22,6 +24,9 @@ func layerOf(t *testing.T, files map[string]string, modes map[string]fs.FileMode
 		}
 		e := engine.Entry{Path: p, Type: engine.TypeFile, Mode: mode, Size: int64(len(body))}
 		lf.Entries = append(lf.Entries, e)
+		for dir := path.Dir(p); dir != "."; dir = path.Dir(dir) {
+			tree.Nodes[dir] = &engine.Node{Entry: engine.Entry{Path: dir, Type: engine.TypeDir, Mode: 0o755}, Layer: 1, Brought: 1}
+		}
 		tree.Nodes[p] = &engine.Node{Entry: e, Layer: 1, Brought: 1, BodyLayer: 1, BodyPath: p}
 		for _, insp := range All() {
 			if !insp.Wants(p, mode, e.Size) {
@@ -125,6 +130,20 @@ func TestDescribe(t *testing.T) {
 	want := map[string]string{"passwd": "", "x-dev": "headers", "x-data": "data", "x-doc": "docs", "x-meta": "empty", "unlisted": "", "linux-libc-dev": "headers kernel", "nodejs": " third party"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("packages (-want +got):\n%s", diff)
+	}
+	for command, want := range map[string]string{"passwd": "passwd", "/usr/bin/chsh": "passwd", "bin/passwd": "passwd", "sh -c exec passwd": "passwd", "env X=1 passwd": "passwd", "nothing": "", "sh -c $X": ""} {
+		c := engine.Config{WorkingDir: "/usr", Entrypoint: strings.SplitN(command, " ", 3)}
+		packages := slices.Clone(inv.Packages)
+		inv.Reach(c, packages)
+		got := ""
+		for _, p := range packages {
+			if p.Reached == "yes" {
+				got += p.Name
+			}
+		}
+		if got != want {
+			t.Errorf("%s reaches %q, want %q", command, got, want)
+		}
 	}
 	files := engine.FileFacts(tree)
 	inv.Annotate(files)

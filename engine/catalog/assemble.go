@@ -38,7 +38,7 @@ func Assemble(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory,
 	a.license(found)
 	inv.Packages = merge(found)
 	inv.Accounts = a.accounts()
-	inv.Annotate = a.annotate
+	inv.Annotate, inv.Reach = a.annotate, a.reach
 	inv.Coverage = a.coverage(inv.OS, found)
 	return inv, nil
 }
