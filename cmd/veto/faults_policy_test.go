@@ -134,7 +134,7 @@ func shardFaults() []fault {
 		{name: "missing", prepare: shard(func(f *faultDir, s string) { f.remove(s) }), code: 3, says: "veto db update"},
 		{name: "manifest truncated", prepare: shard(func(f *faultDir, _ string) { f.cut("db/manifest.json", 0.5) }), code: 3, says: "manifest.json"},
 		{name: "manifest of a later version", prepare: shard(func(f *faultDir, _ string) {
-			text := regexp.MustCompile(`"schema_version": *1\b`).ReplaceAllString(f.read("db/manifest.json"), `"schema_version":99`)
+			text := regexp.MustCompile(`"schema_version": *2\b`).ReplaceAllString(f.read("db/manifest.json"), `"schema_version":99`)
 			f.write("db/manifest.json", text)
 		}), code: 3, says: "99"},
 		{name: "no database", prepare: func(f *faultDir) []string { return []string{"scan", f.good(), "--db", "nope", "-o", "json=run.json"} }, code: 3, says: "veto db update"},
