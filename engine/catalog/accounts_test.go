@@ -164,3 +164,27 @@ func TestDescribe(t *testing.T) {
 		}
 	}
 }
+
+// An SBOM in the image adds what no database lists, and nothing else.
+func TestSBOMInTheImage(t *testing.T) {
+	inv, err := Assemble(layerOf(t, map[string]string{
+		"var/lib/dpkg/status": "Package: openssl\nStatus: install ok installed\nArchitecture: amd64\nVersion: 3.0.20-1\n",
+		"usr/share/sbom/app.json": `{"bomFormat":"CycloneDX","specVersion":"1.5","components":[
+			{"type":"library","name":"openssl","version":"1.0","purl":"pkg:deb/debian/openssl@1.0?arch=amd64"},
+			{"type":"library","name":"musl","version":"1.2-r0","purl":"pkg:apk/alpine/musl@1.2-r0"},
+			{"type":"library","name":"left-pad","version":"1.3.0","purl":"pkg:npm/left-pad@1.3.0"},
+			{"type":"library","name":"nobody knows","version":"1"}]}`,
+		"srv/node_modules/left-pad/package.json": `{"name": "left-pad", "version": "1.3.0"}`,
+	}, nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, p := range inv.Packages {
+		got = append(got, p.Type+" "+p.Name+" "+p.Version+" "+string(p.FoundBy)+" "+strings.Repeat("*", len(p.Locations)))
+	}
+	want := []string{"apk musl 1.2-r0 sbom *", "deb openssl 3.0.20-1 database *", "npm left-pad 1.3.0 manifest **"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}

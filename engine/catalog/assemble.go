@@ -32,7 +32,7 @@ func Assemble(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory,
 		return x.path < y.path || x.path == y.path && x.inspector < y.inspector
 	})
 	inv := &engine.Inventory{OS: a.os()}
-	found := a.packages(inv.OS)
+	found := secondhand(a.packages(inv.OS))
 	a.own(found)
 	a.describe(found)
 	a.license(found)

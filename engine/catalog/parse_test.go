@@ -130,6 +130,7 @@ func FuzzDpkg(f *testing.F)      { fuzz(f, "dpkg-status", "var/lib/dpkg/status")
 func FuzzDpkgFiles(f *testing.F) { fuzz(f, "dpkg-md5sums", "var/lib/dpkg/info/x.md5sums") }
 func FuzzApk(f *testing.F)       { fuzz(f, "apk", "lib/apk/db/installed") }
 func FuzzNpm(f *testing.F)       { fuzz(f, "npm", "srv/node_modules/a/package.json") }
+func FuzzImageSBOM(f *testing.F) { fuzz(f, "sbom-", "usr/share/sbom/app.json") }
 func FuzzPython(f *testing.F) {
 	fuzz(f, "python", "usr/lib/python3/dist-packages/a-1.dist-info/METADATA")
 }

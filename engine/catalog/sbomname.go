@@ -41,6 +41,8 @@ func (p *part) language(pkg *engine.Package, u purl.URL) {
 		pkg.Ecosystem = "Pub"
 	case "cran":
 		pkg.Ecosystem = "CRAN"
+	case "bitnami":
+		pkg.Ecosystem = "Bitnami"
 	}
 	pkg.Source = engine.Source{Name: pkg.Name, Version: pkg.Version}
 }

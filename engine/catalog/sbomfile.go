@@ -1,0 +1,71 @@
+package catalog
+
+import (
+	"context"
+	"io/fs"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// sbomFiles reads SBOMs that stand in the image: Bitnami's, those of apko (Wolfi, Chainguard), and what builders leave in /usr/share/sbom or name
+// after its format. They only add packages: what one leaves out, or cannot say, is no gap.
+type sbomFiles struct{}
+
+func (sbomFiles) Name() string { return "sbom/1" }
+
+func (sbomFiles) Wants(p string, _ fs.FileMode, _ int64) bool {
+	if strings.HasSuffix(p, ".spdx") {
+		return strings.HasPrefix(p, "opt/bitnami/")
+	}
+	if !strings.HasSuffix(p, ".json") {
+		return false
+	}
+	switch {
+	case strings.HasPrefix(p, "usr/share/sbom/"), strings.HasPrefix(p, "usr/local/share/sbom/"), strings.HasPrefix(p, "var/lib/db/sbom/"):
+		return true
+	case strings.HasSuffix(p, ".spdx.json"), strings.HasSuffix(p, ".cdx.json"), strings.HasSuffix(p, ".cyclonedx.json"):
+		return !strings.Contains(p, "node_modules/")
+	}
+	return false
+}
+
+func (sbomFiles) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
+	body, err := f.Bytes(engine.MaxSBOM)
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	list, err := ReadSBOM(body)
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	ev := engine.Evidence{}
+	for _, p := range list.Packages {
+		p.FoundBy, p.Locations, p.Layer = "sbom", nil, ""
+		if p.Type == "bitnami" { // 1.25.3-1 is the first build of 1.25.3, and no pre-release
+			if i := strings.LastIndexByte(p.Version, '-'); i > 0 && strings.Trim(p.Version[i+1:], "0123456789") == "" {
+				p.Version = p.Version[:i]
+			}
+			p.Ecosystem, p.Source = "Bitnami", engine.Source{Name: p.Name, Version: p.Version}
+		}
+		ev.Packages = append(ev.Packages, p)
+	}
+	return ev, nil
+}
+
+// secondhand leaves out what an SBOM in the image says of a kind of package that a database of the image lists itself.
+func secondhand(all []*found) []*found {
+	listed := map[string]bool{}
+	for _, f := range all {
+		if osType(f.Type) && f.FoundBy != "sbom" {
+			listed[f.Type] = true
+		}
+	}
+	kept := all[:0]
+	for _, f := range all {
+		if f.FoundBy != "sbom" || !listed[f.Type] {
+			kept = append(kept, f)
+		}
+	}
+	return kept
+}
