@@ -142,9 +142,9 @@ func (r Range) judge(ecosystem string, v version.Version) (reason string, fixed 
 	}
 	switch {
 	case r.Type == "ECOSYSTEM":
-	case r.Type == "SEMVER" && scheme != version.Go: // Go's order is that of semantic versions
-		scheme = version.SemVer
+	case r.Type == "SEMVER" && (scheme == version.Go || scheme == version.Loose): // orders of semantic versions that read more spellings
 	case r.Type == "SEMVER":
+		scheme = version.SemVer
 	default:
 		return "", nil, fmt.Errorf("unknown type of range %.40q", r.Type)
 	}

@@ -89,7 +89,8 @@ func (s *matching) finding(id string, g group) (engine.Finding, error) {
 	}
 	ids := g.ids()
 	same := s.joined.reach(ids, false)
-	f := engine.Finding{Kind: "vulnerability", ID: id, Package: u.found(), Aliases: []string{}, Layer: u.packages[0].Layer,
+	packages := g.packages()
+	f := engine.Finding{Kind: "vulnerability", ID: id, Package: u.found(packages), Aliases: []string{}, Layer: packages[0].Layer,
 		CVEs: cvesOf(s.joined.reach(append(slices.Clone(ids), g.upstream()...), true))}
 	for _, other := range ids {
 		same[other] = true
@@ -127,17 +128,35 @@ func (s *matching) finding(id string, g group) (engine.Finding, error) {
 	f.Reachable = g.reachable()
 	first := g.hits[0]
 	f.Evidence.Advisory, f.Evidence.Range = first.record.ID, first.reason
-	f.Evidence.Ecosystem, f.Evidence.Comparator, f.Evidence.Installed = u.ecosystem, scheme, u.version
+	f.Evidence.Ecosystem, f.Evidence.Comparator, f.Evidence.Installed = u.ecosystem, scheme, first.installed
 	f.Severity, f.Severities = s.severity(g, same)
 	return f, nil
 }
 
-// found describes the unit. Only a distribution has binary packages.
-func (u *unit) found() engine.FoundPackage {
-	p := u.packages[0]
+// packages are those that the records speak of: all of the unit's, unless every record names binaries.
+func (g group) packages() []engine.Package {
+	var named []string
+	for _, h := range g.hits {
+		if len(h.binaries) == 0 {
+			return g.unit.packages
+		}
+		named = append(named, h.binaries...)
+	}
+	var out []engine.Package
+	for _, p := range g.unit.packages {
+		if slices.Contains(named, p.Name) {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// found describes the unit with the packages that are affected. Only a distribution has binary packages.
+func (u *unit) found(packages []engine.Package) engine.FoundPackage {
+	p := packages[0]
 	out := engine.FoundPackage{Name: u.name, Version: u.version, Type: p.Type, PURL: p.PURL, Ecosystem: engine.Maybe(u.ecosystem),
 		Source: engine.Source{Name: u.name, Version: u.version}, Binaries: []string{}, NoCode: true, Kernel: true}
-	for _, p := range u.packages {
+	for _, p := range packages {
 		out.NoCode, out.Kernel, out.ThirdParty = out.NoCode && p.NoCode != "", out.Kernel && p.Kernel, out.ThirdParty || p.ThirdParty
 		if distributed(u.ecosystem) {
 			out.Binaries = append(out.Binaries, p.Name)

@@ -40,6 +40,8 @@ type unit struct {
 type hit struct {
 	record *Advisory
 	verdict
+	installed string   // the version that was judged
+	binaries  []string // named by the record, sorted; none: it names the source, so every binary is affected
 }
 
 // group is hits that are the same vulnerability of the same unit.
@@ -157,7 +159,7 @@ func (s *matching) units(ctx context.Context, inv *engine.Inventory) ([]*unit, e
 	for _, key := range slices.Sorted(maps.Keys(byKey)) {
 		u := byKey[key]
 		slices.SortStableFunc(u.packages, func(a, b engine.Package) int { // the one that is called like its source speaks for all
-			return cmp.Or(cmp.Compare(called(a, u), called(b, u)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.PURL, b.PURL),
+			return cmp.Or(cmp.Compare(otherwise(a, u), otherwise(b, u)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.PURL, b.PURL),
 				cmp.Compare(firstPath(a), firstPath(b)), cmp.Compare(a.Layer, b.Layer))
 		})
 		units = append(units, u)
@@ -165,7 +167,8 @@ func (s *matching) units(ctx context.Context, inv *engine.Inventory) ([]*unit, e
 	return units, nil
 }
 
-func called(p engine.Package, u *unit) int {
+// otherwise ranks a package that is not called like the unit.
+func otherwise(p engine.Package, u *unit) int {
 	if p.Name == u.name {
 		return 0
 	}
@@ -218,47 +221,6 @@ func (s *matching) gaps(unknown, missing, foreign map[string]int) {
 		s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageNoAdvisories, Subject: engine.Maybe(ecosystem), Count: n,
 			Detail: "the database has no advisories for " + ecosystem})
 	}
-}
-
-// hits evaluates every record that names the unit. What cannot be evaluated becomes a coverage fact.
-func (s *matching) hits(ctx context.Context, u *unit) ([]hit, error) {
-	records, err := s.store.Affecting(ctx, u.ecosystem, u.name)
-	if err != nil {
-		return nil, fmt.Errorf("looking up %s in the advisories of %s: %w", u.name, u.ecosystem, err)
-	}
-	records = slices.DeleteFunc(slices.Clone(records), func(a Advisory) bool { return a.Withdrawn != "" })
-	slices.SortStableFunc(records, func(a, b Advisory) int { return cmp.Compare(a.ID, b.ID) })
-	v, invalid := version.Parse(u.ecosystem, u.version)
-	var hits []hit
-	unjudged := 0
-	for i := range records {
-		a := &records[i]
-		if invalid != nil {
-			if a.listsText(u) {
-				hits = append(hits, hit{a, verdict{affected: true, reason: "listed in versions"}})
-			} else {
-				unjudged++
-			}
-			continue
-		}
-		got, err := a.judge(u.ecosystem, u.name, v)
-		switch {
-		case err != nil:
-			s.malformed(a.ID+"/"+u.name, 1, err)
-		case got.affected:
-			hits = append(hits, hit{a, got})
-		}
-	}
-	if unjudged > 0 {
-		s.malformed(u.ecosystem+"/"+u.name, unjudged, fmt.Errorf("%d advisories could not be compared with the installed version: %w", unjudged, invalid))
-	}
-	return hits, ctx.Err()
-}
-
-func (a *Advisory) listsText(u *unit) bool {
-	return slices.ContainsFunc(a.Affected, func(f Affected) bool {
-		return f.names(u.ecosystem, u.name) && slices.Contains(f.Versions, u.version)
-	})
 }
 
 func (s *matching) malformed(subject string, n int, err error) {

@@ -36,7 +36,7 @@ func TestReachable(t *testing.T) {
 			g.unit.packages = append(g.unit.packages, engine.Package{Symbols: []*engine.Symbols{s}})
 		}
 		for _, imports := range c.imports {
-			g.hits = append(g.hits, hit{&Advisory{}, verdict{imports: imports}})
+			g.hits = append(g.hits, hit{record: &Advisory{}, verdict: verdict{imports: imports}})
 		}
 		if got := g.reachable(); got != c.want {
 			t.Errorf("%s: %q, want %q", name, got, c.want)
@@ -52,11 +52,11 @@ func TestFix(t *testing.T) {
 		state    string
 		since    engine.Maybe
 	}{
-		"a notice":              {[]hit{{record("DSA-1-1", "2026-01-02T00:00:00Z"), verdict{fixed: []string{"2"}}}}, true, "released", "2026-01-02T00:00:00Z"},
-		"the earlier of two":    {[]hit{{record("DSA-2-1", "2026-03-02T00:00:00Z"), verdict{fixed: []string{"3"}}}, {record("DSA-1-1", "2026-01-02T00:00:00Z"), verdict{fixed: []string{"2"}}}}, true, "released", "2026-01-02T00:00:00Z"},
-		"about the flaw itself": {[]hit{{record("GHSA-a", "2026-01-02T00:00:00Z"), verdict{fixed: []string{"2"}}}}, true, "released", ""},
-		"none":                  {[]hit{{record("DEBIAN-CVE-1", ""), verdict{urgency: []string{"low"}}}}, false, "none", ""},
-		"never":                 {[]hit{{record("DEBIAN-CVE-1", ""), verdict{urgency: []string{"end-of-life"}}}}, false, "wont_fix", ""},
+		"a notice":              {[]hit{{record: record("DSA-1-1", "2026-01-02T00:00:00Z"), verdict: verdict{fixed: []string{"2"}}}}, true, "released", "2026-01-02T00:00:00Z"},
+		"the earlier of two":    {[]hit{{record: record("DSA-2-1", "2026-03-02T00:00:00Z"), verdict: verdict{fixed: []string{"3"}}}, {record: record("DSA-1-1", "2026-01-02T00:00:00Z"), verdict: verdict{fixed: []string{"2"}}}}, true, "released", "2026-01-02T00:00:00Z"},
+		"about the flaw itself": {[]hit{{record: record("GHSA-a", "2026-01-02T00:00:00Z"), verdict: verdict{fixed: []string{"2"}}}}, true, "released", ""},
+		"none":                  {[]hit{{record: record("DEBIAN-CVE-1", ""), verdict: verdict{urgency: []string{"low"}}}}, false, "none", ""},
+		"never":                 {[]hit{{record: record("DEBIAN-CVE-1", ""), verdict: verdict{urgency: []string{"end-of-life"}}}}, false, "wont_fix", ""},
 	} {
 		if state, since := (group{hits: c.hits}).fix(c.released); state != c.state || since != c.since {
 			t.Errorf("%s: %s since %q, want %s since %q", name, state, since, c.state, c.since)
