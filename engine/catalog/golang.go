@@ -18,7 +18,7 @@ import (
 // golang reads the build information of Go programs, stripped ones too.
 type golang struct{}
 
-func (golang) Name() string { return "golang/3" }
+func (golang) Name() string { return "golang/4" }
 
 // smallest is the size in bytes below which no file is a Go program with build information.
 const smallest = 200

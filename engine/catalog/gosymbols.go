@@ -107,7 +107,6 @@ func splitSymbol(name string) (path, symbol string) {
 		return "", ""
 	}
 	path, symbol = name[:slash+dot], name[slash+dot+1:]
-	path = strings.TrimPrefix(path, "vendor/") // what the standard library vendors is its own package there
 	if i := strings.IndexByte(path, '%'); i >= 0 {
 		path = unescapePath(path)
 	}

@@ -18,7 +18,7 @@ func TestSplitSymbol(t *testing.T) {
 		"example.test/m.Run.func2.1":                        {"example.test/m", "Run"},
 		"example.test/m.(*T).Close-fm":                      {"example.test/m", "T.Close"},
 		"example.test/m.T.function":                         {"example.test/m", "T.function"},
-		"vendor/golang.org/x/net/http2/hpack.HuffmanEncode": {"golang.org/x/net/http2/hpack", "HuffmanEncode"},
+		"vendor/golang.org/x/net/http2/hpack.HuffmanEncode": {"vendor/golang.org/x/net/http2/hpack", "HuffmanEncode"}, // what the standard library vendors is not the module
 		"main.main":                                         {"main", "main"},
 		"type:.eq.net/url.URL":                              {"", ""},
 		"go:buildid":                                        {"", ""},
