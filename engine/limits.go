@@ -32,6 +32,9 @@ const (
 	MaxHeader       = 1 << 20   // one PAX or GNU long-name header
 	MaxPackageDB    = 32 << 20  // dpkg status, apk installed; real ones have a few MB
 	MaxPackages     = 30_000    // of one database
+	MaxRPMDatabase  = 64 << 20  // one rpm database of a compressed layer, which memory holds
+	MaxRPMHeader    = 16 << 20  // one package in it; rpm itself takes 256 MB, real ones have up to 4
+	MaxRPMTags      = 65_535    // values of one package, as rpm has it
 	MaxFileList     = 16 << 20  // one package's list of files
 	MaxOwnedFiles   = 250_000   // of such a list
 	MaxMetadata     = 8 << 20   // package.json, METADATA, PKG-INFO
@@ -64,9 +67,11 @@ const (
 
 // Limits of the vulnerability data.
 const (
-	MaxFeedInflated  = 64 << 30 // all records of one feed together
-	MaxEcosystemList = 1 << 20  // ecosystems.txt
-	MaxCatalogue     = 64 << 20 // CISA's catalogue
+	MaxFeedInflated  = 64 << 30  // all records of one feed together
+	MaxEcosystemList = 1 << 20   // ecosystems.txt
+	MaxCatalogue     = 64 << 20  // CISA's catalogue, FIRST's scores as they are sent
+	MaxScoresText    = 256 << 20 // those scores inflated
+	MaxScores        = 3_000_000
 	MaxShardList     = 16 << 20 // the database's manifest.json
 	MaxShard         = 16 << 30 // one shard of the database
 	MaxOSVFiles      = 200_000  // files of a directory that is read into memory

@@ -91,6 +91,50 @@ func ecosystemOf(os *engine.OS) string {
 		return "Wolfi"
 	case os.ID == "chainguard":
 		return "Chainguard"
+	case os.ID == "minimos":
+		return "MinimOS"
+	case os.ID == "echo":
+		return "Echo"
+	}
+	return rpmEcosystem(os.ID, version, major, numbers)
+}
+
+// rpmEcosystem does the same for distributions with rpm. Red Hat's and SUSE's advisories are by repository and product (a CPE, a module), which an
+// image does not name, so that they have none.
+func rpmEcosystem(id, version, major string, numbers bool) string {
+	switch {
+	case id == "opensuse-tumbleweed":
+		return "openSUSE:Tumbleweed"
+	case !numbers:
+		return ""
+	}
+	switch id {
+	case "almalinux":
+		return "AlmaLinux:" + major
+	case "rocky":
+		return "Rocky Linux:" + major
+	case "opensuse-leap":
+		return "openSUSE:Leap " + version
+	case "mageia":
+		return "Mageia:" + major
+	case "photon":
+		return "Photon OS:" + version
+	case "azurelinux":
+		return "Azure Linux:" + major
 	}
 	return ""
+}
+
+// unknownRelease says why a distribution has no advisories here, and what it derives from: the advisories of that one may not fit, because packages
+// of the same name are built otherwise, or patched.
+func unknownRelease(os *engine.OS) string {
+	who := strings.TrimSpace(os.ID + " " + string(os.VersionID))
+	switch os.ID {
+	case "rhel", "redhat", "sles", "sled", "sle_hpc":
+		return "the advisories of " + who + " are by repository and product, and an image does not say which of them its packages are from"
+	}
+	if len(os.IDLike) > 0 {
+		return "the packages are of " + who + ", which derives from " + strings.Join(os.IDLike, " and ") + "; no feed has advisories of its own, and those of the other may not fit"
+	}
+	return "the packages are of a distribution or release without known advisories: " + who
 }

@@ -54,7 +54,7 @@ func (a *assembly) own(all []*found) {
 	a.drop(brought)
 }
 
-func osType(typ string) bool { return typ == "deb" || typ == "apk" }
+func osType(typ string) bool { return typ == "deb" || typ == "apk" || typ == "rpm" || typ == "alpm" }
 
 // ownerOf is "deb/python3-django", or "" when any condition fails.
 func (a *assembly) ownerOf(at place, sums engine.Sums, brought map[string]int) string {
@@ -154,7 +154,7 @@ func (a *assembly) coverage(os *engine.OS, all []*found) []engine.Coverage {
 	for _, typ := range types {
 		detail := "there is no os-release that says which distribution the packages are of"
 		if os != nil {
-			detail = "the packages are of a distribution or release without known advisories: " + os.ID + " " + string(os.VersionID)
+			detail = unknownRelease(os)
 		}
 		out = append(out, engine.Coverage{Kind: engine.CoverageUnknownOS, Subject: engine.Maybe(typ + " packages"), Detail: detail, Count: unknown[typ]})
 	}
@@ -163,10 +163,10 @@ func (a *assembly) coverage(os *engine.OS, all []*found) []engine.Coverage {
 
 // name completes a package with what its distribution adds: the ecosystem and the package URL.
 func name(p *engine.Package, os *engine.OS) {
-	namespace, base := "", p.Name
+	namespace, base, version := "", p.Name, p.Version
 	qualifiers := map[string]string{}
 	switch p.Type {
-	case "deb", "apk":
+	case "deb", "apk", "rpm", "alpm":
 		if os != nil {
 			namespace = os.ID
 			qualifiers["distro"] = strings.TrimSuffix(os.ID+"-"+string(os.VersionID), "-")
@@ -175,12 +175,18 @@ func name(p *engine.Package, os *engine.OS) {
 			}
 		}
 		qualifiers["arch"] = string(p.Arch)
+		if p.Type == "rpm" { // purl-spec, "rpm": the version has no epoch
+			qualifiers["rpmmod"] = string(p.Module)
+			if epoch, rest, ok := strings.Cut(version, ":"); ok {
+				qualifiers["epoch"], version = epoch, rest
+			}
+		}
 	case "npm", "golang":
 		if i := strings.LastIndexByte(p.Name, '/'); i > 0 {
 			namespace, base = p.Name[:i], p.Name[i+1:]
 		}
 	}
-	p.PURL = purl.New(p.Type, namespace, base, p.Version, qualifiers)
+	p.PURL = purl.New(p.Type, namespace, base, version, qualifiers)
 }
 
 // compatible says whether packages of a type are those of the distribution: a dpkg database in an Alpine image is not Alpine's.
@@ -188,9 +194,14 @@ func compatible(typ string, os *engine.OS) bool {
 	eco, _, _ := strings.Cut(string(os.Ecosystem), ":")
 	switch typ {
 	case "deb":
-		return eco == "Debian" || eco == "Ubuntu"
+		return eco == "Debian" || eco == "Ubuntu" || eco == "Echo"
 	case "apk":
-		return eco == "Alpine" || eco == "Wolfi" || eco == "Chainguard"
+		return eco == "Alpine" || eco == "Wolfi" || eco == "Chainguard" || eco == "MinimOS"
+	case "rpm":
+		switch eco {
+		case "AlmaLinux", "Rocky Linux", "openSUSE", "Mageia", "openEuler", "Photon OS", "Azure Linux":
+			return true
+		}
 	}
 	return false
 }

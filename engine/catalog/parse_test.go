@@ -125,11 +125,17 @@ func fuzz(f *testing.F, pattern, path string) {
 	})
 }
 
-func FuzzOSRelease(f *testing.F) { fuzz(f, "os-release", "etc/os-release") }
-func FuzzDpkg(f *testing.F)      { fuzz(f, "dpkg-status", "var/lib/dpkg/status") }
-func FuzzDpkgFiles(f *testing.F) { fuzz(f, "dpkg-md5sums", "var/lib/dpkg/info/x.md5sums") }
-func FuzzApk(f *testing.F)       { fuzz(f, "apk", "lib/apk/db/installed") }
-func FuzzNpm(f *testing.F)       { fuzz(f, "npm", "srv/node_modules/a/package.json") }
+func FuzzOSRelease(f *testing.F)   { fuzz(f, "os-release", "etc/os-release") }
+func FuzzDpkg(f *testing.F)        { fuzz(f, "dpkg-status", "var/lib/dpkg/status") }
+func FuzzDpkgFiles(f *testing.F)   { fuzz(f, "dpkg-md5sums", "var/lib/dpkg/info/x.md5sums") }
+func FuzzApk(f *testing.F)         { fuzz(f, "apk", "lib/apk/db/installed") }
+func FuzzNpm(f *testing.F)         { fuzz(f, "npm", "srv/node_modules/a/package.json") }
+func FuzzPacman(f *testing.F)      { fuzz(f, "pacman-desc", pacmanLocal+"x-1-1/desc") }
+func FuzzPacmanFiles(f *testing.F) { fuzz(f, "pacman-files", pacmanLocal+"x-1-1/files") }
+func FuzzRPMManifest(f *testing.F) {
+	fuzz(f, "rpm-manifest", "var/lib/rpmmanifest/container-manifest-2")
+}
+func FuzzRPM(f *testing.F)       { fuzz(f, "rpm-", "var/lib/rpm/Packages") }
 func FuzzImageSBOM(f *testing.F) { fuzz(f, "sbom-", "usr/share/sbom/app.json") }
 func FuzzPython(f *testing.F) {
 	fuzz(f, "python", "usr/lib/python3/dist-packages/a-1.dist-info/METADATA")

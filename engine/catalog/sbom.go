@@ -143,6 +143,12 @@ func (p *part) judged() bool {
 	return err != nil || u.Type != "oci" && u.Type != "docker" && (u.Version != "" || p.version != "")
 }
 
+// named says whether the distribution's advisories, or none at all, speak of binary packages.
+func named(p *engine.Package) bool {
+	eco, _, _ := strings.Cut(string(p.Ecosystem), ":")
+	return p.Type == "rpm" && (eco == "AlmaLinux" || eco == "Rocky Linux" || eco == "")
+}
+
 // found is the package of one part; a gap beside it or in its place says what cannot be judged.
 func (p *part) found(os *engine.OS) (*found, *engine.Coverage) {
 	if p.purl == "" {
@@ -167,7 +173,6 @@ func (p *part) found(os *engine.OS) (*found, *engine.Coverage) {
 	switch {
 	case osType(u.Type):
 		gap = p.distribution(&pkg, u, os)
-	case u.Type == "rpm", u.Type == "alpm":
 	default:
 		p.language(&pkg, u)
 	}
@@ -201,7 +206,7 @@ func (p *part) distribution(pkg *engine.Package, u purl.URL, os *engine.OS) *eng
 	if os != nil {
 		name(pkg, os)
 	}
-	if !stated && !p.sourced {
+	if !stated && !p.sourced && !named(pkg) {
 		return &engine.Coverage{Kind: engine.CoverageUnsupported, Subject: engine.Maybe(pkg.Type + " package without a source package"),
 			Detail: "the SBOM does not say from which source packages these are, and the distribution's advisories speak of those: they were matched by their own names"}
 	}

@@ -75,7 +75,7 @@ func TestSBOMCases(t *testing.T) {
 			[]string{"npm a 1"}},
 		"a name with its distribution, without advisories": {
 			cdx(`{"type":"operating-system","name":"redhat","version":"9.4"},{"type":"library","name":"bash","version":"5.1.8-9.el9","purl":"pkg:rpm/redhat/bash@5.1.8-9.el9?arch=x86_64&distro=redhat-9.4"}`),
-			[]string{" bash 5.1.8-9.el9", "gap unknown_os distribution packages 0"}},
+			[]string{" bash 5.1.8-9.el9 bash@5.1.8-9.el9", "gap unknown_os distribution packages 0"}},
 		"SPDX: two package URLs of one package": {
 			spdx(``, `{"SPDXID":"a","name":"a","versionInfo":"1","externalRefs":[`+ref("pkg:npm/a@1")+`,`+ref("pkg:npm/lodash@4.17.11")+`]}`),
 			[]string{"npm a 1", "npm lodash 4.17.11"}},

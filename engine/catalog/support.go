@@ -22,6 +22,8 @@ func support(os *engine.OS) {
 		minor, _, _ := strings.Cut(rest, ".")
 		regular = alpineSupport(major + "." + minor)
 		source = "alpinelinux.org/releases"
+	default:
+		regular, free, source = rpmSupport(os.ID, major, string(os.VersionID))
 	}
 	if regular == "" {
 		return
@@ -112,4 +114,54 @@ func alpineSupport(release string) string {
 		return "2027-05-01"
 	}
 	return ""
+}
+
+// rpmSupport knows distributions with rpm: the end of what costs nothing.
+func rpmSupport(id, major, version string) (regular, free, source string) {
+	switch id + " " + major {
+	case "almalinux 8":
+		return "2024-05-31", "2029-03-01", "wiki.almalinux.org/release-notes"
+	case "almalinux 9":
+		return "2027-05-31", "2032-05-31", "wiki.almalinux.org/release-notes"
+	case "almalinux 10":
+		return "2030-05-31", "2035-05-31", "wiki.almalinux.org/release-notes"
+	case "rocky 8":
+		return "2024-05-31", "2029-05-31", "wiki.rockylinux.org/rocky/version"
+	case "rocky 9":
+		return "2027-05-31", "2032-05-31", "wiki.rockylinux.org/rocky/version"
+	case "rocky 10":
+		return "2030-05-31", "2035-05-31", "wiki.rockylinux.org/rocky/version"
+	case "rhel 7":
+		return "2024-06-30", "", "access.redhat.com/support/policy/updates/errata"
+	case "rhel 8":
+		return "2024-05-31", "2029-05-31", "access.redhat.com/support/policy/updates/errata"
+	case "rhel 9":
+		return "2027-05-31", "2032-05-31", "access.redhat.com/support/policy/updates/errata"
+	case "rhel 10":
+		return "2030-05-31", "2035-05-31", "access.redhat.com/support/policy/updates/errata"
+	case "centos 6":
+		return "2020-11-30", "", "centos.org/cl-vs-cs"
+	case "centos 7":
+		return "2024-06-30", "", "centos.org/cl-vs-cs"
+	case "centos 8":
+		if version == "8" { // Stream 8 calls itself so too, and ended 2024-05-31; what has no more updates has none either way
+			return "2021-12-31", "2024-05-31", "centos.org/cl-vs-cs"
+		}
+	case "centos 9":
+		return "2027-05-31", "", "centos.org/cl-vs-cs"
+	case "amzn 2":
+		return "2026-06-30", "", "aws.amazon.com/amazon-linux-2/faqs"
+	case "amzn 2023":
+		return "2027-06-30", "2029-06-30", "docs.aws.amazon.com/linux/al2023"
+	case "opensuse-leap 15":
+		switch version {
+		case "15.4":
+			return "2023-12-07", "", "en.opensuse.org/Lifetime"
+		case "15.5":
+			return "2024-12-31", "", "en.opensuse.org/Lifetime"
+		case "15.6":
+			return "2026-04-30", "", "en.opensuse.org/Lifetime"
+		}
+	}
+	return "", "", ""
 }

@@ -12,7 +12,7 @@ import (
 // unsupported recognises what veto does not parse yet, so that it is a gap that policies see instead of silence.
 type unsupported struct{}
 
-func (unsupported) Name() string { return "unsupported/1" }
+func (unsupported) Name() string { return "unsupported/2" }
 func (unsupported) Wants(p string, _ fs.FileMode, _ int64) bool {
 	return kindOf(p) != ""
 }
@@ -40,14 +40,6 @@ func kindOf(p string) string {
 	switch {
 	case base == ".crates2.json" || base == "Cargo.lock":
 		return "rust"
-	case dir == "var/lib/rpm/" || dir == "usr/lib/sysimage/rpm/" || dir == "usr/share/rpm/":
-		if base == "Packages" || base == "Packages.db" || base == "rpmdb.sqlite" {
-			return "rpm"
-		}
-	case strings.HasPrefix(dir, "var/lib/pacman/local/") && base == "desc":
-		return "pacman"
-	case strings.HasPrefix(dir, "var/lib/rpmmanifest/"):
-		return "rpm"
 	}
 	return ""
 }

@@ -1,0 +1,229 @@
+package catalog
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/catalog/rpmdb"
+)
+
+// rpm reads rpm's database in any of its formats.
+type rpm struct{}
+
+func (rpm) Name() string { return "rpm/1" }
+
+func rpmFolders() []string {
+	return []string{"var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"}
+}
+
+func (rpm) Anchors() []string { return rpmFolders() }
+
+func (rpm) Wants(p string, _ fs.FileMode, size int64) bool {
+	switch p[strings.LastIndexByte(p, '/')+1:] {
+	case "Packages", "Packages.db", "rpmdb.sqlite":
+	case "rpmdb.sqlite-wal":
+		if size == 0 {
+			return false
+		}
+	default:
+		return false
+	}
+	dir := path.Dir(p)
+	return dir == "var/lib/rpm" || dir == "usr/lib/sysimage/rpm" || dir == "usr/share/rpm"
+}
+
+func (rpm) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, err error) {
+	if strings.HasSuffix(f.Path, "-wal") {
+		return engine.Evidence{}, fmt.Errorf("changes that are not in the database itself: run a program that opens and closes it, such as rpm -qa, before the image is saved")
+	}
+	if f.Size == 0 {
+		return engine.Evidence{}, fmt.Errorf("the database is empty")
+	}
+	at, err := f.ReaderAt(engine.MaxRPMDatabase)
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	err = rpmdb.Read(ctx, at, f.Size, func(raw []byte) error {
+		h, err := rpmdb.Parse(raw)
+		if err != nil {
+			return malformed(&ev, err.Error())
+		}
+		p := rpmPackage(h)
+		switch {
+		case h.Text(rpmdb.Name) == "gpg-pubkey": // a key, which rpm keeps as a package
+			return nil
+		case p.Name == "" || h.Text(rpmdb.Version) == "" || h.Text(rpmdb.Release) == "":
+			return malformed(&ev, fmt.Sprintf("package %.60q has no name, version or release", p.Name))
+		}
+		owned, err := rpmFiles(h)
+		if err != nil {
+			return malformed(&ev, fmt.Sprintf("the files of %.60q: %v", p.Name, err))
+		}
+		owned.Package, owned.Arch = p.Name, string(p.Arch)
+		ev.Owned = append(ev.Owned, owned)
+		return add(&ev, p)
+	})
+	return ev, err
+}
+
+// rpmPackage is what a header says of its package. A version is [epoch:]version-release.
+func rpmPackage(h *rpmdb.Header) *engine.Package {
+	p := &engine.Package{Name: h.Text(rpmdb.Name), Type: "rpm", Version: h.Text(rpmdb.Version) + "-" + h.Text(rpmdb.Release), Arch: engine.Maybe(h.Text(rpmdb.Arch)),
+		Vendor: engine.Maybe(h.Text(rpmdb.Vendor)), Module: engine.Maybe(rpmModule(h.Text(rpmdb.ModularityLabel)))}
+	if p.Vendor == "(none)" {
+		p.Vendor = ""
+	}
+	epoch := ""
+	if e, err := h.Numbers(rpmdb.Epoch); err == nil && len(e) > 0 {
+		epoch = fmt.Sprintf("%d:", e[0])
+	}
+	p.Version = epoch + p.Version
+	if l := h.Text(rpmdb.License); l != "" {
+		p.Licenses = []string{l}
+	}
+	p.Source = rpmSource(h.Text(rpmdb.SourceRPM), epoch, p)
+	return p
+}
+
+// rpmSource reads "bash-5.1.8-6.el9.src.rpm". It has no epoch; packages of one source nearly always share theirs.
+func rpmSource(file, epoch string, p *engine.Package) engine.Source {
+	s, ok := strings.CutSuffix(strings.TrimSuffix(file, ".nosrc.rpm"), ".src.rpm")
+	if ok || s != file {
+		if i := strings.LastIndexByte(s, '-'); i > 0 {
+			if j := strings.LastIndexByte(s[:i], '-'); j > 0 {
+				return engine.Source{Name: s[:j], Version: epoch + s[j+1:]}
+			}
+		}
+	}
+	return engine.Source{Name: p.Name, Version: p.Version}
+}
+
+// rpmModule shortens a label, name:stream:version:context, to what a stream is called by: "nodejs:18".
+func rpmModule(label string) string {
+	parts := strings.SplitN(label, ":", 3)
+	if len(parts) < 2 || parts[0] == "" {
+		return ""
+	}
+	return parts[0] + ":" + parts[1]
+}
+
+// Flags of files (rpm, include/rpm/rpmfiles.h) and what their digests are made by (RFC 9580, section 9.5).
+const (
+	rpmConfig = 1 << 0
+	rpmGhost  = 1 << 6
+	md5Digest = 1
+	sha1Dig   = 2
+	sha256Dig = 8
+)
+
+// rpmFiles lists a package's files with their checksums. Configuration is there to be changed, so that its checksum proves nothing; a ghost is
+// no file that the package brings.
+func rpmFiles(h *rpmdb.Header) (engine.Owned, error) {
+	owned := engine.Owned{Type: "rpm"}
+	names, err := rpmPaths(h)
+	if err != nil || len(names) == 0 {
+		return owned, err
+	}
+	digests, err := h.Texts(rpmdb.FileDigests)
+	if err != nil {
+		return owned, err
+	}
+	flags, err := h.Numbers(rpmdb.FileFlags)
+	if err != nil {
+		return owned, err
+	}
+	algorithm := "md5:"
+	if a, err := h.Numbers(rpmdb.FileDigestAlgo); err == nil && len(a) > 0 {
+		algorithm = map[uint32]string{md5Digest: "md5:", sha1Dig: "sha1:", sha256Dig: "sha256:"}[a[0]]
+	}
+	owned.Files = make([]engine.OwnedFile, 0, len(names))
+	for i, name := range names {
+		f := engine.OwnedFile{Path: strings.TrimPrefix(path.Clean("/"+name), "/")}
+		flag := uint32(0)
+		if i < len(flags) {
+			flag = flags[i]
+		}
+		if f.Path == "" || flag&rpmGhost != 0 {
+			continue
+		}
+		if i < len(digests) && digests[i] != "" && algorithm != "" && flag&rpmConfig == 0 {
+			f.Sum = algorithm + strings.ToLower(digests[i])
+		}
+		owned.Files = append(owned.Files, f)
+	}
+	return owned, nil
+}
+
+func rpmPaths(h *rpmdb.Header) ([]string, error) {
+	bases, err := h.Texts(rpmdb.BaseNames)
+	if err != nil {
+		return nil, err
+	}
+	if len(bases) == 0 {
+		return h.Texts(rpmdb.OldFileNames) // rpm before 4
+	}
+	dirs, err := h.Texts(rpmdb.DirNames)
+	if err != nil {
+		return nil, err
+	}
+	indexes, err := h.Numbers(rpmdb.DirIndexes)
+	if err != nil {
+		return nil, err
+	}
+	out := make([]string, len(bases))
+	for i, base := range bases {
+		if i >= len(indexes) || int64(indexes[i]) >= int64(len(dirs)) {
+			return nil, fmt.Errorf("the file %d is in no folder", i)
+		}
+		out[i] = dirs[indexes[i]] + base
+	}
+	return out, nil
+}
+
+// rpmManifest reads what images without rpm keep in place of its database (CBL-Mariner, Azure Linux: var/lib/rpmmanifest).
+type rpmManifest struct{}
+
+func (rpmManifest) Name() string { return "rpmmanifest/1" }
+
+func (rpmManifest) Wants(p string, _ fs.FileMode, _ int64) bool {
+	return p == "var/lib/rpmmanifest/container-manifest-2"
+}
+
+// Inspect reads lines of ten fields between tabs: name, version-release, time of installation, of building, vendor, epoch, size, architecture,
+// epoch number, source rpm.
+func (rpmManifest) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, err error) {
+	body, err := f.Bytes(engine.MaxPackageDB)
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	n := 0
+	for line := range strings.SplitSeq(string(body), "\n") {
+		if n++; strings.TrimSpace(line) == "" {
+			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return ev, err
+		}
+		fields := strings.Split(strings.TrimRight(line, "\r"), "\t")
+		if len(fields) != 10 || fields[0] == "" || !strings.Contains(fields[1], "-") {
+			if err := malformed(&ev, fmt.Sprintf("line %d: %d fields, want 10 with a name and a version", n, len(fields))); err != nil {
+				return ev, err
+			}
+			continue
+		}
+		epoch := ""
+		if e := fields[8]; e != "" && e != "(none)" && e != "0" {
+			epoch = e + ":"
+		}
+		p := &engine.Package{Name: fields[0], Version: epoch + fields[1], Type: "rpm", Arch: engine.Maybe(fields[7]), Vendor: engine.Maybe(fields[4])}
+		p.Source = rpmSource(fields[9], epoch, p)
+		if err := add(&ev, p); err != nil {
+			return ev, err
+		}
+	}
+	return ev, nil
+}

@@ -1,0 +1,142 @@
+package rpmdb
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// Tag names a value of a header (rpm, include/rpm/rpmtag.h).
+type Tag uint32
+
+// The tags that veto reads.
+const (
+	Name            Tag = 1000
+	Version         Tag = 1001
+	Release         Tag = 1002
+	Epoch           Tag = 1003
+	Vendor          Tag = 1011
+	License         Tag = 1014
+	Arch            Tag = 1022
+	FileModes       Tag = 1030
+	FileDigests     Tag = 1035
+	FileFlags       Tag = 1037
+	SourceRPM       Tag = 1044
+	DirIndexes      Tag = 1116
+	BaseNames       Tag = 1117
+	DirNames        Tag = 1118
+	OldFileNames    Tag = 1027
+	FileDigestAlgo  Tag = 5011
+	ModularityLabel Tag = 5096
+)
+
+// Types of values (rpm, "Package format", section "Header").
+const (
+	typeInt16   = 3
+	typeInt32   = 4
+	typeString  = 6
+	typeStrings = 8
+	typeI18n    = 9
+)
+
+// Header is the metadata of one package.
+type Header struct {
+	index map[Tag]entry
+	store []byte
+}
+
+type entry struct {
+	kind, offset, count uint32
+}
+
+// Parse reads a header as the database holds it: how many entries and how many bytes of values, then both. It refuses one whose entries point
+// outside it.
+func Parse(b []byte) (*Header, error) {
+	if len(b) < 8 {
+		return nil, errors.New("a header of an rpm is cut off")
+	}
+	entries, store := int64(binary.BigEndian.Uint32(b)), int64(binary.BigEndian.Uint32(b[4:]))
+	if entries > engine.MaxRPMTags || 8+16*entries+store != int64(len(b)) {
+		return nil, fmt.Errorf("a header of %d bytes says that it has %d entries and %d bytes of values", len(b), entries, store)
+	}
+	h := &Header{index: make(map[Tag]entry, entries), store: b[8+16*entries:]}
+	for i := range entries {
+		e := b[8+16*i:]
+		tag := Tag(binary.BigEndian.Uint32(e))
+		offset := binary.BigEndian.Uint32(e[8:])
+		if _, twice := h.index[tag]; twice || int32(offset) < 0 && tag < 100 { //nolint:gosec // a region's trailer counts from its end
+			continue
+		}
+		if int64(offset) > store {
+			return nil, fmt.Errorf("the tag %d of a header points outside it", tag)
+		}
+		h.index[tag] = entry{binary.BigEndian.Uint32(e[4:]), offset, binary.BigEndian.Uint32(e[12:])}
+	}
+	return h, nil
+}
+
+// Text is a string, "" when the header has none.
+func (h *Header) Text(tag Tag) string {
+	e, ok := h.index[tag]
+	if !ok || e.kind != typeString && e.kind != typeI18n && e.kind != typeStrings {
+		return ""
+	}
+	s, _, _ := bytes.Cut(h.store[e.offset:], []byte{0})
+	return string(s)
+}
+
+// Texts are the strings of a list. The error says that the list is not all there.
+func (h *Header) Texts(tag Tag) ([]string, error) {
+	e, ok := h.index[tag]
+	if !ok {
+		return nil, nil
+	}
+	if e.kind != typeStrings && e.kind != typeI18n && e.kind != typeString || int64(e.count) > int64(len(h.store)) {
+		return nil, fmt.Errorf("the tag %d is no list of strings", tag)
+	}
+	if e.count > engine.MaxOwnedFiles {
+		return nil, &engine.LimitError{What: "number of files of one package", Limit: engine.MaxOwnedFiles}
+	}
+	out := make([]string, 0, e.count)
+	for rest := h.store[e.offset:]; len(out) < int(e.count); {
+		s, after, ok := bytes.Cut(rest, []byte{0})
+		if !ok {
+			return nil, fmt.Errorf("the list of the tag %d is cut off", tag)
+		}
+		out, rest = append(out, string(s)), after
+	}
+	return out, nil
+}
+
+// Numbers are the numbers of a list of 16 or 32 bits; nil when the header has none.
+func (h *Header) Numbers(tag Tag) ([]uint32, error) {
+	e, ok := h.index[tag]
+	if !ok {
+		return nil, nil
+	}
+	size := int64(4)
+	if e.kind == typeInt16 {
+		size = 2
+	} else if e.kind != typeInt32 {
+		return nil, fmt.Errorf("the tag %d is no list of numbers", tag)
+	}
+	b := h.store[e.offset:]
+	if int64(e.count)*size > int64(len(b)) {
+		return nil, fmt.Errorf("the list of the tag %d is cut off", tag)
+	}
+	if e.count > engine.MaxOwnedFiles {
+		return nil, &engine.LimitError{What: "number of files of one package", Limit: engine.MaxOwnedFiles}
+	}
+	out := make([]uint32, e.count)
+	for i := range out {
+		if size == 2 {
+			out[i] = uint32(binary.BigEndian.Uint16(b[2*i:]))
+		} else {
+			out[i] = binary.BigEndian.Uint32(b[4*i:])
+		}
+	}
+	return out, nil
+}
