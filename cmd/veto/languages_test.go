@@ -125,8 +125,8 @@ func compare(t *testing.T, typ, image string, oracle map[string]bool) {
 		}
 	}
 	t.Logf("%s: %d affected and %d not-affected pairs", typ, affected, not)
-	if affected < 10 || not < 10 {
-		t.Errorf("%s: %d affected and %d not-affected pairs; at least 10 of each make a truth", typ, affected, not)
+	if affected < 30 || not < 30 {
+		t.Errorf("%s: %d affected and %d not-affected pairs; at least 30 of each make a truth", typ, affected, not)
 	}
 }
 
