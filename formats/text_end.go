@@ -259,10 +259,14 @@ func (v *view) data() string {
 	default:
 		parts = append(parts, fmt.Sprintf("oldest %s %s, newest %s %s", Escape(shards[0].Ecosystem), day(&shards[0]), Escape(shards[n-1].Ecosystem), day(&shards[n-1])))
 	}
+	kev := "KEV not loaded"
 	if v.Database.KEV != nil {
-		return strings.Join(append(parts, "KEV "+day(v.Database.KEV)), "; ")
+		kev = "KEV " + day(v.Database.KEV)
 	}
-	return strings.Join(append(parts, "KEV not loaded"), "; ")
+	if parts = append(parts, kev); v.Database.EPSS != nil {
+		parts = append(parts, "EPSS "+day(v.Database.EPSS))
+	}
+	return strings.Join(parts, "; ")
 }
 
 func (v *view) policies() string {

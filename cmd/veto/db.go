@@ -16,7 +16,6 @@ import (
 	"github.com/vetoci/veto/engine/advisory/feed"
 	"github.com/vetoci/veto/engine/advisory/store"
 	"github.com/vetoci/veto/engine/purl"
-	"github.com/vetoci/veto/formats"
 )
 
 // databaseFlags say which vulnerability data a scan uses and whether it may fetch what is absent.
@@ -94,6 +93,7 @@ func (d *database) begin(ctx context.Context) {
 		}
 		_, _ = db.Rated(ctx, nil)
 		_, _, _, _ = db.Exploited(ctx, nil)
+		_, _, _, _ = db.Scored(ctx, nil)
 		d.opened, d.matcher = db, advisory.NewMatcher(db)
 	})
 }
@@ -207,17 +207,21 @@ func newDBUpdate(sys *system) *cobra.Command {
 and adds or refreshes the named ecosystems; the others stay as they are. Without --ecosystem it refreshes those that the database
 has. CISA's catalogue of known exploited vulnerabilities comes along; with a --source of your own, add --source kev=PATH|URL.
 
+FIRST's EPSS scores come when they are asked for, --source epss=PATH|URL (FIRST publishes today's at
+` + feed.FIRST + `); later updates without --source refresh them from there.
+
 The date of the data decides whether it is stale: --as-of, else the feed's own date, else Last-Modified. It is never the time of
 the update; where none is known, the data counts as stale.
 ` + exitStatusPlain,
 		Example: `  veto db update --ecosystem Debian,npm,Go
   veto db update --source /srv/osv --source kev=/srv/kev.json --ecosystem Debian --as-of 2026-11-23
+  veto db update --source epss=./epss_scores-current.csv.gz
   veto db update`,
 		Args: none,
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), sys) },
 	}
 	cmd.Flags().StringVar(&f.db, "db", "", "`DIR` of the database (default: the user's cache)")
-	cmd.Flags().StringArrayVar(&f.sources, "source", nil, "`[osv=]DIR|ZIP|URL` of OSV exports, or kev=PATH|URL; repeats")
+	cmd.Flags().StringArrayVar(&f.sources, "source", nil, "`[osv=]DIR|ZIP|URL` of OSV exports, kev=PATH|URL or epss=PATH|URL; repeats")
 	cmd.Flags().StringSliceVarP(&f.ecosystems, "ecosystem", "e", nil, "`NAMES` to add or refresh, separated by commas; repeats")
 	cmd.Flags().StringVar(&f.asOf, "as-of", "", "the `DAY` of the data, where its source does not say")
 	cmd.Flags().StringVar(&f.now, "now", "", "the clock, `RFC3339` or a day")
@@ -245,21 +249,9 @@ func (f *updateFlags) run(ctx context.Context, sys *system) error {
 			return engine.UnknownWord("ecosystem", base, purl.Ecosystems())
 		}
 	}
-	if len(f.sources) == 0 {
-		o.KEV = feed.CISA
+	if err := f.locate(&o); err != nil {
+		return err
 	}
-	osv := false
-	for _, s := range f.sources {
-		if kev, ok := strings.CutPrefix(s, "kev="); ok {
-			o.KEV = located(sys, kev)
-			continue
-		}
-		if osv {
-			return engine.Usage("one --source of OSV exports at a time")
-		}
-		o.Source, osv = located(sys, strings.TrimPrefix(s, "osv=")), true
-	}
-	o.KEVOnly = o.KEV != "" && !osv && len(f.ecosystems) == 0
 	bar := newProgress(sys, f.quiet)
 	o.Progress = bar.fetched
 	sum, err := store.Update(ctx, o)
@@ -274,8 +266,10 @@ func (f *updateFlags) run(ctx context.Context, sys *system) error {
 	for _, s := range sum.Updated {
 		printShard(p, s, nil)
 	}
-	if sum.KEV != nil {
-		printShard(p, *sum.KEV, nil)
+	for _, s := range []*store.ShardInfo{sum.KEV, sum.EPSS} {
+		if s != nil {
+			printShard(p, *s, nil)
+		}
 	}
 	for _, e := range sum.Removed {
 		fmt.Fprintf(p, "%-24s is not in the source any more: removed\n", e)
@@ -284,12 +278,34 @@ func (f *updateFlags) run(ctx context.Context, sys *system) error {
 	return p.err
 }
 
-// located leaves URLs as they are and resolves paths.
-func located(sys *system, s string) string {
-	if s == "" || strings.Contains(s, "://") {
-		return s
+// locate sorts out the sources. Without any, everything comes from where it is published.
+func (f *updateFlags) locate(o *store.UpdateOptions) error {
+	if o.Refresh = len(f.sources) == 0; o.Refresh {
+		o.KEV = feed.CISA
 	}
-	return s
+	osv := false
+	for _, s := range f.sources {
+		kind, where, named := strings.Cut(s, "=")
+		to := &o.Source
+		switch {
+		case named && kind == "kev":
+			to = &o.KEV
+		case named && kind == "epss":
+			to = &o.EPSS
+		default:
+			where, kind = strings.TrimPrefix(s, "osv="), "OSV exports"
+			if osv {
+				return engine.Usage("one --source of OSV exports at a time")
+			}
+			osv = true
+		}
+		if where == "" || kind != "OSV exports" && *to != "" {
+			return engine.Usage("--source %s: one place of %s at a time", s, kind)
+		}
+		*to = where
+	}
+	o.Apart = len(f.sources) > 0 && !osv && len(f.ecosystems) == 0
+	return nil
 }
 
 func printShard(p *printer, s store.ShardInfo, age *int64) {
@@ -301,7 +317,11 @@ func printShard(p *printer, s store.ShardInfo, age *int64) {
 	if age != nil {
 		old = fmt.Sprintf("  (%d days old)", *age/86400)
 	}
-	fmt.Fprintf(p, "%-24s %7d advisories  %s%s\n", s.Ecosystem, s.Advisories, asOf, old)
+	unit := "advisories"
+	if s.Ecosystem == "epss" {
+		unit = "scores    "
+	}
+	fmt.Fprintf(p, "%-24s %7d %s  %s%s\n", s.Ecosystem, s.Advisories, unit, asOf, old)
 }
 
 func newDBStatus(sys *system) *cobra.Command {
@@ -321,8 +341,10 @@ func newDBStatus(sys *system) *cobra.Command {
 			for _, s := range status.Shards {
 				printShard(p, s.ShardInfo, s.Age)
 			}
-			if status.KEV != nil {
-				printShard(p, status.KEV.ShardInfo, status.KEV.Age)
+			for _, s := range []*store.ShardStatus{status.KEV, status.EPSS} {
+				if s != nil {
+					printShard(p, s.ShardInfo, s.Age)
+				}
 			}
 			fmt.Fprintf(p, "%d shards, %.1f MB, whole\n", len(status.Shards), float64(status.Bytes)/1e6)
 			return p.err
@@ -330,71 +352,4 @@ func newDBStatus(sys *system) *cobra.Command {
 	}
 	cmd.Flags().StringVar(&db, "db", "", "`DIR` of the database (default: the user's cache)")
 	return cmd
-}
-
-func newDBSearch(sys *system) *cobra.Command {
-	var db string
-	cmd := &cobra.Command{
-		Use:     "search ID|PACKAGE",
-		Short:   "Show what the database says of a vulnerability or a package",
-		Long:    "Search looks an id, an alias or a package name up in every shard.\n" + exitStatusPlain,
-		Example: "  veto db search CVE-2023-44487\n  veto db search lodash",
-		Args:    exactly(1, "an id or a package name"),
-		RunE: func(cmd *cobra.Command, args []string) (err error) {
-			d, err := store.Open(databaseDirectory(sys, db))
-			if err != nil {
-				return err
-			}
-			defer func() { err = errors.Join(err, d.Close()) }()
-			hits, err := d.Search(cmd.Context(), args[0])
-			if err != nil {
-				return err
-			}
-			p := &printer{w: sys.stdout}
-			for _, h := range hits {
-				printHit(p, h)
-			}
-			fmt.Fprintf(p, "%d records\n", len(hits))
-			return p.err
-		},
-	}
-	cmd.Flags().StringVar(&db, "db", "", "`DIR` of the database (default: the user's cache)")
-	return cmd
-}
-
-// printHit shows one record: its ids, and for each package the ranges in which it is affected.
-func printHit(p *printer, h store.Hit) {
-	a := h.Advisory
-	ids := append(append([]string{}, a.Aliases...), a.Upstream...)
-	fmt.Fprintf(p, "%s  %s", h.Ecosystem, formats.Escape(a.ID))
-	if len(ids) > 0 {
-		fmt.Fprintf(p, "  (%s)", formats.Escape(strings.Join(ids, ", ")))
-	}
-	if h.Exploited != "" {
-		fmt.Fprintf(p, "  exploited since %s", formats.Escape(h.Exploited))
-	}
-	if a.Withdrawn != "" {
-		fmt.Fprintf(p, "  withdrawn %s", formats.Escape(a.Withdrawn))
-	}
-	fmt.Fprintln(p)
-	if a.Summary != "" {
-		fmt.Fprintf(p, "    %s\n", formats.Escape(a.Summary))
-	}
-	for _, af := range a.Affected {
-		fmt.Fprintf(p, "    %s", formats.Escape(af.Name))
-		for _, r := range af.Ranges {
-			fmt.Fprintf(p, "  %s:", formats.Escape(r.Type))
-			for _, e := range r.Events {
-				for word, v := range map[string]string{"introduced": e.Introduced, "fixed": e.Fixed, "last affected": e.LastAffected, "limit": e.Limit} {
-					if v != "" {
-						fmt.Fprintf(p, " %s %s", word, formats.Escape(v))
-					}
-				}
-			}
-		}
-		if n := len(af.Versions); n > 0 {
-			fmt.Fprintf(p, "  and %d versions listed", n)
-		}
-		fmt.Fprintln(p)
-	}
 }

@@ -141,10 +141,10 @@ func redate(in *engine.Input, at time.Time) error {
 	for i := range in.Database.Shards {
 		shards = append(shards, &in.Database.Shards[i])
 	}
-	if in.Database.KEV != nil {
-		shards = append(shards, in.Database.KEV)
-	}
-	for _, s := range shards {
+	for _, s := range append(shards, in.Database.KEV, in.Database.EPSS) {
+		if s == nil {
+			continue
+		}
 		s.AgeDays = nil
 		if s.AsOf == "" {
 			continue

@@ -62,9 +62,15 @@ type Exploited struct {
 	Added string `json:"added"` // "2025-08-25"
 }
 
+// Scored is what FIRST's EPSS says of one CVE.
+type Scored struct {
+	CVE               string
+	Score, Percentile float64 // from 0 to 1, with at most 9 decimals
+}
+
 // Shard describes one part of the data.
 type Shard struct {
-	Ecosystem  string // "Debian:12", "npm", "kev"
+	Ecosystem  string // "Debian:12", "npm", "kev", "epss"
 	Digest     string // "sha256:…" of the shard's bytes
 	Advisories int
 	AsOf       string // RFC 3339, "" unknown
@@ -72,6 +78,12 @@ type Shard struct {
 
 // Store is the vulnerability data as the Matcher reads it. Safe for concurrent use. Any fault in it is an error, never an absence.
 type Store interface {
+	Records
+	Catalogues
+}
+
+// Records are the advisories of a Store.
+type Records interface {
 	// Shard describes the shard of an ecosystem with its release; ok is false when the database has none for it.
 	Shard(ctx context.Context, ecosystem string) (s Shard, ok bool, err error)
 	// Affecting returns the records with an affected entry for the package in that ecosystem and release, withdrawn ones too.
@@ -79,6 +91,12 @@ type Store interface {
 	// Rated returns, over every loaded shard, the records whose id is one of ids or that name one of them as an alias, so that
 	// severities and CVEs can be joined.
 	Rated(ctx context.Context, ids []string) ([]Advisory, error)
-	// Exploited looks CVEs up in the catalogue; ok is false when it is not loaded.
+}
+
+// Catalogues are what others say of CVEs, whatever package has them.
+type Catalogues interface {
+	// Exploited looks CVEs up in CISA's catalogue; ok is false when it is not loaded.
 	Exploited(ctx context.Context, cves []string) (entries []Exploited, catalogue Shard, ok bool, err error)
+	// Scored looks CVEs up in FIRST's scores; ok is false when they are not loaded.
+	Scored(ctx context.Context, cves []string) (entries []Scored, scores Shard, ok bool, err error)
 }

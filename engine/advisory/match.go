@@ -87,6 +87,9 @@ func (m *Matcher) Match(ctx context.Context, inv *engine.Inventory, at time.Time
 	if out.Database.KEV, err = s.exploited(ctx, findings); err != nil {
 		return nil, err
 	}
+	if out.Database.EPSS, err = s.scored(ctx, findings); err != nil {
+		return nil, err
+	}
 	if out.Database.Shards, err = s.used(); err != nil {
 		return nil, err
 	}
@@ -264,36 +267,4 @@ func (s *matching) describe(shard Shard) (engine.Shard, error) {
 		out.AgeDays = &days
 	}
 	return out, nil
-}
-
-func (s *matching) exploited(ctx context.Context, findings []engine.Finding) (*engine.Shard, error) {
-	var cves []string
-	for _, f := range findings {
-		cves = append(cves, f.CVEs...)
-	}
-	slices.Sort(cves)
-	entries, catalogue, ok, err := s.store.Exploited(ctx, slices.Compact(cves))
-	if err != nil {
-		return nil, fmt.Errorf("looking up known exploited vulnerabilities: %w", err)
-	}
-	if !ok {
-		return nil, nil
-	}
-	since := map[string]string{}
-	for _, e := range entries {
-		since[e.CVE] = e.Added
-	}
-	for i := range findings {
-		f := &findings[i]
-		for _, cve := range f.CVEs {
-			if added, listed := since[cve]; listed {
-				f.KnownExploited = true
-				if f.ExploitedSince == "" || engine.Maybe(added) < f.ExploitedSince {
-					f.ExploitedSince = engine.Maybe(added)
-				}
-			}
-		}
-	}
-	d, err := s.describe(catalogue)
-	return &d, err
 }

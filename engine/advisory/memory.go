@@ -15,6 +15,8 @@ type Memory struct {
 	shards    map[string]Shard
 	catalogue *Shard
 	exploited []Exploited
+	scores    *Shard
+	scored    []Scored
 }
 
 var _ Store = (*Memory)(nil)
@@ -102,4 +104,29 @@ func (m *Memory) Exploited(ctx context.Context, cves []string) ([]Exploited, Sha
 		}
 	}
 	return out, *m.catalogue, true, ctx.Err()
+}
+
+// WithScores is m with FIRST's scores as of asOf.
+func (m *Memory) WithScores(scored []Scored, asOf string) (*Memory, error) {
+	list, err := json.Marshal(scored)
+	if err != nil {
+		return nil, err
+	}
+	out := *m
+	out.scored, out.scores = scored, &Shard{Ecosystem: "epss", Digest: digest(list), Advisories: len(scored), AsOf: asOf}
+	return &out, nil
+}
+
+// Scored looks CVEs up.
+func (m *Memory) Scored(ctx context.Context, cves []string) ([]Scored, Shard, bool, error) {
+	if m.scores == nil {
+		return nil, Shard{}, false, ctx.Err()
+	}
+	var out []Scored
+	for _, e := range m.scored {
+		if slices.Contains(cves, e.CVE) {
+			out = append(out, e)
+		}
+	}
+	return out, *m.scores, true, ctx.Err()
 }

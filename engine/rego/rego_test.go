@@ -24,7 +24,7 @@ func TestLibraryLoadsAndDecides(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]engine.Status{"inventory-empty": engine.StatusDeny, "user-root": engine.StatusWarn}
+	want := map[string]engine.Status{"inventory-empty": engine.StatusDeny, "user-root": engine.StatusWarn, "vuln-likely-exploited": engine.StatusNotApplicable}
 	for _, r := range got {
 		status := want[r.ID]
 		if status == "" {

@@ -64,6 +64,71 @@ deny["vuln-fixable"] contains r if {
 }
 
 # METADATA
+# title: Vulnerability that attackers will likely use
+# description: >-
+#   FIRST's EPSS gives it at least the probability of being exploited within 30 days that the parameter names. Off until
+#   `min_epss` is set; from then on, scores that are missing or old deny too, because without them nothing is known.
+# related_resources:
+#   - ref: https://github.com/vetoci/veto/blob/main/docs/policies.md#vuln-likely-exploited
+#   - ref: https://www.first.org/epss/
+# custom:
+#   severity: high
+#   remediation: Upgrade the package to a fixed version; while there is none, remove it or replace it.
+#   categories: [vulnerabilities]
+#   waivable: true
+#   params:
+#     min_epss:
+#       type: number
+#       default: 0
+#       minimum: 0
+#       maximum: 1
+#       description: The least probability, from 0 to 1, that denies. 0 switches the rule off.
+#     max_age_days:
+#       type: integer
+#       default: 7
+#       minimum: 0
+#       description: The greatest age of the scores in whole days.
+#     include_kernel:
+#       type: boolean
+#       default: false
+#       description: Whether vulnerabilities of kernels and their headers count. A container runs on its host's kernel, so they are no way in.
+deny["vuln-likely-exploited"] contains r if {
+	min_epss > 0
+	some v in input.findings
+	v.epss != null
+	v.epss.score >= min_epss
+	in_use(v, "vuln-likely-exploited")
+	r := {
+		"msg": sprintf("%s in %s %s will be exploited within 30 days with a probability of %v (EPSS); %s", [v.id, v.package.name, v.package.version, v.epss.score, fix(v)]),
+		"finding": v.ref,
+	}
+}
+
+deny["vuln-likely-exploited"] contains r if {
+	min_epss > 0
+	input.database.state != "none"
+	input.database.epss == null
+	r := {"msg": "EPSS scores are not in the database", "subject": "epss"}
+}
+
+deny["vuln-likely-exploited"] contains r if {
+	min_epss > 0
+	input.database.epss != null
+	input.database.epss.age_days == null
+	r := {"msg": "the date of the EPSS scores is unknown", "subject": "epss"}
+}
+
+deny["vuln-likely-exploited"] contains r if {
+	min_epss > 0
+	input.database.epss != null
+	age := input.database.epss.age_days
+	age != null
+	allowed := data.params["vuln-likely-exploited"].max_age_days
+	age > allowed
+	r := {"msg": sprintf("the EPSS scores are %d days old, %d are allowed", [age, allowed]), "subject": "epss"}
+}
+
+# METADATA
 # title: Malicious package
 # description: The package itself is malware. It was published to harm whoever installs it, so no upgrade mends it.
 # related_resources:
@@ -89,9 +154,15 @@ skip["vuln-known-exploited"] contains "CISA's catalogue is not in the database" 
 
 skip["vuln-fixable"] contains no_database if input.database.state == "none"
 
+skip["vuln-likely-exploited"] contains no_database if input.database.state == "none"
+
+skip["vuln-likely-exploited"] contains "it is off until min_epss is set" if min_epss == 0
+
 skip["package-malicious"] contains no_database if input.database.state == "none"
 
 no_database := "no database was used (--db none)"
+
+min_epss := data.params["vuln-likely-exploited"].min_epss
 
 levels contains level if some level in data.params["vuln-fixable"].severities
 

@@ -68,6 +68,42 @@ test_vuln_fixable_reports_each if {
 	])
 }
 
+scored(score, database) := object.union(one({"epss": {"score": score, "percentile": 0.5}}), {"database": object.union(fixture.base.database, database)})
+
+scores(age) := {"epss": object.union(fixture.shard, {"ecosystem": "epss", "age_days": age})}
+
+test_vuln_likely_exploited_fires[score] if {
+	some score in [0.1, 0.2, 1]
+	vulnerabilities.deny["vuln-likely-exploited"] == {{
+		"msg": sprintf("CVE-2026-0001 in curl 7.88.1-10 will be exploited within 30 days with a probability of %v (EPSS); fixed in 7.88.1-11", [score]),
+		"finding": "v0000000000000001",
+	}} with input as scored(score, scores(7)) with data.params["vuln-likely-exploited"].min_epss as 0.1
+}
+
+test_vuln_likely_exploited_silent if {
+	count(vulnerabilities.deny["vuln-likely-exploited"]) == 0 with input as scored(0.09, scores(0)) with data.params["vuln-likely-exploited"].min_epss as 0.1
+	count(vulnerabilities.deny["vuln-likely-exploited"]) == 0 with input as object.union(scored(0.5, scores(0)), {"findings": [fixture.finding]})
+		with data.params["vuln-likely-exploited"].min_epss as 0.1
+}
+
+test_vuln_likely_exploited_is_off if {
+	count(vulnerabilities.deny["vuln-likely-exploited"]) == 0 with input as scored(1, scores(0))
+	count(vulnerabilities.deny["vuln-likely-exploited"]) == 0 with input as scored(1, {"epss": null})
+	vulnerabilities.skip["vuln-likely-exploited"] == {"it is off until min_epss is set"} with input as scored(1, scores(0))
+}
+
+# Once it is on, a database without scores, or with old ones, is no pass.
+test_vuln_likely_exploited_needs_scores[want] if {
+	some c in [
+		{"database": {"epss": null}, "want": "EPSS scores are not in the database"},
+		{"database": scores(null), "want": "the date of the EPSS scores is unknown"},
+		{"database": scores(8), "want": "the EPSS scores are 8 days old, 7 are allowed"},
+	]
+	want := c.want
+	vulnerabilities.deny["vuln-likely-exploited"] == {{"msg": want, "subject": "epss"}} with input as scored(0.09, c.database)
+		with data.params["vuln-likely-exploited"].min_epss as 0.1
+}
+
 test_package_malicious_fires if {
 	vulnerabilities.deny["package-malicious"] == {{
 		"msg": "curl 7.88.1-10 is malware (MAL-2026-1)",

@@ -28,19 +28,7 @@ type KEV struct {
 
 // Catalogue fetches and parses a KEV catalogue from a path or a URL (https, plain http on loopback only).
 func Catalogue(ctx context.Context, location string, o Options) (*KEV, error) {
-	name, asOf := location, ""
-	var data []byte
-	var err error
-	if strings.Contains(location, "://") {
-		u, e := parseURL(location)
-		if e != nil {
-			return nil, e
-		}
-		name = u.Redacted()
-		data, asOf, err = o.get(ctx, u.String(), engine.MaxCatalogue)
-	} else {
-		data, err = readFile(location, engine.MaxCatalogue)
-	}
+	data, name, asOf, err := o.small(ctx, location, engine.MaxCatalogue)
 	if err != nil {
 		return nil, fmt.Errorf("fetching the catalogue of known exploited vulnerabilities: %w", err)
 	}

@@ -1,8 +1,8 @@
 // Package store keeps the vulnerability data: it builds the database, opens it, looks things up in it and says how old it is.
 //
 // A database is a directory of immutable shards, one per ecosystem and release, each named by the sha256 of its bytes, and one
-// manifest.json that lists them and is replaced in one step. Two shards are no ecosystem: "ratings" joins the ids and
-// severities of all records, so that a severity can be looked up in one place, and "kev" is CISA's catalogue. A scan reads the
+// manifest.json that lists them and is replaced in one step. Three shards are no ecosystem: "ratings" joins the ids and
+// severities of all records, so that a severity can be looked up in one place, "kev" is CISA's catalogue, "epss" are FIRST's scores. A scan reads the
 // manifest once and hashes each shard that it opens. Whatever does not match is an error: no look-up ever answers "nothing
 // known" because of a fault.
 package store
@@ -19,6 +19,7 @@ import (
 
 	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/advisory"
+	"github.com/vetoci/veto/engine/advisory/feed"
 	"github.com/vetoci/veto/engine/purl"
 )
 
@@ -130,8 +131,11 @@ func load(dir string, info ShardInfo) (table, error) {
 // faulty is the error for anything wrong with a shard.
 func faulty(dir string, info ShardInfo, err error) error {
 	err = fmt.Errorf("the %s shard of the vulnerability database is damaged (%s): %w", info.Ecosystem, filepath.Join(dir, info.file()), err)
-	if info.Ecosystem == ratingsName || info.Ecosystem == catalogueName {
+	switch info.Ecosystem {
+	case ratingsName, catalogueName:
 		return update(err, dir)
+	case scoresName:
+		return engine.Hint(err, "run: veto db update --db %s --source epss=%s", shellWord(dir), feed.FIRST)
 	}
 	return update(err, dir, info.Ecosystem)
 }

@@ -14,11 +14,16 @@ import (
 	"github.com/vetoci/veto/engine/advisory/feed"
 )
 
-// The two files of a directory of OSV records that are no records.
+// The files of a directory of OSV records that are no records.
 const asOfFile = "as_of.txt" // one line: the date of the data, RFC 3339 or a day. Without it the date is unknown
 
 func catalogueFiles() []string {
 	return []string{"kev.json", "known_exploited_vulnerabilities.json"} // CISA's catalogue, under either name
+}
+
+// scoreFiles are the names under which FIRST's scores may lie right in the directory, the first that is there.
+func scoreFiles() []string {
+	return []string{"epss.csv", "epss.csv.gz", "epss_scores-current.csv", "epss_scores-current.csv.gz"}
 }
 
 // openDirectory reads a directory of OSV records, at any depth, into memory. It behaves as a database that was built from them.
@@ -60,7 +65,35 @@ func openDirectory(dir string) (*DB, error) {
 	if err := d.keepRecords(g); err != nil {
 		return nil, err
 	}
+	if err := d.keepScores(); err != nil {
+		return nil, err
+	}
 	return d, nil
+}
+
+func (d *DB) keepScores() error {
+	for _, name := range scoreFiles() {
+		path := filepath.Join(d.dir, name)
+		data, err := readLimited(path, engine.MaxCatalogue)
+		if os.IsNotExist(err) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("reading the EPSS scores %s: %w", path, err)
+		}
+		e, err := feed.ParseEPSS(data)
+		if err != nil {
+			return fmt.Errorf("reading the EPSS scores %s: %w", path, err)
+		}
+		pairs, err := scorePairs(e.Scores)
+		if err != nil {
+			return fmt.Errorf("reading the EPSS scores %s: %w", path, err)
+		}
+		info := d.keep(scoresName, pairs, len(e.Scores), 0, e.AsOf)
+		d.man.EPSS = &info
+		return nil
+	}
+	return nil
 }
 
 // noRecords tells a mirror of OSV's exports, which has to be built first, from a directory that has nothing.

@@ -27,7 +27,7 @@ const (
 
 // ShardInfo is what the manifest says of one shard.
 type ShardInfo struct {
-	Ecosystem  string `json:"ecosystem"` // with its release: "Debian:12", "npm"; "kev" and "ratings" are the two shards that are no ecosystem
+	Ecosystem  string `json:"ecosystem"` // with its release: "Debian:12", "npm"; "kev", "epss" and "ratings" are shards that are no ecosystem
 	Digest     string `json:"digest"`    // "sha256:…" of the file, which is named by it
 	Size       int64  `json:"size"`
 	Advisories int    `json:"advisories"`
@@ -53,9 +53,10 @@ type retired struct {
 // anywhere shows.
 type manifest struct {
 	SchemaVersion int         `json:"schema_version"`
-	Shards        []ShardInfo `json:"shards"`  // sorted by ecosystem
-	Ratings       *ShardInfo  `json:"ratings"` // null in a database without a shard
-	KEV           *ShardInfo  `json:"kev"`     // null when the catalogue was never loaded
+	Shards        []ShardInfo `json:"shards"`         // sorted by ecosystem
+	Ratings       *ShardInfo  `json:"ratings"`        // null in a database without a shard
+	KEV           *ShardInfo  `json:"kev"`            // null when the catalogue was never loaded
+	EPSS          *ShardInfo  `json:"epss,omitempty"` // absent when the scores were never loaded
 	Retired       []retired   `json:"retired"`
 	Checksum      string      `json:"checksum"` // "sha256:…" of this JSON with an empty checksum
 }
@@ -188,8 +189,10 @@ func (m *manifest) all() []ShardInfo {
 	if m.Ratings != nil {
 		all = append(all, *m.Ratings)
 	}
-	if m.KEV != nil {
-		all = append(all, *m.KEV)
+	for _, s := range []*ShardInfo{m.KEV, m.EPSS} {
+		if s != nil {
+			all = append(all, *s)
+		}
 	}
 	return all
 }

@@ -124,7 +124,7 @@ func TestRealDeterminism(t *testing.T) {
 		mustUpdate(t, o)
 	}
 	o := all
-	o.Ecosystems, o.KEVOnly = nil, true
+	o.Ecosystems, o.Apart = nil, true
 	mustUpdate(t, o)
 	a, b := mustOpen(t, one).man.all(), mustOpen(t, two).man.all()
 	if diff := cmp.Diff(a, b); diff != "" {

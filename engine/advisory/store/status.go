@@ -19,6 +19,7 @@ type Status struct {
 	Built  bool          `json:"built"`  // false: a directory of OSV files that is read into memory
 	Shards []ShardStatus `json:"shards"` // sorted by ecosystem
 	KEV    *ShardStatus  `json:"kev"`    // null when the catalogue is not loaded
+	EPSS   *ShardStatus  `json:"epss"`   // null when the scores are not
 	Bytes  int64         `json:"bytes"`
 }
 
@@ -46,6 +47,10 @@ func StatusOf(ctx context.Context, dir string, now time.Time) (s *Status, err er
 	if d.man.KEV != nil {
 		k := aged(*d.man.KEV, now)
 		s.KEV = &k
+	}
+	if d.man.EPSS != nil {
+		e := aged(*d.man.EPSS, now)
+		s.EPSS = &e
 	}
 	for _, i := range d.man.all() {
 		s.Bytes += i.Size

@@ -34,6 +34,7 @@ const (
 	keyOther   = "o" // + alias or upstream id → ids of the records that name it, sorted
 	keyAlias   = "l" // + alias → ids of the records that name it; in ratings only
 	keyCVE     = "k" // + CVE → advisory.Exploited; in the catalogue only
+	keyScores  = "e" // + year and thousand of CVEs → their scores, as scores.go says; in the shard of scores only
 )
 
 // header says inside a shard what it is, so that no shard can stand in for another.

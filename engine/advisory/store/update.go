@@ -23,7 +23,9 @@ type UpdateOptions struct {
 	Source     string              // of OSV exports: "" is OSV's bucket, else an https base, a directory or a zip
 	Ecosystems []string            // "Debian" for all releases, "Debian:12" for one; none refreshes those that the database has
 	KEV        string              // path or URL of CISA's catalogue; "" leaves it as it is
-	KEVOnly    bool                // leave the ecosystems as they are
+	EPSS       string              // path or URL of FIRST's scores; "" leaves them as they are
+	Refresh    bool                // also fetch anew, from where it is published, what the database has besides ecosystems
+	Apart      bool                // leave the ecosystems as they are
 	AsOf       string              // date of the data, RFC 3339 or a day; "" asks the feeds
 	Now        time.Time           // the clock
 	Client     *http.Client        // nil is one with time limits of its own
@@ -37,6 +39,7 @@ type Summary struct {
 	Updated   []ShardInfo `json:"updated"`   // shards of this update, sorted by ecosystem, unchanged bytes too
 	Removed   []string    `json:"removed"`   // ecosystems that the source does not have any more
 	KEV       *ShardInfo  `json:"kev"`       // when the catalogue was updated
+	EPSS      *ShardInfo  `json:"epss"`      // when the scores were
 	Restarted string      `json:"restarted"` // why the earlier database was given up; "" when it was not
 	Shards    int         `json:"shards"`    // of the whole database
 	Bytes     int64       `json:"bytes"`     // of the whole database
@@ -55,8 +58,8 @@ func Update(ctx context.Context, o UpdateOptions) (*Summary, error) {
 		}
 		o.AsOf = asOf
 	}
-	if o.KEVOnly && (o.KEV == "" || len(o.Ecosystems) > 0) {
-		return nil, engine.Usage("updating the catalogue alone takes its source and no ecosystem")
+	if o.Apart && (o.KEV == "" && o.EPSS == "" || len(o.Ecosystems) > 0) {
+		return nil, engine.Usage("updating a catalogue alone takes its source and no ecosystem")
 	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
 		return nil, fmt.Errorf("making the database's directory: %w", err)
@@ -95,15 +98,13 @@ func (b *build) run(ctx context.Context) error {
 	if err := b.start(); err != nil {
 		return err
 	}
-	if !b.o.KEVOnly {
+	if !b.o.Apart {
 		if err := b.ecosystems(ctx); err != nil {
 			return err
 		}
 	}
-	if b.o.KEV != "" {
-		if err := b.catalogue(ctx); err != nil {
-			return err
-		}
+	if err := b.catalogues(ctx); err != nil {
+		return err
 	}
 	if err := b.ratings(ctx); err != nil {
 		return err
@@ -304,28 +305,6 @@ func (b *build) put(info ShardInfo) {
 		return
 	}
 	b.next.Shards = slices.Insert(b.next.Shards, i, info)
-}
-
-func (b *build) catalogue(ctx context.Context) error {
-	k, err := feed.Catalogue(ctx, b.o.KEV, b.feedOptions())
-	if err != nil {
-		return err
-	}
-	asOf, err := b.asOf(k.AsOf, catalogueName)
-	if err != nil {
-		return err
-	}
-	pairs, err := cataloguePairs(k.Entries)
-	if err != nil {
-		return err
-	}
-	info, err := b.write(catalogueName, pairs)
-	if err != nil {
-		return err
-	}
-	info.Advisories, info.AsOf, info.Source = len(k.Entries), asOf, k.Name
-	b.next.KEV, b.sum.KEV = &info, &info
-	return nil
 }
 
 // ratings joins all shards of the next manifest anew. It reads the files, not what was just parsed, so that the result is the same whichever

@@ -162,7 +162,7 @@ func TestUpdateFails(t *testing.T) {
 		"future":            {func(o *UpdateOptions) { o.AsOf = "2026-11-25" }, "in the future", true},
 		"bad catalogue":     {func(o *UpdateOptions) { o.KEV = badCatalogue }, "no CVE id", false},
 		"no catalogue":      {func(o *UpdateOptions) { o.KEV = badCatalogue + "x" }, "fetching the catalogue", false},
-		"catalogue alone":   {func(o *UpdateOptions) { o.KEVOnly = true }, "takes its source", true},
+		"catalogue alone":   {func(o *UpdateOptions) { o.Apart = true }, "takes its source", true},
 	} {
 		t.Run(what, func(t *testing.T) {
 			o := options(dir, good, "npm")
