@@ -9,23 +9,31 @@ import (
 	"github.com/vetoci/veto/engine/version"
 )
 
-// called is a name and version by which advisories may know a unit.
-type called struct{ name, version string }
+// called is a name and version by which advisories may know a unit, and the module that it is from.
+type called struct{ name, version, module string }
 
 // names are those of the unit itself and, in a distribution, those of its binary packages that are called otherwise. Most distributions
 // speak of sources (ossf.github.io/osv-schema, "Defined Ecosystems"), but AlmaLinux, Red Hat and Wolfi of what is installed, and a record
 // that does so elsewhere must not be missed: of Debian 12's 63,436 binaries, 14 are called like a source that they are not built from.
 func (u *unit) names() []called {
-	names := []called{{u.name, u.version}}
+	names := []called{{u.name, u.version, string(u.packages[0].Module)}}
 	if !distributed(u.ecosystem) {
 		return names
 	}
+	binary := namesBinaries(u.ecosystem)
+	if binary {
+		names = names[:0]
+	}
 	for _, p := range u.packages {
-		if c := (called{p.Name, p.Version}); p.Name != u.name && !slices.Contains(names, c) {
+		if c := (called{p.Name, p.Version, string(p.Module)}); (binary || p.Name != u.name) && !slices.Contains(names, c) {
 			names = append(names, c)
 		}
 	}
-	slices.SortFunc(names[1:], func(a, b called) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.version, b.version)) })
+	first := 1
+	if binary {
+		first = 0
+	}
+	slices.SortFunc(names[first:], func(a, b called) int { return cmp.Or(cmp.Compare(a.name, b.name), cmp.Compare(a.version, b.version)) })
 	return names
 }
 
@@ -39,7 +47,7 @@ func (s *matching) hits(ctx context.Context, u *unit) ([]hit, error) {
 			return nil, err
 		}
 		for _, h := range found {
-			if i > 0 {
+			if i > 0 || namesBinaries(u.ecosystem) {
 				h.binaries = []string{c.name}
 			}
 			k, known := at[h.record.ID]
@@ -63,7 +71,7 @@ func (s *matching) naming(ctx context.Context, ecosystem string, c called) ([]hi
 	if err != nil {
 		return nil, fmt.Errorf("looking up %s in the advisories of %s: %w", c.name, ecosystem, err)
 	}
-	records = slices.DeleteFunc(slices.Clone(records), func(a Advisory) bool { return a.Withdrawn != "" })
+	records = slices.DeleteFunc(slices.Clone(records), func(a Advisory) bool { return a.Withdrawn != "" || a.harmless() || !a.streams(ecosystem, c) })
 	slices.SortStableFunc(records, func(a, b Advisory) int { return cmp.Compare(a.ID, b.ID) })
 	v, invalid := version.Parse(ecosystem, c.version)
 	var hits []hit

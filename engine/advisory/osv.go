@@ -115,10 +115,14 @@ func ParseOSV(data []byte) (*Advisory, error) {
 			return nil, fmt.Errorf("parsing the OSV record %.80q: %s: %w", r.ID, d.name, err)
 		}
 	}
+	a.Upstream = append(a.Upstream, announced(a)...)
 	for i, f := range r.Affected {
 		affected, err := f.affected()
 		if err != nil {
 			return nil, fmt.Errorf("parsing the OSV record %.80q: affected[%d]: %w", r.ID, i, err)
+		}
+		if affected.Urgency == "" {
+			affected.Urgency = ratingWord(r.ID, r.Summary)
 		}
 		a.Affected = append(a.Affected, affected)
 	}

@@ -37,8 +37,7 @@ func kindOf(p string) string {
 			return "conda"
 		}
 	}
-	switch {
-	case base == ".crates2.json" || base == "Cargo.lock":
+	if base == ".crates2.json" || base == "Cargo.lock" {
 		return "rust"
 	}
 	return ""
