@@ -17,8 +17,9 @@ import (
 
 // osvRecord is what the oracles read of a record; it shares no code with veto.
 type osvRecord struct {
-	ID, Withdrawn string
-	Affected      []struct {
+	ID, Withdrawn, Summary     string
+	Aliases, Upstream, Related []string
+	Affected                   []struct {
 		Package  struct{ Ecosystem, Name string }
 		Versions []string
 		Ranges   []struct {
