@@ -10,10 +10,10 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// npm reads the package.json of each package installed in a node_modules folder.
+// npm reads the package.json of each package installed in a node_modules folder, or where Debian's packages of Node modules have theirs.
 type npm struct{}
 
-func (npm) Name() string { return "npm/1" }
+func (npm) Name() string { return "npm/2" }
 
 // Wants takes node_modules/NAME/package.json and node_modules/@SCOPE/NAME/package.json: what is deeper belongs to a package, it is none.
 func (npm) Wants(p string, _ fs.FileMode, _ int64) bool {
@@ -21,16 +21,36 @@ func (npm) Wants(p string, _ fs.FileMode, _ int64) bool {
 	if !ok {
 		return false
 	}
-	i := strings.LastIndex(dir, "node_modules/")
-	if i < 0 || i > 0 && dir[i-1] != '/' {
-		return false
-	}
-	name := dir[i+len("node_modules/"):]
+	name := inModules(dir)
 	if name == "" || name[0] == '.' {
 		return false
 	}
 	slashes := strings.Count(name, "/")
 	return slashes == 0 && name[0] != '@' || slashes == 1 && name[0] == '@'
+}
+
+// inModules is what follows the innermost folder of modules. Debian's are /usr/share/nodejs, /usr/lib/nodejs and /usr/lib/TRIPLET/nodejs
+// (its Node.js policy, "Paths").
+func inModules(dir string) string {
+	if i := strings.LastIndex(dir, "node_modules/"); i >= 0 {
+		if i > 0 && dir[i-1] != '/' {
+			return ""
+		}
+		return dir[i+len("node_modules/"):]
+	}
+	if name, ok := strings.CutPrefix(dir, "usr/share/nodejs/"); ok {
+		return name
+	}
+	if rest, ok := strings.CutPrefix(dir, "usr/lib/"); ok {
+		if name, ok := strings.CutPrefix(rest, "nodejs/"); ok {
+			return name
+		}
+		_, rest, _ = strings.Cut(rest, "/")
+		if name, ok := strings.CutPrefix(rest, "nodejs/"); ok {
+			return name
+		}
+	}
+	return ""
 }
 
 func (npm) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {

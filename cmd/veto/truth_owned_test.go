@@ -1,0 +1,133 @@
+package main
+
+import (
+	"archive/tar"
+	"crypto/md5"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var nodeManifest = regexp.MustCompile(`(^|/)(node_modules|usr/share/nodejs|usr/lib/([^/]+/)?nodejs)/(@[^/]+/)?[^/@]+/package\.json$`)
+
+// manifest is a Python or Node manifest that a layer holds.
+type manifest struct{ typ, name, version, sum string }
+
+// manifests reads layer tars without veto: the Python and Node manifests, and the checksums that dpkg records, both by path.
+func manifests(t *testing.T, layers ...string) (found map[string]manifest, recorded map[string]string) {
+	t.Helper()
+	found, recorded = map[string]manifest{}, map[string]string{}
+	for _, layer := range layers {
+		f, err := os.Open(layer)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer f.Close()
+		for r := tar.NewReader(f); ; {
+			h, err := r.Next()
+			if errors.Is(err, io.EOF) {
+				break
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			name := strings.TrimPrefix(h.Name, "./")
+			python := strings.HasSuffix(name, ".dist-info/METADATA") || strings.HasSuffix(name, ".egg-info/PKG-INFO") || strings.HasSuffix(name, ".egg-info")
+			node := nodeManifest.MatchString(name)
+			sums := strings.HasPrefix(name, "var/lib/dpkg/info/") && strings.HasSuffix(name, ".md5sums")
+			if h.Typeflag != tar.TypeReg || !python && !node && !sums {
+				continue
+			}
+			b, err := io.ReadAll(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if sums {
+				for _, line := range strings.Split(string(b), "\n") {
+					if sum, p, ok := strings.Cut(line, "  "); ok {
+						recorded[p] = sum
+					}
+				}
+				continue
+			}
+			m := manifest{typ: "npm"}
+			if python {
+				m.typ = "pypi"
+				for _, line := range strings.Split(string(b), "\n") {
+					if v, ok := strings.CutPrefix(line, "Name: "); ok && m.name == "" {
+						m.name = strings.ToLower(strings.NewReplacer("_", "-", ".", "-").Replace(strings.TrimSpace(v)))
+					}
+					if v, ok := strings.CutPrefix(line, "Version: "); ok && m.version == "" {
+						m.version = strings.TrimSpace(v)
+					}
+				}
+			} else {
+				var p struct{ Name, Version string }
+				if json.Unmarshal(b, &p) == nil {
+					m.name, m.version = p.Name, p.Version
+				}
+			}
+			sum := md5.Sum(b)
+			if m.sum = hex.EncodeToString(sum[:]); m.name != "" && m.version != "" {
+				found[name] = m
+			}
+		}
+	}
+	return found, recorded
+}
+
+// Of the web image, every Python and Node package that dpkg owns is listed and marked, and none raises a finding of PyPI's or npm's. What dpkg
+// does not own is judged by them.
+func TestOwnedTruth(t *testing.T) {
+	dir := images(t)
+	found, recorded := manifests(t, filepath.Join(dir, "base.tar"), filepath.Join(dir, "stack.tar"), filepath.Join(dir, "app.tar"))
+	run, _ := scanJSON(t, filepath.Join(dir, "web.tar"))
+	report := run.Reports[0]
+	owner := map[string]string{} // "path name version" to its owner
+	listed := map[string]int{}
+	for _, p := range report.Packages {
+		for _, l := range p.Locations {
+			if p.Type == "pypi" || p.Type == "npm" {
+				owner[l.Path+" "+strings.ToLower(p.Name)+" "+p.Version] = string(p.OwnedBy)
+				listed[p.Type]++
+			}
+		}
+	}
+	count := map[string]int{}
+	for at, m := range found {
+		by, ok := owner[at+" "+strings.ToLower(m.name)+" "+m.version]
+		owned := recorded[at] == m.sum
+		switch {
+		case !ok:
+			t.Errorf("%s: %s %s is not listed", at, m.name, m.version)
+		case owned != strings.HasPrefix(by, "deb/"):
+			t.Errorf("%s: %s %s: owned by %q; dpkg's checksums say %v", at, m.name, m.version, by, owned)
+		}
+		if owned {
+			count[m.typ+" owned"]++
+		} else {
+			count[m.typ+" not owned"]++
+		}
+	}
+	for _, f := range report.Findings {
+		if f.Package.Type != "pypi" && f.Package.Type != "npm" {
+			continue
+		}
+		count[f.Package.Type+" findings"]++
+		for _, l := range f.Package.Locations {
+			if recorded[l.Path] != "" && recorded[l.Path] == found[l.Path].sum {
+				t.Errorf("%s: %s of %s, which dpkg owns", f.ID, f.Package.Name, l.Path)
+			}
+		}
+	}
+	t.Logf("%v; listed %v", count, listed)
+	if count["pypi owned"] < 1 || count["npm owned"] < 1 {
+		t.Errorf("%v: too few to be this image", count)
+	}
+}
