@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"github.com/vetoci/veto/engine/image/imagetest"
 )
 
 var nodeManifest = regexp.MustCompile(`(^|/)(node_modules|usr/share/nodejs|usr/lib/([^/]+/)?nodejs)/(@[^/]+/)?[^/@]+/package\.json$`)
@@ -129,5 +131,44 @@ func TestOwnedTruth(t *testing.T) {
 	t.Logf("%v; listed %v", count, listed)
 	if count["pypi owned"] < 1 || count["npm owned"] < 1 {
 		t.Errorf("%v: too few to be this image", count)
+	}
+}
+
+// A file that pip wrote over, and one whose owner a later layer made up, are judged by both ecosystems' advisories; one that dpkg owns by its own.
+func TestForgedOwnership(t *testing.T) {
+	const at, django = "usr/lib/python3/dist-packages/Django-3.2.19.egg-info/PKG-INFO", "Metadata-Version: 2.1\nName: Django\nVersion: 3.2.19\n"
+	sum := md5.Sum([]byte(django))
+	list := imagetest.File("var/lib/dpkg/info/python3-django.md5sums", hex.EncodeToString(sum[:])+"  "+at+"\n")
+	status := imagetest.File("var/lib/dpkg/status", "Package: python3-django\nStatus: install ok installed\nArchitecture: all\nSource: python-django\nVersion: 3:3.2.19-1\n\n")
+	debian := imagetest.File("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n")
+	for name, c := range map[string]struct {
+		layers [][]imagetest.Entry
+		both   bool
+	}{
+		"owned":            {[][]imagetest.Entry{{debian, status, list, imagetest.File(at, django)}}, false},
+		"forged later":     {[][]imagetest.Entry{{debian, status}, {list, imagetest.File(at, django)}}, true},
+		"written over":     {[][]imagetest.Entry{{debian, status, list, imagetest.File(at, django)}, {imagetest.File(at, django+"Installer: pip\n")}}, true},
+		"in the one layer": {[][]imagetest.Entry{{debian, status, list, imagetest.File(at, django+"Installer: pip\n")}}, true},
+	} {
+		image := imagetest.Image{Name: "example.test/owned:1"}
+		for _, entries := range c.layers {
+			image.Layers = append(image.Layers, imagetest.Layer{CreatedBy: "RUN x", Entries: entries})
+		}
+		out := filepath.Join(t.TempDir(), "image.tar")
+		if err := packImage("save", out, image); err != nil {
+			t.Fatal(err)
+		}
+		run, _ := scanJSON(t, out)
+		count, listed := map[string]int{}, false
+		for _, p := range run.Reports[0].Packages {
+			listed = listed || p.Type == "pypi" && p.Name == "django"
+		}
+		for _, f := range run.Reports[0].Findings {
+			count[f.Package.Type]++
+		}
+		t.Logf("%s: %v", name, count)
+		if !listed || count["deb"] < 5 || (count["pypi"] > 0) != c.both {
+			t.Errorf("%s: %v findings, both expected: %v; listed: %v", name, count, c.both, listed)
+		}
 	}
 }
