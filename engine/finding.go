@@ -90,7 +90,7 @@ type Finding struct {
 	// Reachable says whether the vulnerable code is in the program: by the functions that the advisory names, of Go programs.
 	Reachable   string        `json:"reachable" enum:"yes,no,unknown"`
 	VEX         []VEX         `json:"vex"`                                                               // statements about this finding, the newest last
-	VEXStatus   Maybe         `json:"vex_status" enum:"not_affected,affected,fixed,under_investigation"` // of the newest; null without any
+	VEXStatus   Maybe         `json:"vex_status" enum:"not_affected,affected,fixed,under_investigation"` // of the newest; null without any, or when one of several CVEs is left open
 	Published   Maybe         `json:"published"`                                                         // RFC 3339, UTC
 	Modified    Maybe         `json:"modified"`
 	Layer       Maybe         `json:"layer"` // diff ID of the layer that brought the package

@@ -10,8 +10,9 @@ import (
 	"fmt"
 )
 
-// GateParts are the stages of a Gate. All are needed but Weakened.
+// GateParts are the stages of a Gate. All are needed but VEX and Weakened.
 type GateParts struct {
+	VEX      func(f *Facts) error // marks findings with what VEX documents say of them
 	Waivers  Waivers
 	Policy   Policy
 	Plan     func(f *Facts, rules []RuleResult) []Change
@@ -65,6 +66,11 @@ func (g *Gate) Judge(ctx context.Context, in *Input) (*Report, error) {
 
 // Prepare brings facts into the form that policies see: waivers marked, relaxations listed, index built, no list null.
 func (g *Gate) Prepare(in *Input) error {
+	if g.p.VEX != nil {
+		if err := g.p.VEX(&in.Facts); err != nil {
+			return fmt.Errorf("VEX: %w", err)
+		}
+	}
 	if err := g.p.Waivers.Mark(&in.Facts); err != nil {
 		return fmt.Errorf("waivers: %w", err)
 	}

@@ -3,58 +3,62 @@ package engine
 // Limits on hostile input, in one place. Bytes unless the name says otherwise. Reaching one that concerns a single file is a
 // coverage fact of kind limit; reaching one that concerns a whole source is an error (exit 3).
 const (
-	MaxArchiveFiles = 100_000   // files of an outer archive: layers, manifests
-	MaxRetained     = 96 << 20  // of an archive that passes by once: its documents, and layers small enough to be read again
-	MaxTrailing     = 1 << 30   // after the end of such an archive
-	MaxEntries      = 500_000   // headers of one layer; the largest public images have fewer in all
-	MaxPaths        = 64 << 20  // paths and links' targets of one layer
-	MaxEvidence     = 96 << 20  // what inspectors found in one layer, as Evidence.weight has it
-	MaxGaps         = 100       // entries of one layer that are left out and named; more are counted
-	MaxNamedGaps    = 1_000     // gaps of one kind that a report names; more are counted
-	MaxFileSize     = 8 << 40   // one file, sparse ones too; ext4 ends at 16 TB
-	MaxOwner        = 1<<32 - 1 // number of a user or group: Linux has 32 bits (uid_t)
-	MaxPath         = 4096      // PATH_MAX (limits.h)
-	MaxDepth        = 512       // components of a path
-	MaxLayers       = 1024      // Docker stops at 127, OCI names no number
-	MaxManifest     = 4 << 20   // distribution-spec: registries need not accept more
-	MaxConfig       = 16 << 20
-	MaxBlobRange    = 256 << 20 // one part of a blob that memory holds
-	MaxReferrers    = 4096      // artifacts that refer to one image
-	MaxAnnotations  = 64 << 10  // keys and values of one artifact together
-	MaxTOC          = 48 << 20  // the table of contents of one layer; a larger one is not read
-	MaxTOCEntries   = 400_000   // of such a table; likewise
-	MaxTOCChunk     = 32 << 20  // a part of a file that is verified by itself, and so held in memory
-	MaxJSONDepth    = 128
-	MaxInflated     = 256 << 30 // one layer
-	MaxRatio        = 500       // inflated to compressed, counted from MaxRatioAfter on; deflate itself ends at 1032
-	MaxRatioAfter   = 4 << 30   // zeros alone have such ratios, and honest layers may have files of zeros
-	MaxWindow       = 32 << 20  // of a zstd frame; RFC 8878, 3.1.1.1.2 asks for 8 MB, and builders go up to this
-	MaxHeader       = 1 << 20   // one PAX or GNU long-name header
-	MaxPackageDB    = 32 << 20  // dpkg status, apk installed; real ones have a few MB
-	MaxPackages     = 30_000    // of one database
-	MaxRPMDatabase  = 64 << 20  // one rpm database of a compressed layer, which memory holds
-	MaxRPMHeader    = 16 << 20  // one package in it; rpm itself takes 256 MB, real ones have up to 4
-	MaxRPMTags      = 65_535    // values of one package, as rpm has it
-	MaxFileList     = 16 << 20  // one package's list of files
-	MaxOwnedFiles   = 250_000   // of such a list
-	MaxMetadata     = 8 << 20   // package.json, METADATA, PKG-INFO
-	MaxRelease      = 1 << 20   // os-release
-	MaxReleaseFile  = 64 << 10  // a JDK's release file, a Go toolchain's VERSION
-	MaxProgram      = 2 << 30   // an executable whose build information is read
-	MaxProgramHeld  = 32 << 20  // of one in a stream, that is held in memory for that; a larger one is searched as it passes
-	MaxBuildInfo    = 1 << 20   // the modules of a Go program
-	MaxAccounts     = 4 << 20   // passwd, shadow or group
-	MaxAccountLines = 50_000    // of one of them
-	MaxLicense      = 1 << 20   // a copyright file or the text of a licence
-	MaxLicenses     = 100       // that one file names
-	MaxSymbolNames  = 32 << 20  // names of the functions of a Go program
-	MaxMemory       = 64 << 20  // what all files under inspection hold together
-	MaxAdvisory     = 32 << 20  // one OSV record
-	MaxFeed         = 4 << 30   // one downloaded feed
-	MaxFeedRecords  = 5_000_000
-	MaxPolicyFile   = 8 << 20
-	MaxSettings     = 4 << 20 // veto.yaml, the waiver file
-	MaxFacts        = 1 << 30 // facts and runs that judge and render read
+	MaxArchiveFiles   = 100_000   // files of an outer archive: layers, manifests
+	MaxRetained       = 96 << 20  // of an archive that passes by once: its documents, and layers small enough to be read again
+	MaxTrailing       = 1 << 30   // after the end of such an archive
+	MaxEntries        = 500_000   // headers of one layer; the largest public images have fewer in all
+	MaxPaths          = 64 << 20  // paths and links' targets of one layer
+	MaxEvidence       = 96 << 20  // what inspectors found in one layer, as Evidence.weight has it
+	MaxGaps           = 100       // entries of one layer that are left out and named; more are counted
+	MaxNamedGaps      = 1_000     // gaps of one kind that a report names; more are counted
+	MaxFileSize       = 8 << 40   // one file, sparse ones too; ext4 ends at 16 TB
+	MaxOwner          = 1<<32 - 1 // number of a user or group: Linux has 32 bits (uid_t)
+	MaxPath           = 4096      // PATH_MAX (limits.h)
+	MaxDepth          = 512       // components of a path
+	MaxLayers         = 1024      // Docker stops at 127, OCI names no number
+	MaxManifest       = 4 << 20   // distribution-spec: registries need not accept more
+	MaxConfig         = 16 << 20
+	MaxBlobRange      = 256 << 20 // one part of a blob that memory holds
+	MaxReferrers      = 4096      // artifacts that refer to one image
+	MaxAnnotations    = 64 << 10  // keys and values of one artifact together
+	MaxTOC            = 48 << 20  // the table of contents of one layer; a larger one is not read
+	MaxTOCEntries     = 400_000   // of such a table; likewise
+	MaxTOCChunk       = 32 << 20  // a part of a file that is verified by itself, and so held in memory
+	MaxJSONDepth      = 128
+	MaxInflated       = 256 << 30 // one layer
+	MaxRatio          = 500       // inflated to compressed, counted from MaxRatioAfter on; deflate itself ends at 1032
+	MaxRatioAfter     = 4 << 30   // zeros alone have such ratios, and honest layers may have files of zeros
+	MaxWindow         = 32 << 20  // of a zstd frame; RFC 8878, 3.1.1.1.2 asks for 8 MB, and builders go up to this
+	MaxHeader         = 1 << 20   // one PAX or GNU long-name header
+	MaxPackageDB      = 32 << 20  // dpkg status, apk installed; real ones have a few MB
+	MaxPackages       = 30_000    // of one database
+	MaxArchiveHeld    = 64 << 20  // a Java archive of a compressed layer, which memory holds
+	MaxArchiveEntries = 200_000   // files of one, with those of the archives in it
+	MaxNestedBytes    = 256 << 20 // that the archives in one unpack to
+	MaxNestedArchives = 4         // depth of archives in archives
+	MaxRPMDatabase    = 64 << 20  // one rpm database of a compressed layer, which memory holds
+	MaxRPMHeader      = 16 << 20  // one package in it; rpm itself takes 256 MB, real ones have up to 4
+	MaxRPMTags        = 65_535    // values of one package, as rpm has it
+	MaxFileList       = 16 << 20  // one package's list of files
+	MaxOwnedFiles     = 250_000   // of such a list
+	MaxMetadata       = 8 << 20   // package.json, METADATA, PKG-INFO
+	MaxRelease        = 1 << 20   // os-release
+	MaxReleaseFile    = 64 << 10  // a JDK's release file, a Go toolchain's VERSION
+	MaxProgram        = 2 << 30   // an executable whose build information is read
+	MaxProgramHeld    = 32 << 20  // of one in a stream, that is held in memory for that; a larger one is searched as it passes
+	MaxBuildInfo      = 1 << 20   // the modules of a Go program
+	MaxAccounts       = 4 << 20   // passwd, shadow or group
+	MaxAccountLines   = 50_000    // of one of them
+	MaxLicense        = 1 << 20   // a copyright file or the text of a licence
+	MaxLicenses       = 100       // that one file names
+	MaxSymbolNames    = 32 << 20  // names of the functions of a Go program
+	MaxMemory         = 64 << 20  // what all files under inspection hold together
+	MaxAdvisory       = 32 << 20  // one OSV record
+	MaxFeed           = 4 << 30   // one downloaded feed
+	MaxFeedRecords    = 5_000_000
+	MaxPolicyFile     = 8 << 20
+	MaxSettings       = 4 << 20 // veto.yaml, the waiver file
+	MaxFacts          = 1 << 30 // facts and runs that judge and render read
 )
 
 // Limits on all layers of an image together. Reaching one is an error: parts of an image are not judged.
@@ -82,6 +86,14 @@ const (
 const (
 	MaxSBOM      = 64 << 20 // one document
 	MaxSBOMParts = 50_000   // its components
+)
+
+// Limits of VEX documents.
+const (
+	MaxVEX           = 64 << 20   // one document
+	MaxVEXStatements = 200_000    // of one document
+	MaxVEXProducts   = 1_000_000  // that its statements name, each as often as it is named
+	MaxVEXWork       = 50_000_000 // products of all documents compared with packages of findings
 )
 
 // Limits of policies.

@@ -219,7 +219,11 @@ func (v *view) seen() string {
 			unread += max(c.Count, 1)
 		}
 	}
+	aside := 0
 	for _, f := range v.Findings {
+		if f.VEXStatus == "not_affected" || f.VEXStatus == "fixed" {
+			aside++
+		}
 		if f.WaivedBy != "" {
 			waived++
 		}
@@ -231,7 +235,11 @@ func (v *view) seen() string {
 			}
 		}
 	}
-	return strings.Join(parts, ", ") + fmt.Sprintf("; %s unread; %d waived", plural(unread, "file", "files"), waived)
+	seen := strings.Join(parts, ", ") + fmt.Sprintf("; %s unread; %d waived", plural(unread, "file", "files"), waived)
+	if aside > 0 {
+		seen += fmt.Sprintf("; %d set aside by VEX", aside)
+	}
+	return seen
 }
 
 func (v *view) data() string {

@@ -66,6 +66,9 @@ func printSettings(p *printer, l *law) {
 	for _, policy := range l.settings.Policies {
 		fmt.Fprintf(p, "%-32s %-28s %s\n", "policies", formats.Escape(policy), from)
 	}
+	for _, document := range l.settings.VEX {
+		fmt.Fprintf(p, "%-32s %-28s %s\n", "vex", formats.Escape(document), from)
+	}
 	if l.waiverPath != "" {
 		where := "flag --waivers"
 		if l.waiverPath == l.settings.Waivers {

@@ -46,6 +46,7 @@ func rooms() []room {
 		{"engine/advisory/feed", with("engine/advisory"), "upstream feeds → advisories: speaks the matcher's words"},
 		{"engine/advisory/store", with("engine/advisory", "engine/advisory/feed"), "keeps what feeds bring, in the matcher's words"},
 		{"engine/waiver", instruments, "a stage: the waiver file → marks"},
+		{"engine/vex", instruments, "a stage: VEX documents → marks"},
 		{"engine/remedy", instruments, "a stage: findings → changes"},
 		{"engine/rego", with("engine/rego/lint"), "a stage: facts → rule results"},
 		{"engine/rego/lint", instruments, "a part of rego: what OPA's checker lets pass"},

@@ -26,9 +26,12 @@ type settings struct {
 	Params    map[string]map[string]any
 	ParamLine map[string]int // "rule.param"
 	Waivers   string
+	VEX       []string
 }
 
-func settingsKeys() []string { return []string{"version", "policies", "rules", "params", "waivers"} }
+func settingsKeys() []string {
+	return []string{"version", "policies", "rules", "params", "waivers", "vex"}
+}
 
 // loadSettings reads the configuration: --config, else what is found, else nothing. Paths in it are relative to its own folder
 // and come back relative to the working directory.
@@ -53,6 +56,9 @@ func loadSettings(ws *workspace, config string) (*settings, error) {
 	}
 	for i, policy := range s.Policies {
 		s.Policies[i] = beside(p, policy)
+	}
+	for i, document := range s.VEX {
+		s.VEX[i] = beside(p, document)
 	}
 	if s.Waivers != "" {
 		s.Waivers = beside(p, s.Waivers)
@@ -100,6 +106,10 @@ func (y settingsFile) set(s *settings, key string, n *yaml.Node) error {
 	case "policies":
 		list, err := y.Texts(n, "policies")
 		s.Policies = list
+		return err
+	case "vex":
+		list, err := y.Texts(n, "vex")
+		s.VEX = list
 		return err
 	case "waivers":
 		p, err := y.Text(n, "waivers (the path of the waiver file)")

@@ -13,6 +13,7 @@ import (
 	"github.com/vetoci/veto/engine/image"
 	"github.com/vetoci/veto/engine/rego"
 	"github.com/vetoci/veto/engine/remedy"
+	"github.com/vetoci/veto/engine/vex"
 	"github.com/vetoci/veto/engine/waiver"
 	"github.com/vetoci/veto/policies"
 )
@@ -24,6 +25,7 @@ type policyFlags struct {
 	config    string
 	trust     string
 	waivers   string
+	vex       []string
 	now       string
 }
 
@@ -33,6 +35,7 @@ func (p *policyFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVarP(&p.config, "config", "c", "", "configuration `FILE` (default: veto.yaml here or further up, to the repository's root)")
 	cmd.Flags().StringVar(&p.trust, "trust", "", "take configuration, waivers and policies from `DIR|REVISION` only; a directory is written ./DIR")
 	cmd.Flags().StringVar(&p.waivers, "waivers", "", "waiver `FILE` (default: what the configuration names)")
+	cmd.Flags().StringArrayVar(&p.vex, "vex", nil, "VEX document `FILE` (OpenVEX, CycloneDX or CSAF, JSON) that says which findings are of no consequence; repeats")
 	cmd.Flags().StringVar(&p.now, "now", "", "the clock, `RFC3339` or a day (listed as a relaxation)")
 }
 
@@ -41,6 +44,7 @@ type law struct {
 	settings   *settings
 	policy     *rego.Policy
 	waivers    *waiver.File // nil without a waiver file
+	vex        []*vex.Document
 	at         time.Time
 	weakened   []engine.Relaxation
 	workspace  *workspace
@@ -88,6 +92,9 @@ func (p *policyFlags) begin(ctx context.Context, cmd *cobra.Command, sys *system
 			l.relax("--no-default-policy", "", "", whence(cmd, "no-default-policy"))
 		}
 		l.weakened = append(l.weakened, l.policy.Relaxations()...)
+		if err := l.loadVEX(p.vex, whence(cmd, "vex")); err != nil {
+			return err
+		}
 		return l.loadWaivers(p.waivers)
 	})
 	return l, nil
@@ -146,6 +153,7 @@ func (l *law) gate(id engine.Identity, more []engine.Relaxation) (*engine.Gate, 
 		marks = l.waivers.For(id, l.at)
 	}
 	return engine.NewGate(engine.GateParts{
+		VEX:      func(f *engine.Facts) error { return vex.Mark(l.vex, f) },
 		Waivers:  marks,
 		Policy:   watched{l.policy, l.waivers},
 		Plan:     remedy.Plan,

@@ -129,7 +129,9 @@ func (ws *workspace) locate(p string) (fs.FS, string, error) {
 }
 
 // read reads a whole settings file.
-func (ws *workspace) read(p string) ([]byte, error) {
+func (ws *workspace) read(p string) ([]byte, error) { return ws.readUpTo(p, engine.MaxSettings) }
+
+func (ws *workspace) readUpTo(p string, limit int64) ([]byte, error) {
 	fsys, name, err := ws.locate(p)
 	if err != nil {
 		return nil, err
@@ -138,12 +140,12 @@ func (ws *workspace) read(p string) ([]byte, error) {
 	if err != nil {
 		return nil, ws.explain(p, err)
 	}
-	b, err := io.ReadAll(io.LimitReader(f, engine.MaxSettings+1))
+	b, err := io.ReadAll(io.LimitReader(f, limit+1))
 	if err = errors.Join(err, f.Close()); err != nil {
 		return nil, ws.explain(p, err)
 	}
-	if len(b) > engine.MaxSettings {
-		return nil, engine.Usage("%s: %v", p, &engine.LimitError{What: "file size", Limit: engine.MaxSettings})
+	if int64(len(b)) > limit {
+		return nil, engine.Usage("%s: %v", p, &engine.LimitError{What: "file size", Limit: limit})
 	}
 	return b, nil
 }

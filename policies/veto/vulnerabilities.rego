@@ -168,12 +168,19 @@ levels contains level if some level in data.params["vuln-fixable"].severities
 
 levels contains "unknown" if data.params["vuln-fixable"].unknown_counts_as in data.params["vuln-fixable"].severities
 
-in_use(v, _) if not v.package.kernel
+in_use(v, _) if {
+	not v.package.kernel
+	not set_aside(v)
+}
 
 in_use(v, rule) if {
 	v.package.kernel
 	data.params[rule].include_kernel
+	not set_aside(v)
 }
+
+# Whoever wrote a VEX document that this scan was given says that it is of no consequence.
+set_aside(v) if v.vex_status in {"not_affected", "fixed"}
 
 fix(v) := sprintf("fixed in %s", [concat(", ", v.fixed_versions)]) if count(v.fixed_versions) > 0
 

@@ -104,6 +104,31 @@ test_vuln_likely_exploited_needs_scores[want] if {
 		with data.params["vuln-likely-exploited"].min_epss as 0.1
 }
 
+said(status) := object.union(scored(1, scores(0)), {"findings": [object.union(fixture.finding, {
+	"known_exploited": true,
+	"epss": {"score": 1, "percentile": 1},
+	"malicious": true,
+	"vex": [{"status": status, "justification": "component_not_present", "statement": null, "action": null, "source": "a.json", "author": null, "at": null}],
+	"vex_status": status,
+})]})
+
+test_vex_sets_aside[status] if {
+	some status in ["not_affected", "fixed"]
+	every rule in ["vuln-known-exploited", "vuln-fixable", "vuln-likely-exploited"] {
+		count(vulnerabilities.deny[rule]) == 0
+	} with input as said(status) with data.params["vuln-likely-exploited"].min_epss as 0.1
+}
+
+test_vex_sets_nothing_else_aside[status] if {
+	some status in ["affected", "under_investigation", null]
+	every rule in ["vuln-known-exploited", "vuln-fixable", "vuln-likely-exploited"] {
+		count(vulnerabilities.deny[rule]) == 1
+	} with input as said(status) with data.params["vuln-likely-exploited"].min_epss as 0.1
+}
+
+# Malware is not excused by a statement about a vulnerability.
+test_vex_does_not_excuse_malware if count(vulnerabilities.deny["package-malicious"]) == 1 with input as said("not_affected")
+
 test_package_malicious_fires if {
 	vulnerabilities.deny["package-malicious"] == {{
 		"msg": "curl 7.88.1-10 is malware (MAL-2026-1)",

@@ -1,0 +1,303 @@
+package vex
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// CSAF 2.0 (docs.oasis-open.org/csaf/csaf/v2.0), as the profiles "VEX" (4.5) and "Security Advisory" (4.4) use it.
+type csaf struct {
+	Document struct {
+		Category  string `json:"category"`
+		Publisher struct {
+			Name string `json:"name"`
+		} `json:"publisher"`
+		Tracking struct {
+			ID      string `json:"id"`
+			Current string `json:"current_release_date"`
+		} `json:"tracking"`
+	} `json:"document"`
+	Tree struct {
+		Branches      []csafBranch  `json:"branches"`
+		Names         []csafProduct `json:"full_product_names"`
+		Relationships []struct {
+			Category  string      `json:"category"`
+			Product   csafProduct `json:"full_product_name"`
+			Reference string      `json:"product_reference"`
+			Relates   string      `json:"relates_to_product_reference"`
+		} `json:"relationships"`
+		Groups []struct {
+			ID       string   `json:"group_id"`
+			Products []string `json:"product_ids"`
+		} `json:"product_groups"`
+	} `json:"product_tree"`
+	Vulnerabilities []csafVulnerability `json:"vulnerabilities"`
+}
+
+type csafBranch struct {
+	Branches []csafBranch `json:"branches"`
+	Product  *csafProduct `json:"product"`
+}
+
+type csafProduct struct {
+	ID     string `json:"product_id"`
+	Helper struct {
+		CPE    string `json:"cpe"`
+		PURL   string `json:"purl"`
+		Hashes []struct {
+			Files []struct {
+				Algorithm string `json:"algorithm"`
+				Value     string `json:"value"`
+			} `json:"file_hashes"`
+		} `json:"hashes"`
+	} `json:"product_identification_helper"`
+}
+
+type csafVulnerability struct {
+	CVE string `json:"cve"`
+	IDs []struct {
+		Text string `json:"text"`
+	} `json:"ids"`
+	Status       map[string][]string `json:"product_status"`
+	Flags        []csafNote          `json:"flags"`
+	Threats      []csafNote          `json:"threats"`
+	Remediations []csafNote          `json:"remediations"`
+}
+
+// csafNote is a flag, a threat or a remediation: what is said of some products.
+type csafNote struct {
+	Label    string   `json:"label"`
+	Category string   `json:"category"`
+	Details  string   `json:"details"`
+	Products []string `json:"product_ids"`
+	Groups   []string `json:"group_ids"`
+}
+
+// csafTree is the products of a document by their ids.
+type csafTree struct {
+	products map[string]product
+	groups   map[string][]string
+	work     int // products that notes name
+}
+
+func (d *Document) csaf(data []byte, version string) error {
+	if version != "2.0" {
+		return engine.UnknownWord("csaf_version", version, []string{"2.0"})
+	}
+	var doc csaf
+	if err := decode(data, &doc); err != nil {
+		return err
+	}
+	if doc.Document.Tracking.ID == "" {
+		return errors.New("document.tracking.id: it has none")
+	}
+	if len(doc.Vulnerabilities) > engine.MaxVEXStatements {
+		return &engine.LimitError{What: "number of vulnerabilities", Limit: engine.MaxVEXStatements}
+	}
+	d.id, d.author = doc.Document.Tracking.ID, doc.Document.Publisher.Name
+	at, err := moment(doc.Document.Tracking.Current)
+	if err != nil || at == "" {
+		return errors.Join(errors.New("document.tracking.current_release_date: it has none"), err)
+	}
+	tree, err := doc.tree()
+	if err != nil {
+		return fmt.Errorf("product_tree: %w", err)
+	}
+	for i, v := range doc.Vulnerabilities {
+		if err := d.csafAnswers(v, tree, at, doc.Document.Category == "csaf_vex"); err != nil {
+			return fmt.Errorf("vulnerabilities[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (doc *csaf) tree() (*csafTree, error) {
+	t := &csafTree{products: map[string]product{}, groups: map[string][]string{}}
+	put := func(id string, p product) error {
+		if _, twice := t.products[id]; id == "" || twice {
+			return fmt.Errorf("the product_id %.80q is empty or stands twice", id)
+		}
+		t.products[id] = p
+		return nil
+	}
+	var walk func(list []csafBranch) error
+	walk = func(list []csafBranch) error {
+		for _, b := range list {
+			if b.Product != nil {
+				if err := put(b.Product.ID, product{of: b.Product.thing()}); err != nil {
+					return err
+				}
+			}
+			if err := walk(b.Branches); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	if err := walk(doc.Tree.Branches); err != nil {
+		return nil, err
+	}
+	for _, p := range doc.Tree.Names {
+		if err := put(p.ID, product{of: p.thing()}); err != nil {
+			return nil, err
+		}
+	}
+	for i, r := range doc.Tree.Relationships {
+		inner, ok := t.products[r.Reference]
+		outer, too := t.products[r.Relates]
+		if !ok || !too {
+			return nil, fmt.Errorf("relationships[%d] names products that the tree does not have before it", i)
+		}
+		p := product{of: inner.of, within: append(slices.Concat(inner.within, outer.within), outer.of)}
+		if len(p.within) > engine.MaxJSONDepth {
+			return nil, &engine.LimitError{What: "depth of relationships", Limit: engine.MaxJSONDepth}
+		}
+		if !slices.Contains([]string{"default_component_of", "optional_component_of", "installed_on"}, r.Category) {
+			p.of.odd = true // "installed with" and "external component of" tell of no package of this image
+		}
+		if err := put(r.Product.ID, p); err != nil {
+			return nil, err
+		}
+	}
+	for _, g := range doc.Tree.Groups {
+		t.groups[g.ID] = append(t.groups[g.ID], g.Products...)
+	}
+	return t, nil
+}
+
+func (p csafProduct) thing() (t thing) {
+	t.name(p.Helper.PURL)
+	if c := p.Helper.CPE; c != "" {
+		t.cpes = append(t.cpes, c)
+	}
+	for _, h := range p.Helper.Hashes {
+		for _, f := range h.Files {
+			t.digest(f.Algorithm, f.Value)
+		}
+	}
+	return t
+}
+
+// csafStatus maps the names of product_status (3.2.3.9). "recommended" is no answer.
+func csafStatus(name string) (status string, known bool) {
+	switch name {
+	case "known_not_affected":
+		return notAffected, true
+	case "fixed", "first_fixed":
+		return fixed, true
+	case "known_affected", "first_affected", "last_affected":
+		return affected, true
+	case "under_investigation":
+		return underInvestigation, true
+	}
+	return "", name == "recommended"
+}
+
+// of lists what notes say of each product, in the order in which they stand.
+func (t *csafTree) of(notes []csafNote) (map[string][]csafNote, error) {
+	out := map[string][]csafNote{}
+	for _, n := range notes {
+		ids := slices.Clone(n.Products)
+		for _, g := range n.Groups {
+			ids = append(ids, t.groups[g]...)
+			if t.work += len(t.groups[g]); t.work > engine.MaxVEXProducts {
+				return nil, &engine.LimitError{What: "products that a VEX document's notes name", Limit: engine.MaxVEXProducts}
+			}
+		}
+		for _, id := range ids {
+			out[id] = append(out[id], n)
+		}
+	}
+	return out, nil
+}
+
+// csafAnswers makes a statement of each product's status, with what flags, threats and remediations say of it.
+func (d *Document) csafAnswers(v csafVulnerability, tree *csafTree, at string, strict bool) error {
+	ids := []string{v.CVE}
+	for _, id := range v.IDs {
+		ids = append(ids, id.Text)
+	}
+	notes := make([]map[string][]csafNote, 3)
+	for i, list := range [][]csafNote{v.Flags, v.Threats, v.Remediations} {
+		var err error
+		if notes[i], err = tree.of(list); err != nil {
+			return err
+		}
+	}
+	names := make([]string, 0, len(v.Status))
+	for name := range v.Status {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	type key struct{ status, reason, text, action string }
+	grouped := map[key]*statement{}
+	var order []*statement
+	for _, name := range names {
+		status, known := csafStatus(name)
+		if !known {
+			return fmt.Errorf("product_status: unknown status %.40q", name)
+		}
+		for i, id := range v.Status[name] {
+			p, ok := tree.products[id]
+			if !ok {
+				return fmt.Errorf("product_status.%s[%d]: the tree has no product %.80q", name, i, id)
+			}
+			if status == "" {
+				continue
+			}
+			s := statement{ids: slices.Clone(ids), status: status, at: at}
+			if err := s.explain(notes[0][id], notes[1][id], notes[2][id], strict); err != nil {
+				return fmt.Errorf("product_status.%s[%d] (%.80s): %w", name, i, id, err)
+			}
+			k := key{s.status, s.reason, s.text, s.action}
+			if grouped[k] == nil {
+				grouped[k] = &s
+				order = append(order, &s)
+			}
+			grouped[k].products = append(grouped[k].products, p)
+		}
+	}
+	for _, s := range order {
+		if err := d.add(*s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// explain adds a justification, an impact and an action to a statement.
+func (s *statement) explain(flags, threats, remediations []csafNote, strict bool) error {
+	if s.status == notAffected {
+		for _, f := range flags {
+			if !slices.Contains(justifications(), f.Label) {
+				return engine.UnknownWord("flag", f.Label, justifications())
+			}
+			s.reason = cmp.Or(s.reason, f.Label)
+		}
+	}
+	for _, t := range threats {
+		if t.Category == "impact" {
+			s.text = cmp.Or(s.text, t.Details)
+		}
+	}
+	if strict && s.status == notAffected && s.reason == "" && s.text == "" {
+		return errors.New("known_not_affected needs a flag or a threat of the category impact (CSAF 2.0, 4.5)")
+	}
+	if s.status != affected {
+		return nil
+	}
+	var actions []string
+	for _, r := range remediations {
+		s.wontFix = s.wontFix || r.Category == "no_fix_planned"
+		if text := strings.TrimSuffix(r.Category+": "+r.Details, ": "); !slices.Contains(actions, text) {
+			actions = append(actions, text)
+		}
+	}
+	s.action = strings.Join(actions, "; ")
+	return nil
+}

@@ -1,0 +1,242 @@
+package vex
+
+import (
+	"cmp"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// CycloneDX 1.4 to 1.7 (cyclonedx.org/docs, "vulnerabilities").
+type cycloneDX struct {
+	Spec     string `json:"specVersion"`
+	Serial   string `json:"serialNumber"`
+	Metadata struct {
+		Timestamp string `json:"timestamp"`
+		Authors   []struct {
+			Name string `json:"name"`
+		} `json:"authors"`
+		Supplier struct {
+			Name string `json:"name"`
+		} `json:"supplier"`
+		Component *cycloneDXComponent `json:"component"`
+	} `json:"metadata"`
+	Components      []cycloneDXComponent     `json:"components"`
+	Vulnerabilities []cycloneDXVulnerability `json:"vulnerabilities"`
+}
+
+type cycloneDXComponent struct {
+	Ref        string               `json:"bom-ref"`
+	Type       string               `json:"type"`
+	Name       string               `json:"name"`
+	Version    string               `json:"version"`
+	PURL       string               `json:"purl"`
+	Components []cycloneDXComponent `json:"components"`
+}
+
+type cycloneDXVulnerability struct {
+	ID         string `json:"id"`
+	Updated    string `json:"updated"`
+	References []struct {
+		ID string `json:"id"`
+	} `json:"references"`
+	Analysis *struct {
+		State         string   `json:"state"`
+		Justification string   `json:"justification"`
+		Response      []string `json:"response"`
+		Detail        string   `json:"detail"`
+		First         string   `json:"firstIssued"`
+		Last          string   `json:"lastUpdated"`
+	} `json:"analysis"`
+	Affects []struct {
+		Ref      string `json:"ref"`
+		Versions []struct {
+			Version string `json:"version"`
+			Range   string `json:"range"`
+			Status  string `json:"status"`
+		} `json:"versions"`
+	} `json:"affects"`
+}
+
+// states maps CycloneDX's to OpenVEX's.
+func states(state string) (status string, known []string) {
+	table := []struct{ state, status string }{{"resolved", fixed}, {"resolved_with_pedigree", fixed}, {"exploitable", affected}, {"in_triage", underInvestigation},
+		{"false_positive", notAffected}, {"not_affected", notAffected}}
+	for _, t := range table {
+		known = append(known, t.state)
+		if t.state == state {
+			status = t.status
+		}
+	}
+	return status, known
+}
+
+// reasons maps CycloneDX's justifications to OpenVEX's.
+func reasons(justification string) (reason string, known []string) {
+	const uncontrolled, mitigated = "vulnerable_code_cannot_be_controlled_by_adversary", "inline_mitigations_already_exist"
+	table := []struct{ justification, reason string }{{"code_not_present", "vulnerable_code_not_present"}, {"code_not_reachable", "vulnerable_code_not_in_execute_path"},
+		{"requires_configuration", uncontrolled}, {"requires_dependency", uncontrolled}, {"requires_environment", uncontrolled},
+		{"protected_by_compiler", mitigated}, {"protected_at_runtime", mitigated}, {"protected_at_perimeter", mitigated}, {"protected_by_mitigating_control", mitigated}}
+	for _, t := range table {
+		known = append(known, t.justification)
+		if t.justification == justification {
+			reason = t.reason
+		}
+	}
+	return reason, known
+}
+
+func (d *Document) cycloneDX(data []byte) error {
+	var doc cycloneDX
+	if err := decode(data, &doc); err != nil {
+		return err
+	}
+	if versions := []string{"1.4", "1.5", "1.6", "1.7"}; !slices.Contains(versions, doc.Spec) {
+		return engine.UnknownWord("specVersion", doc.Spec, versions)
+	}
+	if len(doc.Vulnerabilities) > engine.MaxVEXStatements {
+		return &engine.LimitError{What: "number of vulnerabilities", Limit: engine.MaxVEXStatements}
+	}
+	d.id, d.author = doc.Serial, doc.Metadata.Supplier.Name
+	for _, a := range doc.Metadata.Authors {
+		d.author = cmp.Or(d.author, a.Name)
+	}
+	parts := map[string]thing{}
+	collect(doc.Components, parts)
+	var within []thing
+	whole := ""
+	if c := doc.Metadata.Component; c != nil {
+		within, whole = []thing{c.thing()}, c.Ref
+		if whole != "" {
+			parts[whole] = c.thing()
+		}
+	}
+	answers := 0
+	for i, v := range doc.Vulnerabilities {
+		if v.Analysis == nil || v.Analysis.State == "" {
+			continue // a vulnerability without an answer, as an SBOM lists it
+		}
+		answers++
+		s, err := v.statement(doc.Metadata.Timestamp)
+		if err != nil {
+			return fmt.Errorf("vulnerabilities[%d].analysis: %w", i, err)
+		}
+		for _, a := range v.Affects {
+			p := product{of: component(a.Ref, parts), within: within}
+			if a.Ref == whole {
+				p.within = nil
+			}
+			if len(a.Versions) == 0 {
+				s.products = append(s.products, p)
+				continue
+			}
+			for _, version := range a.Versions {
+				if version.Version != "" && agrees(s.status, version.Status) {
+					s.products = append(s.products, p.pinned(version.Version))
+				}
+			}
+		}
+		if err := d.add(s); err != nil {
+			return fmt.Errorf("vulnerabilities[%d]: %w", i, err)
+		}
+	}
+	if answers == 0 {
+		return engine.Hint(fmt.Errorf("vulnerabilities: none has an analysis"), "an SBOM is no VEX document: veto scan sbom:FILE judges one")
+	}
+	return nil
+}
+
+func (v cycloneDXVulnerability) statement(inherited string) (s statement, err error) {
+	a := v.Analysis
+	s = statement{ids: []string{v.ID}, text: a.Detail}
+	for _, r := range v.References {
+		s.ids = append(s.ids, r.ID)
+	}
+	var known []string
+	if s.status, known = states(a.State); s.status == "" {
+		return s, engine.UnknownWord("state", a.State, known)
+	}
+	if a.Justification != "" {
+		if s.reason, known = reasons(a.Justification); s.reason == "" {
+			return s, engine.UnknownWord("justification", a.Justification, known)
+		}
+	}
+	if s.status == notAffected && a.Justification == "" && a.Detail == "" {
+		return s, fmt.Errorf("%s needs a justification or a detail", a.State)
+	}
+	s.action = strings.Join(a.Response, ", ")
+	s.wontFix = slices.Contains(a.Response, "will_not_fix") || slices.Contains(a.Response, "can_not_fix")
+	if s.at, err = moment(a.Last, a.First, v.Updated, inherited); err != nil {
+		return s, fmt.Errorf("lastUpdated: %w", err)
+	}
+	return s, nil
+}
+
+// agrees says whether what affects[] says of a version is what the analysis says; "affected" goes without saying.
+func agrees(status, version string) bool {
+	if status == notAffected || status == fixed {
+		return version == "unaffected"
+	}
+	return version == "" || version == "affected"
+}
+
+// collect names the components by their refs; a ref that stands twice names nothing.
+func collect(list []cycloneDXComponent, into map[string]thing) {
+	for _, c := range list {
+		if c.Ref != "" {
+			if _, twice := into[c.Ref]; twice {
+				into[c.Ref] = thing{odd: true}
+			} else {
+				into[c.Ref] = c.thing()
+			}
+		}
+		collect(c.Components, into)
+	}
+}
+
+func (c cycloneDXComponent) thing() (t thing) {
+	switch {
+	case c.PURL != "":
+		t.name(c.PURL)
+		t.odd = t.odd || !strings.HasPrefix(c.PURL, "pkg:")
+	case c.Type == "container" && strings.HasPrefix(c.Version, "sha256:"):
+		t.digest("sha256", strings.TrimPrefix(c.Version, "sha256:"))
+	case c.Type == "container" && c.Version != "":
+		t.name(c.Name + ":" + c.Version)
+	case c.Type == "container":
+		t.name(c.Name)
+	}
+	return t
+}
+
+// component is what a ref of affects[] names: a component of this document, or a package URL, as it is or as the end of a BOM-Link
+// (cyclonedx.org/capabilities/bomlink).
+func component(ref string, parts map[string]thing) (t thing) {
+	if own, ok := parts[ref]; ok {
+		return own
+	}
+	if rest, ok := strings.CutPrefix(ref, "urn:cdx:"); ok {
+		_, fragment, _ := strings.Cut(rest, "#")
+		ref, _ = url.PathUnescape(fragment)
+	}
+	if strings.HasPrefix(ref, "pkg:") {
+		t.name(ref)
+	}
+	return t
+}
+
+// pinned is a product of one version.
+func (p product) pinned(version string) product {
+	p.of.purls = slices.Clone(p.of.purls)
+	for i := range p.of.purls {
+		if u := &p.of.purls[i]; u.Version != "" && u.Version != version {
+			p.of.odd = true
+		} else {
+			u.Version = version
+		}
+	}
+	return p
+}

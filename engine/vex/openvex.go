@@ -1,0 +1,145 @@
+package vex
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// OpenVEX 0.2.0 (github.com/openvex/spec, OPENVEX-SPEC.md).
+type openVEX struct {
+	Context    string             `json:"@context"`
+	ID         string             `json:"@id"`
+	Author     string             `json:"author"`
+	Timestamp  string             `json:"timestamp"`
+	Updated    string             `json:"last_updated"`
+	Statements []openVEXStatement `json:"statements"`
+}
+
+type openVEXStatement struct {
+	Vulnerability struct {
+		ID      string   `json:"@id"`
+		Name    string   `json:"name"`
+		Aliases []string `json:"aliases"`
+	} `json:"vulnerability"`
+	Timestamp     string           `json:"timestamp"`
+	Updated       string           `json:"last_updated"`
+	Products      []openVEXProduct `json:"products"`
+	Status        string           `json:"status"`
+	Notes         string           `json:"status_notes"`
+	Justification string           `json:"justification"`
+	Impact        string           `json:"impact_statement"`
+	Action        string           `json:"action_statement"`
+}
+
+type openVEXProduct struct {
+	openVEXComponent
+	Parts []openVEXComponent `json:"subcomponents"`
+}
+
+type openVEXComponent struct {
+	ID          string            `json:"@id"`
+	Identifiers map[string]string `json:"identifiers"`
+	Hashes      map[string]string `json:"hashes"`
+}
+
+const openVEXContext = "https://openvex.dev/ns/v0.2.0"
+
+// justifications are OpenVEX's labels (OPENVEX-SPEC.md, "Status Justifications"), which CSAF shares.
+func justifications() []string {
+	return []string{"component_not_present", "vulnerable_code_not_present", "vulnerable_code_not_in_execute_path",
+		"vulnerable_code_cannot_be_controlled_by_adversary", "inline_mitigations_already_exist"}
+}
+
+func (d *Document) openVEX(data []byte) error {
+	var context struct {
+		Context json.RawMessage `json:"@context"`
+	}
+	if err := decode(data, &context); err != nil {
+		return err
+	}
+	if string(context.Context) != `"`+openVEXContext+`"` {
+		return engine.Hint(fmt.Errorf("@context: %.80s is not OpenVEX 0.2.0", context.Context), "veto reads %q", openVEXContext)
+	}
+	var doc openVEX
+	if err := decode(data, &doc); err != nil {
+		return err
+	}
+	switch {
+	case doc.ID == "":
+		return errors.New("@id: it has none")
+	case doc.Author == "":
+		return errors.New("author: it has none")
+	case doc.Timestamp == "":
+		return errors.New("timestamp: it has none")
+	case len(doc.Statements) == 0:
+		return errors.New("statements: it has none")
+	case len(doc.Statements) > engine.MaxVEXStatements:
+		return &engine.LimitError{What: "number of statements", Limit: engine.MaxVEXStatements}
+	}
+	d.id, d.author = doc.ID, doc.Author
+	for i, in := range doc.Statements {
+		s, err := in.statement(doc.Timestamp)
+		if err == nil {
+			err = d.add(s)
+		}
+		if err != nil {
+			return fmt.Errorf("statements[%d]: %w", i, err)
+		}
+	}
+	return nil
+}
+
+func (in openVEXStatement) statement(inherited string) (s statement, err error) {
+	v := in.Vulnerability
+	if v.Name == "" && v.ID == "" {
+		return s, errors.New("vulnerability: it has no name")
+	}
+	s = statement{ids: append([]string{v.Name, idOf(v.ID)}, v.Aliases...), status: in.Status, reason: in.Justification, text: in.Impact, action: in.Action}
+	if s.text == "" {
+		s.text = in.Notes
+	}
+	if !slices.Contains(statuses(), in.Status) {
+		return s, engine.UnknownWord("status", in.Status, statuses())
+	}
+	if in.Justification != "" && !slices.Contains(justifications(), in.Justification) {
+		return s, engine.UnknownWord("justification", in.Justification, justifications())
+	}
+	if in.Status == notAffected && in.Justification == "" && in.Impact == "" {
+		return s, errors.New("not_affected needs a justification or an impact_statement")
+	}
+	if s.at, err = moment(in.Updated, in.Timestamp, inherited); err != nil {
+		return s, fmt.Errorf("timestamp: %w", err)
+	}
+	for _, p := range in.Products {
+		whole := p.thing()
+		if len(p.Parts) == 0 {
+			s.products = append(s.products, product{of: whole})
+		}
+		for _, part := range p.Parts {
+			s.products = append(s.products, product{of: part.thing(), within: []thing{whole}})
+		}
+	}
+	return s, nil
+}
+
+// idOf is the last part of an IRI: "https://nvd.nist.gov/vuln/detail/CVE-2023-1" names CVE-2023-1.
+func idOf(iri string) string { return iri[strings.LastIndexAny(iri, "/#")+1:] }
+
+func (c openVEXComponent) thing() (t thing) {
+	t.name(c.ID)
+	for kind, value := range c.Identifiers {
+		if kind == "purl" {
+			t.name(value)
+			t.odd = t.odd || !strings.HasPrefix(value, "pkg:")
+		}
+	}
+	for algorithm, value := range c.Hashes {
+		t.digest(algorithm, value)
+	}
+	return t
+}
