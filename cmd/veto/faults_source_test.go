@@ -109,8 +109,9 @@ func sourceFaults() []fault {
 			f.write("program", string(b[:len(b)-40]))
 			return f.scan(f.image("save", goodImage+"file usr/bin/program program 0755\n"))
 		}, code: 1, says: "coverage-incomplete"},
-		{name: "a jar, which is not parsed yet", prepare: image(with("srv/app.jar", "PK\x03\x04")), code: 1, says: "coverage-incomplete", kind: "unsupported"},
-		{name: "an rpm database, which is not parsed yet", prepare: image(with("var/lib/rpm/Packages", "x")), code: 1, says: "coverage-incomplete", kind: "unsupported"},
+		{name: "a jar that is cut off", prepare: image(with("srv/app.jar", "PK\x03\x04")), code: 1, says: "coverage-incomplete", kind: "malformed"},
+		{name: "Rust, which is not parsed from its sources", prepare: image(with("srv/Cargo.lock", "")), code: 1, says: "coverage-incomplete", kind: "unsupported"},
+		{name: "an rpm database that is cut off", prepare: image(with("var/lib/rpm/Packages", "x")), code: 1, says: "coverage-incomplete", kind: "malformed"},
 		{name: "an empty image", prepare: image("name a:1\nconfig {\"User\": \"app\"}\nlayer FROM scratch\ntext etc/motd hello\n"), code: 1, says: "inventory-empty"},
 
 		{name: "garbage facts", prepare: func(f *faultDir) []string { return []string{"judge", f.write("facts.json", `{"packages": [`)} }, code: 2, says: "facts.json"},

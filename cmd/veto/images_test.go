@@ -71,7 +71,7 @@ func databaseDir(t testing.TB) string {
 		}
 		code, _, stderr := vetoIn(t, dir, nil, "db", "update", "--db", dir, "--source", filepath.Join(source, "osv"),
 			"--source", "kev="+filepath.Join(source, "kev", "known_exploited_vulnerabilities.json"),
-			"--ecosystem", "Debian,Alpine,npm,PyPI,Go,AlmaLinux", "--as-of", clock, "--now", clock)
+			"--ecosystem", "Debian,Alpine,npm,PyPI,Go,AlmaLinux,RubyGems,Packagist,Maven,crates.io", "--as-of", clock, "--now", clock)
 		if built.dir = dir; code != 0 {
 			built.failed = stderr
 		}

@@ -79,14 +79,22 @@ func judged(t *testing.T, export, ecosystem string, installed map[string][]strin
 				pair := a.Package.Name + "@" + v + " " + rec.ID
 				pairs[pair] = pairs[pair] || slices.Contains(a.Versions, v)
 				for _, r := range a.Ranges {
-					if r.Type != "ECOSYSTEM" {
+					if r.Type != "ECOSYSTEM" && r.Type != "SEMVER" {
 						continue
 					}
 					stretches = append(stretches, stretch{pair, v, r.Events})
 					for _, e := range r.Events {
 						for _, w := range e {
-							if w != "0" {
-								asked[v+" "+w] = true
+							if w == "0" {
+								continue
+							}
+							asked[v+" "+w] = true
+							for _, other := range r.Events {
+								for _, x := range other {
+									if x != "0" && x != w {
+										asked[w+" "+x] = true
+									}
+								}
 							}
 						}
 					}
@@ -95,9 +103,33 @@ func judged(t *testing.T, export, ecosystem string, installed map[string][]strin
 		}
 	}
 	answer := order(t, asked)
+	// The events are sorted before they are followed ("Evaluation" in the schema); those of one and the same version keep
+	// the order in which they are written.
+	at := func(e map[string]string) string {
+		for _, w := range e {
+			return w
+		}
+		return ""
+	}
+	sorted := func(events []map[string]string) []map[string]string {
+		events = slices.Clone(events)
+		slices.SortStableFunc(events, func(a, b map[string]string) int {
+			v, w := at(a), at(b)
+			switch {
+			case v == w:
+				return 0
+			case v == "0":
+				return -1
+			case w == "0":
+				return 1
+			}
+			return answer[v+" "+w]
+		})
+		return events
+	}
 	for _, s := range stretches {
 		affected := false
-		for _, e := range s.events {
+		for _, e := range sorted(s.events) {
 			switch {
 			case e["introduced"] == "0" || e["introduced"] != "" && answer[s.version+" "+e["introduced"]] >= 0:
 				affected = true

@@ -208,9 +208,8 @@ func distributed(ecosystem string) bool {
 
 func (s *matching) gaps(unknown, missing, foreign map[string]int) {
 	for typ, n := range unknown {
-		if typ == "generic" {
-			s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageNoAdvisories, Subject: "unpackaged programs", Count: n,
-				Detail: "no feed has advisories for these programs by their own versions"})
+		if detail := withoutFeed(typ); detail != "" {
+			s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageNoAdvisories, Subject: engine.Maybe("type " + typ), Count: n, Detail: detail})
 			continue
 		}
 		s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageNoAdvisories, Subject: engine.Maybe("type " + typ + ", unknown release"), Count: n,
@@ -267,4 +266,17 @@ func (s *matching) describe(shard Shard) (engine.Shard, error) {
 		out.AgeDays = &days
 	}
 	return out, nil
+}
+
+// withoutFeed says why packages of a type that is no distribution's have no ecosystem.
+func withoutFeed(typ string) string {
+	switch typ {
+	case "generic":
+		return "no feed has advisories for these programs by their own versions"
+	case "conda":
+		return "no feed has advisories for packages of conda"
+	case "cargo":
+		return "these crates are not from crates.io, whose advisories speak of no others"
+	}
+	return ""
 }

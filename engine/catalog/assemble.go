@@ -92,7 +92,11 @@ func (a *assembly) packages(os *engine.OS) []*found {
 		ev := a.last(at)
 		for _, p := range ev.Packages {
 			f := &found{Package: p, at: at, brought: a.brought(at, p), sums: ev.Sums}
-			f.Locations = []engine.Location{{Path: at.path, Layer: a.diffID(ev.Layer)}}
+			where := at.path
+			if len(p.Locations) > 0 { // in an archive
+				where += "!/" + p.Locations[0].Path
+			}
+			f.Locations = []engine.Location{{Path: where, Layer: a.diffID(ev.Layer)}}
 			f.Layer = a.diffID(f.brought)
 			if p.Type == "golang" {
 				f.Symbols = []*engine.Symbols{ev.Traits.SymbolsOf()}

@@ -166,8 +166,8 @@ func TestOwnership(t *testing.T) {
 }
 
 func TestCoverage(t *testing.T) {
-	jar := func(p string) item { return item{path: p, body: "PK" + p} }
-	sum := md5.Sum([]byte("PKusr/share/java/owned.jar"))
+	jar := func(p string) item { return item{path: p, body: zipped(t, member{"A.class", p})} }
+	sum := md5.Sum([]byte(jar("usr/share/java/owned.jar").body))
 	inv := assembled(t, layersOf(t, []item{
 		{path: "etc/os-release", body: debian}, {path: dpkgStatus, body: status("libowned-java=1")},
 		{path: dpkgInfo + "/libowned-java.md5sums", body: hex.EncodeToString(sum[:]) + "  usr/share/java/owned.jar\n"},
@@ -177,7 +177,7 @@ func TestCoverage(t *testing.T) {
 	for _, c := range inv.Coverage {
 		got = append(got, fmt.Sprintf("%s %s %s %d", c.Kind, c.Subject, c.Path, c.Count))
 	}
-	if diff := cmp.Diff([]string{"unsupported java srv/lib/a.jar 2"}, got); diff != "" {
+	if diff := cmp.Diff([]string{"unsupported java archives without coordinates srv/lib/a.jar 2"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

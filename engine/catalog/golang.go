@@ -15,10 +15,10 @@ import (
 	"github.com/vetoci/veto/engine/version"
 )
 
-// golang reads the build information of Go programs, stripped ones too.
+// golang reads the build information of Go programs, stripped ones too, and the crates of Rust's.
 type golang struct{}
 
-func (golang) Name() string { return "golang/4" }
+func (golang) Name() string { return "program/1" }
 
 // smallest is the size in bytes below which no file is a Go program with build information.
 const smallest = 200
@@ -41,7 +41,7 @@ func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 	}
 	info, err := buildinfo.Read(at)
 	if err != nil {
-		return engine.Evidence{}, notGo(at, f.Size, err)
+		return notGo(at, f.Size, err)
 	}
 	ev := modules(info)
 	if symbols := goSymbols(at); symbols != nil {
@@ -140,19 +140,19 @@ func versionVariable(name string) bool {
 }
 
 // notGo tells a program of another language, which is no fact, from one whose build information is there but cannot be read: cut off,
-// not the ELF that it says it is, or Go's by its sections.
-func notGo(at io.ReaderAt, size int64, cause error) error {
+// not the ELF that it says it is, or Go's by its sections. Of a Rust program that says what it is made of, it gives the crates.
+func notGo(at io.ReaderAt, size int64, cause error) (engine.Evidence, error) {
 	e, err := elf.NewFile(at)
 	if err != nil {
-		return fmt.Errorf("an executable that cannot be read: %w", err)
+		return engine.Evidence{}, fmt.Errorf("an executable that cannot be read: %w", err)
 	}
 	for _, p := range e.Progs {
 		if p.Type == elf.PT_LOAD && p.Off+p.Filesz > uint64(size) {
-			return fmt.Errorf("an executable that is cut off: a segment ends at byte %d of %d", p.Off+p.Filesz, size)
+			return engine.Evidence{}, fmt.Errorf("an executable that is cut off: a segment ends at byte %d of %d", p.Off+p.Filesz, size)
 		}
 	}
 	if e.Section(".go.buildinfo") != nil || e.Section(".gopclntab") != nil {
-		return fmt.Errorf("a Go program whose build information cannot be read: %w", cause)
+		return engine.Evidence{}, fmt.Errorf("a Go program whose build information cannot be read: %w", cause)
 	}
-	return nil
+	return auditable(e)
 }

@@ -95,7 +95,7 @@ func (a *assembly) drop(brought map[string]int) {
 		}
 		kept := ev.Coverage[:0:0]
 		for _, c := range ev.Coverage {
-			if c.Kind != engine.CoverageUnsupported {
+			if c.Kind != engine.CoverageUnsupported && c.Kind != engine.CoverageMalformed {
 				kept = append(kept, c)
 			}
 		}
@@ -181,7 +181,9 @@ func name(p *engine.Package, os *engine.OS) {
 				qualifiers["epoch"], version = epoch, rest
 			}
 		}
-	case "npm", "golang":
+	case "maven":
+		namespace, base, _ = strings.Cut(p.Name, ":")
+	case "npm", "golang", "composer":
 		if i := strings.LastIndexByte(p.Name, '/'); i > 0 {
 			namespace, base = p.Name[:i], p.Name[i+1:]
 		}

@@ -136,6 +136,13 @@ func FuzzRPMManifest(f *testing.F) {
 	fuzz(f, "rpm-manifest", "var/lib/rpmmanifest/container-manifest-2")
 }
 func FuzzRPM(f *testing.F)       { fuzz(f, "rpm-", "var/lib/rpm/Packages") }
+func FuzzGem(f *testing.F)       { fuzz(f, "gem-", "usr/lib/ruby/gems/3.1.0/specifications/x-1.gemspec") }
+func FuzzComposer(f *testing.F)  { fuzz(f, "composer-", "srv/vendor/composer/installed.json") }
+func FuzzNuGet(f *testing.F)     { fuzz(f, "nuget-", "app/web.deps.json") }
+func FuzzConda(f *testing.F)     { fuzz(f, "conda-", "opt/conda/conda-meta/x.json") }
+func FuzzCRAN(f *testing.F)      { fuzz(f, "cran-", "usr/lib/R/library/x/DESCRIPTION") }
+func FuzzHex(f *testing.F)       { fuzz(f, "hex-", "app/lib/x-1/ebin/x.app") }
+func FuzzPub(f *testing.F)       { fuzz(f, "pub-", "app/pubspec.lock") }
 func FuzzImageSBOM(f *testing.F) { fuzz(f, "sbom-", "usr/share/sbom/app.json") }
 func FuzzPython(f *testing.F) {
 	fuzz(f, "python", "usr/lib/python3/dist-packages/a-1.dist-info/METADATA")

@@ -1,0 +1,255 @@
+package catalog
+
+import (
+	"archive/zip"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"path"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// java reads Java archives and those inside them: an application's war, a fat jar, a library with others shaded into it.
+type java struct{}
+
+func (java) Name() string { return "java/1" }
+
+func (java) Wants(p string, _ fs.FileMode, _ int64) bool { return javaArchive(p) }
+
+func javaArchive(p string) bool {
+	switch p[strings.LastIndexByte(p, '.')+1:] {
+	case "jar", "war", "ear", "par", "sar", "kar", "hpi", "jpi", "nar":
+		return strings.IndexByte(p, '.') > 0
+	}
+	return false
+}
+
+func (java) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, err error) {
+	at, err := f.ReaderAt(engine.MaxArchiveHeld)
+	if err != nil {
+		return ev, err
+	}
+	o := &opening{ctx: ctx, ev: &ev, left: engine.MaxNestedBytes}
+	return ev, o.archive(at, f.Size, f.Path, "", 0)
+}
+
+// opening is the reading of one archive with all that is in it.
+type opening struct {
+	ctx   context.Context
+	ev    *engine.Evidence
+	left  int64 // bytes that archives inside may still unpack to
+	files int
+}
+
+// jar is what an archive says of itself.
+type jar struct {
+	poms     []pom
+	manifest map[string]string
+	classes  bool
+}
+
+type pom struct{ group, artifact, version string }
+
+// archive reads one; inside is its path within the outermost, "" for that itself.
+func (o *opening) archive(at io.ReaderAt, size int64, name, inside string, depth int) error {
+	z, err := zip.NewReader(at, size)
+	if err != nil {
+		if inside == "" {
+			return fmt.Errorf("an archive of Java: %w", err)
+		}
+		return malformed(o.ev, fmt.Sprintf("%.200q in it: %v", inside, err))
+	}
+	var j jar
+	for _, f := range z.File {
+		if err := o.ctx.Err(); err != nil {
+			return err
+		}
+		if o.files++; o.files > engine.MaxArchiveEntries {
+			return &engine.LimitError{What: "number of files of an archive", Limit: engine.MaxArchiveEntries}
+		}
+		err := o.entry(f, &j, inside, depth)
+		if limit := (*engine.LimitError)(nil); err != nil && !errors.As(err, &limit) && o.ctx.Err() == nil {
+			err = malformed(o.ev, fmt.Sprintf("%.200q in it: %v", path.Join(inside, f.Name), err))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return o.packages(&j, path.Base(name), inside)
+}
+
+func (o *opening) entry(f *zip.File, j *jar, inside string, depth int) error {
+	name := strings.TrimPrefix(f.Name, "/")
+	switch {
+	case name == "META-INF/MANIFEST.MF":
+		body, err := o.read(f, engine.MaxMetadata)
+		if err == nil {
+			j.manifest = mainAttributes(body)
+		}
+		return err
+	case strings.HasPrefix(name, "META-INF/maven/") && strings.HasSuffix(name, "/pom.properties"):
+		body, err := o.read(f, engine.MaxReleaseFile)
+		if err != nil {
+			return err
+		}
+		p := properties(body)
+		if p.group == "" || p.artifact == "" || p.version == "" || strings.Contains(p.version+p.group, "${") {
+			return errors.New("no groupId, artifactId or version")
+		}
+		j.poms = append(j.poms, p)
+	case javaArchive(name) && !strings.HasSuffix(f.Name, "/"):
+		return o.nested(f, name, inside, depth)
+	case strings.HasSuffix(name, ".class"):
+		j.classes = true
+	}
+	return nil
+}
+
+func (o *opening) nested(f *zip.File, name, inside string, depth int) error {
+	if depth >= engine.MaxNestedArchives {
+		return &engine.LimitError{What: "depth of archives in archives", Limit: engine.MaxNestedArchives}
+	}
+	body, err := o.read(f, o.left)
+	if err != nil {
+		return err
+	}
+	o.left -= int64(len(body))
+	where := name
+	if inside != "" {
+		where = inside + "!/" + name
+	}
+	return o.archive(bytes.NewReader(body), int64(len(body)), name, where, depth+1)
+}
+
+func (o *opening) read(f *zip.File, limit int64) ([]byte, error) {
+	if f.UncompressedSize64 > uint64(max(limit, 0)) { //nolint:gosec // not negative
+		return nil, &engine.LimitError{What: "bytes of a file in an archive", Limit: limit}
+	}
+	r, err := f.Open()
+	if err != nil {
+		return nil, err
+	}
+	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if err = errors.Join(err, r.Close()); err != nil {
+		return nil, err
+	}
+	if int64(len(b)) > limit {
+		return nil, &engine.LimitError{What: "bytes of a file in an archive", Limit: limit}
+	}
+	return b, nil
+}
+
+// packages are those of one archive: what Maven wrote down, or what manifest and name say for certain. An archive of classes that does not say whose
+// they are is a gap, because a guessed group is the source of most false findings.
+func (o *opening) packages(j *jar, base, inside string) error {
+	p, known := j.coordinates(strings.TrimSuffix(base, path.Ext(base)))
+	poms := j.poms
+	if len(poms) == 0 && known {
+		poms = []pom{p}
+	}
+	for _, p := range poms {
+		k := installed("maven", "Maven", p.group+":"+p.artifact, p.version, bundleLicense(j.manifest["Bundle-License"]))
+		if inside != "" {
+			k.Locations = []engine.Location{{Path: inside}}
+		}
+		if err := add(o.ev, k); err != nil {
+			return err
+		}
+	}
+	if len(poms) > 0 || !j.classes || strings.HasPrefix(j.manifest["Implementation-Title"], "Java Runtime") {
+		return nil
+	}
+	if len(o.ev.Coverage) < engine.MaxGaps {
+		o.ev.Coverage = append(o.ev.Coverage, engine.Coverage{Kind: engine.CoverageUnsupported, Subject: "java archives without coordinates",
+			Detail: "neither Maven's properties nor the manifest say which group, artifact and version its classes are of"})
+	}
+	return nil
+}
+
+// coordinates puts together what the manifest and the file's name say (JAR File Specification; OSGi Core, "Bundle-SymbolicName"). The group counts
+// when the symbolic name is the group with the artifact behind it, or the vendor's id is a domain turned round.
+func (j *jar) coordinates(stem string) (pom, bool) {
+	artifact, version := stem, ""
+	for i := 1; i < len(stem)-1; i++ {
+		if stem[i] == '-' && isDigit(stem[i+1]) {
+			artifact, version = stem[:i], stem[i+1:]
+			break
+		}
+	}
+	m := j.manifest
+	for _, key := range []string{"Implementation-Version", "Bundle-Version", "Specification-Version"} {
+		if v := m[key]; version == "" && v != "" && isDigit(v[0]) && !strings.ContainsAny(v, " \t") {
+			version = v
+		}
+	}
+	symbolic, _, _ := strings.Cut(m["Bundle-SymbolicName"], ";")
+	group := ""
+	if g, ok := strings.CutSuffix(symbolic, "."+artifact); ok && strings.Contains(g, ".") {
+		group = g
+	} else if id := m["Implementation-Vendor-Id"]; strings.Count(id, ".") >= 1 && !strings.ContainsAny(id, " /:") {
+		group = id
+	}
+	return pom{group, artifact, version}, group != "" && artifact != "" && version != ""
+}
+
+// mainAttributes reads the main section of a manifest, whose long lines go on after a space.
+func mainAttributes(body []byte) map[string]string {
+	out := map[string]string{}
+	key := ""
+	for line := range strings.SplitSeq(strings.ReplaceAll(strings.ReplaceAll(string(body), "\r\n", "\n"), "\r", "\n"), "\n") {
+		switch {
+		case line == "":
+			return out
+		case line[0] == ' ':
+			if key != "" && len(out[key]) < engine.MaxPath {
+				out[key] += line[1:]
+			}
+		default:
+			k, v, ok := strings.Cut(line, ":")
+			if key = ""; ok {
+				key = k
+				out[key] = strings.TrimSpace(v)
+			}
+		}
+	}
+	return out
+}
+
+func properties(body []byte) (p pom) {
+	for line := range strings.SplitSeq(string(body), "\n") {
+		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
+		value = strings.TrimSpace(value)
+		switch strings.TrimSpace(key) {
+		case "groupId":
+			p.group = value
+		case "artifactId":
+			p.artifact = value
+		case "version":
+			p.version = value
+		}
+	}
+	return p
+}
+
+// bundleLicense understands the addresses that bundles give for their licence.
+func bundleLicense(s string) string {
+	s, _, _ = strings.Cut(s, ";")
+	switch l := strings.ToLower(strings.Trim(s, `"`)); {
+	case strings.Contains(l, "apache.org/licenses/license-2.0"):
+		return "Apache-2.0"
+	case strings.Contains(l, "opensource.org/licenses/mit"):
+		return "MIT"
+	case strings.Contains(l, "eclipse.org/legal/epl-2.0"):
+		return "EPL-2.0"
+	case strings.Contains(l, "eclipse.org/legal/epl-v10"):
+		return "EPL-1.0"
+	case strings.Contains(l, "://"), len(l) > 100:
+		return ""
+	}
+	return strings.Trim(s, `"`)
+}

@@ -1,0 +1,263 @@
+package catalog
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// manifest is an inspector of files that each name packages of one language, read whole.
+type manifest struct {
+	name  string
+	wants func(dir, base string) bool
+	read  func(dir string, body []byte, ev *engine.Evidence) error
+}
+
+func (m manifest) Name() string { return m.name }
+
+func (m manifest) Wants(p string, _ fs.FileMode, _ int64) bool {
+	i := strings.LastIndexByte(p, '/') + 1
+	return m.wants(p[:i], p[i:])
+}
+
+func (m manifest) Inspect(_ context.Context, f *engine.File) (ev engine.Evidence, err error) {
+	body, err := f.Bytes(engine.MaxMetadata)
+	if err != nil {
+		return ev, err
+	}
+	return ev, m.read(path.Dir(f.Path), body, &ev)
+}
+
+// installed is a package of a language; its source is itself.
+func installed(typ, ecosystem, name, version string, licenses ...string) *engine.Package {
+	p := &engine.Package{Name: name, Version: version, Type: typ, Ecosystem: engine.Maybe(ecosystem), Source: engine.Source{Name: name, Version: version}}
+	for _, l := range licenses {
+		if l != "" {
+			p.Licenses = append(p.Licenses, l)
+		}
+	}
+	return p
+}
+
+// manifests are the languages whose packages lie in single files.
+func manifests() []engine.Inspector {
+	return []engine.Inspector{
+		manifest{"gem/1", func(dir, base string) bool {
+			return strings.HasSuffix(base, ".gemspec") && (strings.HasSuffix(dir, "specifications/") || strings.HasSuffix(dir, "specifications/default/"))
+		}, readGemspec},
+		manifest{"composer/1", func(dir, base string) bool {
+			return base == "installed.json" && strings.HasSuffix(dir, "vendor/composer/")
+		}, readComposer},
+		manifest{"nuget/1", func(_, base string) bool { return strings.HasSuffix(base, ".deps.json") }, readDotNet},
+		manifest{"conda/1", func(dir, base string) bool {
+			return strings.HasSuffix(dir, "conda-meta/") && strings.HasSuffix(base, ".json")
+		}, readConda},
+		manifest{"cran/1", func(dir, base string) bool {
+			return base == "DESCRIPTION" && (strings.Contains(dir, "/library/") || strings.Contains(dir, "/R/site-library/"))
+		}, readR},
+		manifest{"hex/1", func(dir, base string) bool {
+			return strings.HasSuffix(base, ".app") && strings.HasSuffix(dir, "/ebin/")
+		}, readErlang},
+		manifest{"pub/1", func(_, base string) bool { return base == "pubspec.lock" }, readPubspec},
+	}
+}
+
+// readGemspec reads what RubyGems writes when it installs a gem: Ruby, which is not evaluated. The second line of it, made for reading without Ruby,
+// says name, version and platform (rubygems, lib/rubygems/stub_specification.rb); older ones have assignments of literals.
+func readGemspec(_ string, body []byte, ev *engine.Evidence) error {
+	var name, version string
+	var licenses []string
+	for line := range strings.SplitSeq(string(body), "\n") {
+		line = strings.TrimSpace(line)
+		if rest, ok := strings.CutPrefix(line, "# stub: "); ok {
+			if f := strings.Fields(rest); len(f) >= 2 {
+				name, version = f[0], f[1]
+			}
+			continue
+		}
+		_, assigned, ok := strings.Cut(line, ".")
+		field, value, isSet := strings.Cut(assigned, " = ")
+		if !ok || !isSet {
+			continue
+		}
+		switch words := literals(value); {
+		case len(words) == 0:
+		case field == "name" && name == "":
+			name = words[0]
+		case field == "version" && version == "":
+			version = words[0]
+		case field == "license", field == "licenses":
+			licenses = words
+		}
+	}
+	if name == "" || version == "" {
+		return errors.New("a gem whose name or version is not written out")
+	}
+	return add(ev, installed("gem", "RubyGems", name, version, licenses...))
+}
+
+// literals are the strings between double or single quotes.
+func literals(s string) []string {
+	var out []string
+	for {
+		i := strings.IndexAny(s, `"'`)
+		if i < 0 {
+			return out
+		}
+		j := strings.IndexByte(s[i+1:], s[i])
+		if j < 0 {
+			return out
+		}
+		out, s = append(out, s[i+1:i+1+j]), s[i+j+2:]
+	}
+}
+
+// readComposer reads Composer's list of what it installed: of version 1 an array, of version 2 an object.
+func readComposer(_ string, body []byte, ev *engine.Evidence) error {
+	type entry struct {
+		Name, Version string
+		License       []string
+	}
+	var list struct{ Packages []entry }
+	if err := engine.CheckDepth(body); err != nil {
+		return err
+	}
+	if len(body) > 0 && strings.TrimSpace(string(body))[:1] == "[" {
+		if err := json.Unmarshal(body, &list.Packages); err != nil {
+			return err
+		}
+	} else if err := json.Unmarshal(body, &list); err != nil {
+		return err
+	}
+	for i, e := range list.Packages {
+		err := error(nil)
+		if e.Name == "" || e.Version == "" {
+			err = malformed(ev, fmt.Sprintf("packages[%d] has no name or no version", i))
+		} else {
+			err = add(ev, installed("composer", "Packagist", e.Name, e.Version, e.License...))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readDotNet reads the dependencies that the .NET host resolves for an application (dotnet/runtime, docs "runtime-configuration-file.md").
+func readDotNet(_ string, body []byte, ev *engine.Evidence) error {
+	var doc struct {
+		Libraries map[string]struct{ Type string }
+	}
+	if err := engine.CheckDepth(body); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, &doc); err != nil {
+		return err
+	}
+	if doc.Libraries == nil {
+		return errors.New("it has no libraries")
+	}
+	keys := make([]string, 0, len(doc.Libraries))
+	for key := range doc.Libraries {
+		keys = append(keys, key)
+	}
+	slices.Sort(keys)
+	for _, key := range keys {
+		kind := doc.Libraries[key].Type
+		if kind != "package" && kind != "runtimepack" {
+			continue // the application's own projects
+		}
+		name, version, _ := strings.Cut(strings.TrimPrefix(key, "runtimepack."), "/")
+		err := error(nil)
+		if name == "" || version == "" {
+			err = malformed(ev, fmt.Sprintf("the library %.80q has no name or no version", key))
+		} else {
+			err = add(ev, installed("nuget", "NuGet", name, version))
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readConda reads the record of an installed package. Conda's packages have no advisories of their own; those of Python have their metadata beside.
+func readConda(_ string, body []byte, ev *engine.Evidence) error {
+	var doc struct{ Name, Version, License string }
+	if err := engine.CheckDepth(body); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(body, &doc); err != nil {
+		return err
+	}
+	if doc.Name == "" || doc.Version == "" {
+		return errors.New("a package without a name or a version")
+	}
+	return add(ev, installed("conda", "", doc.Name, doc.Version, doc.License))
+}
+
+// readR reads the description of an installed package of R: only what was built has the field Built ("R Installation and Administration").
+func readR(_ string, body []byte, ev *engine.Evidence) error {
+	fields := map[string]string{}
+	for line := range strings.SplitSeq(string(body), "\n") {
+		if key, value, ok := strings.Cut(line, ":"); ok && line[0] != ' ' && line[0] != '\t' {
+			fields[key] = strings.TrimSpace(value)
+		}
+	}
+	if fields["Built"] == "" {
+		return nil
+	}
+	if fields["Package"] == "" || fields["Version"] == "" {
+		return errors.New("an installed package without its name or version")
+	}
+	return add(ev, installed("cran", "CRAN", fields["Package"], fields["Version"], fields["License"]))
+}
+
+// readErlang reads an application's resource file: {application, name, [{vsn, "1.2.3"}, …]}. What comes with Erlang and Elixir is no package of Hex.
+func readErlang(dir string, body []byte, ev *engine.Evidence) error {
+	if strings.Contains(dir, "/erlang/lib/") || strings.Contains(dir, "/elixir/lib/") {
+		return nil
+	}
+	text := strings.Join(strings.Fields(string(body)), "")
+	_, rest, ok := strings.Cut(text, "{application,")
+	name, rest, ok2 := strings.Cut(rest, ",")
+	_, rest, ok3 := strings.Cut(rest, `{vsn,"`)
+	version, _, ok4 := strings.Cut(rest, `"`)
+	name = strings.Trim(name, "'")
+	if !ok || !ok2 || !ok3 || !ok4 || name == "" || version == "" {
+		return errors.New("an application whose name or version is not written out")
+	}
+	return add(ev, installed("hex", "Hex", name, version))
+}
+
+// readPubspec reads the packages that a Dart program was resolved to: below packages:, an entry for each with its source and version.
+func readPubspec(_ string, body []byte, ev *engine.Evidence) error {
+	in, name, hosted := false, "", false
+	for line := range strings.SplitSeq(string(body), "\n") {
+		line = strings.TrimRight(line, "\r")
+		trimmed := strings.TrimSpace(line)
+		switch indent := len(line) - len(strings.TrimLeft(line, " ")); {
+		case trimmed == "" || trimmed[0] == '#':
+		case indent == 0:
+			in = trimmed == "packages:"
+		case !in:
+		case indent == 2:
+			name, hosted = strings.Trim(strings.TrimSuffix(trimmed, ":"), `"`), false
+		case indent == 4 && trimmed == "source: hosted":
+			hosted = true
+		case indent == 4 && strings.HasPrefix(trimmed, "version:") && hosted && name != "":
+			version := strings.Trim(strings.TrimSpace(strings.TrimPrefix(trimmed, "version:")), `"'`)
+			if err := add(ev, installed("pub", "Pub", name, version)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
