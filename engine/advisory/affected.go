@@ -136,17 +136,9 @@ func (p point) text() string {
 
 // judge returns the interval that v is in, "" when in none, and the fixes newer than v.
 func (r Range) judge(ecosystem string, v version.Version) (reason string, fixed []string, err error) {
-	scheme, err := version.Scheme(ecosystem)
+	scheme, err := r.scheme(ecosystem)
 	if err != nil {
 		return "", nil, err
-	}
-	switch {
-	case r.Type == "ECOSYSTEM":
-	case r.Type == "SEMVER" && (scheme == version.Go || scheme == version.Loose): // orders of semantic versions that read more spellings
-	case r.Type == "SEMVER":
-		scheme = version.SemVer
-	default:
-		return "", nil, fmt.Errorf("unknown type of range %.40q", r.Type)
 	}
 	if v, err = version.ParseAs(scheme, v.String()); err != nil {
 		return "", nil, err
@@ -163,6 +155,22 @@ func (r Range) judge(ecosystem string, v version.Version) (reason string, fixed 
 		return "", fixesAfter(points, v), nil
 	}
 	return "[" + open + ", " + upper, fixesAfter(points, v), nil
+}
+
+// scheme is the order that the range's versions have.
+func (r Range) scheme(ecosystem string) (string, error) {
+	scheme, err := version.Scheme(ecosystem)
+	switch {
+	case err != nil:
+		return "", err
+	case r.Type == "ECOSYSTEM":
+		return scheme, nil
+	case r.Type == "SEMVER" && (scheme == version.Go || scheme == version.Loose): // orders of semantic versions that read more spellings
+		return scheme, nil
+	case r.Type == "SEMVER":
+		return version.SemVer, nil
+	}
+	return "", fmt.Errorf("unknown type of range %.40q", r.Type)
 }
 
 // points places the events in order, with the limits apart.

@@ -226,7 +226,7 @@ func lookUps(t *testing.T, d *DB) {
 		"cve-2026-1001": "Debian:12/DEBIAN-CVE-2026-1001 PyPI/GHSA-1", "bash": "Debian:11/DSA-1 Debian:12/DEBIAN-CVE-2026-1001",
 		"zope.interface": "PyPI/GHSA-1", "lodash": "npm/GHSA-2", "nil": "", "": "",
 	} {
-		hits, err := d.Search(ctx, query)
+		hits, err := d.Search(ctx, query, "")
 		if err != nil {
 			t.Fatal(err)
 		}
