@@ -17,7 +17,7 @@ import (
 // java reads Java archives and those inside them: an application's war, a fat jar, a library with others shaded into it.
 type java struct{}
 
-func (java) Name() string { return "java/1" }
+func (java) Name() string { return "java/2" }
 
 func (java) Wants(p string, _ fs.FileMode, _ int64) bool { return javaArchive(p) }
 
@@ -172,7 +172,8 @@ func (o *opening) packages(j *jar, base, inside string) error {
 }
 
 // coordinates puts together what the manifest and the file's name say (JAR File Specification; OSGi Core, "Bundle-SymbolicName"). The group counts
-// when the symbolic name is the group with the artifact behind it, or the vendor's id is a domain turned round.
+// when the symbolic name is the group with the artifact behind it. A vendor's id is none: of commons-collections:commons-collections it is
+// "org.apache", and a package under a wrong name would be judged by nobody.
 func (j *jar) coordinates(stem string) (pom, bool) {
 	artifact, version := stem, ""
 	for i := 1; i < len(stem)-1; i++ {
@@ -191,8 +192,6 @@ func (j *jar) coordinates(stem string) (pom, bool) {
 	group := ""
 	if g, ok := strings.CutSuffix(symbolic, "."+artifact); ok && strings.Contains(g, ".") {
 		group = g
-	} else if id := m["Implementation-Vendor-Id"]; strings.Count(id, ".") >= 1 && !strings.ContainsAny(id, " /:") {
-		group = id
 	}
 	return pom{group, artifact, version}, group != "" && artifact != "" && version != ""
 }

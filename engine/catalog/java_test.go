@@ -85,7 +85,7 @@ func TestJava(t *testing.T) {
 		"a fat jar":                    {"srv/app.jar", zipped(t, pomOf("com.example", "app", "0.1"), member{"BOOT-INF/lib/slf4j-api-1.7.36.jar", lib}, class), []string{"org.slf4j:slf4j-api 1.7.36 @BOOT-INF/lib/slf4j-api-1.7.36.jar", "com.example:app 0.1"}},
 		"a war in an ear":              {"srv/app.ear", zipped(t, member{"web.war", zipped(t, member{"WEB-INF/lib/l.jar", lib})}), []string{"org.slf4j:slf4j-api 1.7.36 @web.war!/WEB-INF/lib/l.jar"}},
 		"a bundle":                     {"lib/jackson-databind-2.9.8.jar", zipped(t, manifest("Bundle-SymbolicName: com.fasterxml.jackson.core.jackson-databind;single\r\n ton:=true\r\nBundle-License: http://www.apache.org/licenses/LICENSE-2.0.txt\r\n"), class), []string{"com.fasterxml.jackson.core:jackson-databind 2.9.8 Apache-2.0"}},
-		"a vendor's id":                {"lib/x.jar", zipped(t, manifest("Implementation-Vendor-Id: org.example\r\nImplementation-Version: 3.2\r\n"), class), []string{"org.example:x 3.2"}},
+		"a vendor's id is no group":    {"lib/commons-collections-3.1.jar", zipped(t, manifest("Implementation-Vendor-Id: org.apache\r\nImplementation-Version: 3.1\r\n"), class), []string{"gap unsupported"}},
 		"nobody says whose":            {"lib/commons-thing-1.0.jar", zipped(t, manifest("Main-Class: a.B\r\n"), class), []string{"gap unsupported"}},
 		"no classes":                   {"lib/resources-1.0.jar", zipped(t, member{"a.txt", "x"}), nil},
 		"the JDK's own":                {"lib/jrt-fs.jar", zipped(t, manifest("Implementation-Title: Java Runtime Environment\r\n"), class), nil},
