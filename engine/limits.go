@@ -51,6 +51,8 @@ const (
 	MaxAccountLines   = 50_000    // of one of them
 	MaxLicense        = 1 << 20   // a copyright file or the text of a licence
 	MaxLicenses       = 100       // that one file names
+	MaxSecretFile     = 1 << 20   // a text that is searched for secrets; larger ones are data
+	MaxSecrets        = 50        // of one file
 	MaxSymbolNames    = 32 << 20  // names of the functions of a Go program
 	MaxMemory         = 64 << 20  // what all files under inspection hold together
 	MaxAdvisory       = 32 << 20  // one OSV record
@@ -76,6 +78,7 @@ const (
 	MaxCatalogue     = 64 << 20  // CISA's catalogue, FIRST's scores as they are sent
 	MaxScoresText    = 256 << 20 // those scores inflated
 	MaxScores        = 3_000_000
+	MaxCVEFile       = 1 << 30  // one file of CVE records; a year of the NVD has 100 MB
 	MaxShardList     = 16 << 20 // the database's manifest.json
 	MaxShard         = 16 << 30 // one shard of the database
 	MaxOSVFiles      = 200_000  // files of a directory that is read into memory

@@ -209,6 +209,7 @@ has. CISA's catalogue of known exploited vulnerabilities comes along; with a --s
 
 FIRST's EPSS scores come when they are asked for, --source epss=PATH|URL (FIRST publishes today's at
 ` + feed.FIRST + `); later updates without --source refresh them from there.
+Records of the CVE List or the NVD (--source cve=DIR|ZIP|FILE) give severities and weaknesses to advisories that have none.
 
 The date of the data decides whether it is stale: --as-of, else the feed's own date, else Last-Modified. It is never the time of
 the update; where none is known, the data counts as stale.
@@ -221,7 +222,7 @@ the update; where none is known, the data counts as stale.
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), sys) },
 	}
 	cmd.Flags().StringVar(&f.db, "db", "", "`DIR` of the database (default: the user's cache)")
-	cmd.Flags().StringArrayVar(&f.sources, "source", nil, "`[osv=]DIR|ZIP|URL` of OSV exports, kev=PATH|URL or epss=PATH|URL; repeats")
+	cmd.Flags().StringArrayVar(&f.sources, "source", nil, "`[osv=]DIR|ZIP|URL` of OSV exports, kev=PATH|URL, epss=PATH|URL or cve=DIR|ZIP|FILE; repeats")
 	cmd.Flags().StringSliceVarP(&f.ecosystems, "ecosystem", "e", nil, "`NAMES` to add or refresh, separated by commas; repeats")
 	cmd.Flags().StringVar(&f.asOf, "as-of", "", "the `DAY` of the data, where its source does not say")
 	cmd.Flags().StringVar(&f.now, "now", "", "the clock, `RFC3339` or a day")
@@ -266,7 +267,7 @@ func (f *updateFlags) run(ctx context.Context, sys *system) error {
 	for _, s := range sum.Updated {
 		printShard(p, s, nil)
 	}
-	for _, s := range []*store.ShardInfo{sum.KEV, sum.EPSS} {
+	for _, s := range []*store.ShardInfo{sum.KEV, sum.EPSS, sum.CVE} {
 		if s != nil {
 			printShard(p, *s, nil)
 		}
@@ -292,6 +293,8 @@ func (f *updateFlags) locate(o *store.UpdateOptions) error {
 			to = &o.KEV
 		case named && kind == "epss":
 			to = &o.EPSS
+		case named && kind == "cve":
+			to = &o.CVE
 		default:
 			where, kind = strings.TrimPrefix(s, "osv="), "OSV exports"
 			if osv {
@@ -318,8 +321,11 @@ func printShard(p *printer, s store.ShardInfo, age *int64) {
 		old = fmt.Sprintf("  (%d days old)", *age/86400)
 	}
 	unit := "advisories"
-	if s.Ecosystem == "epss" {
+	switch s.Ecosystem {
+	case "epss":
 		unit = "scores    "
+	case "cve":
+		unit = "CVEs      "
 	}
 	fmt.Fprintf(p, "%-24s %7d %s  %s%s\n", s.Ecosystem, s.Advisories, unit, asOf, old)
 }
@@ -341,7 +347,7 @@ func newDBStatus(sys *system) *cobra.Command {
 			for _, s := range status.Shards {
 				printShard(p, s.ShardInfo, s.Age)
 			}
-			for _, s := range []*store.ShardStatus{status.KEV, status.EPSS} {
+			for _, s := range []*store.ShardStatus{status.KEV, status.EPSS, status.CVE} {
 				if s != nil {
 					printShard(p, s.ShardInfo, s.Age)
 				}

@@ -68,6 +68,20 @@ type Scored struct {
 	Score, Percentile float64 // from 0 to 1, with at most 9 decimals
 }
 
+// Assessed is what others than its advisories say of one CVE.
+type Assessed struct {
+	CVE       string
+	Published string // RFC 3339
+	By        []Assessment
+}
+
+// Assessment is what one of them says.
+type Assessment struct {
+	By      string // "CNA", "NVD", "CISA-ADP"
+	Ratings []Rating
+	CWEs    []string
+}
+
 // Shard describes one part of the data.
 type Shard struct {
 	Ecosystem  string // "Debian:12", "npm", "kev", "epss"
@@ -99,4 +113,6 @@ type Catalogues interface {
 	Exploited(ctx context.Context, cves []string) (entries []Exploited, catalogue Shard, ok bool, err error)
 	// Scored looks CVEs up in FIRST's scores; ok is false when they are not loaded.
 	Scored(ctx context.Context, cves []string) (entries []Scored, scores Shard, ok bool, err error)
+	// Assessed looks CVEs up in the records of the CVE List and the NVD; ok is false when they are not loaded.
+	Assessed(ctx context.Context, cves []string) (entries []Assessed, records Shard, ok bool, err error)
 }

@@ -68,3 +68,40 @@ func (s *matching) scored(ctx context.Context, findings []engine.Finding) (*engi
 	d, err := s.describe(scores)
 	return &d, err
 }
+
+// assess looks up what the CVE List and the NVD say of every CVE that the groups reach. Their records become one of the shards that the answer depends on.
+func (s *matching) assess(ctx context.Context, groups []group) error {
+	var cves []string
+	for _, g := range groups {
+		cves = append(cves, cvesOf(s.joined.reach(append(g.ids(), g.upstream()...), true))...)
+	}
+	if len(cves) == 0 {
+		return nil
+	}
+	slices.Sort(cves)
+	entries, records, ok, err := s.store.Assessed(ctx, slices.Compact(cves))
+	if err != nil {
+		return fmt.Errorf("looking up CVE records: %w", err)
+	}
+	if !ok {
+		return nil
+	}
+	s.shards[records.Ecosystem] = &records
+	s.assessed = make(map[string]Assessed, len(entries))
+	for _, e := range entries {
+		s.assessed[e.CVE] = e
+	}
+	return nil
+}
+
+// assessments are the severities that are said of CVEs, per CVE and source.
+func (s *matching) assessments(cves []string) (out [][]engine.Severity) {
+	for _, cve := range cves {
+		for _, by := range s.assessed[cve].By {
+			if len(by.Ratings) > 0 {
+				out = append(out, ratingsOf(by.Ratings, cve+" ("+by.By+")"))
+			}
+		}
+	}
+	return out
+}

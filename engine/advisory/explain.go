@@ -185,6 +185,10 @@ func Look(ctx context.Context, s Store, a *Advisory) (*Dossier, error) {
 	if m.joined, err = joinIDs(ctx, s, []group{g}); err != nil {
 		return nil, err
 	}
+	m.shards = map[string]*Shard{}
+	if err := m.assess(ctx, []group{g}); err != nil {
+		return nil, err
+	}
 	d := &Dossier{CVEs: cvesOf(m.joined.reach(append(g.ids(), g.upstream()...), true))}
 	d.Severity, d.Severities = m.severity(g, m.joined.reach(g.ids(), false))
 	one := []engine.Finding{{CVEs: d.CVEs}}

@@ -122,6 +122,11 @@ func (s *matching) finding(id string, g group) (engine.Finding, error) {
 			f.CWEs = append(f.CWEs, a.CWEs...)
 		}
 	}
+	for _, cve := range f.CVEs {
+		for _, by := range s.assessed[cve].By {
+			f.CWEs = append(f.CWEs, by.CWEs...)
+		}
+	}
 	slices.Sort(f.CWEs)
 	f.CWEs = slices.Compact(f.CWEs)
 	f.Fix, f.FixSince = g.fix(len(f.FixedVersions) > 0)
@@ -200,7 +205,8 @@ func inOrder(ecosystem string, texts []string) ([]string, error) {
 	return append(out, others...), failed
 }
 
-// severity resolves in steps: the records themselves, the distribution's urgency, aliases, what upstream reaches (design, "Advisories").
+// severity resolves in steps: the records themselves, the distribution's urgency, aliases, what upstream reaches (design, "Advisories"),
+// and last what the CVE List and the NVD say of the CVEs.
 func (s *matching) severity(g group, same map[string]bool) (engine.Severity, []engine.Severity) {
 	var own, urgency, alias, upstream [][]engine.Severity
 	done := map[string]bool{}
@@ -230,10 +236,11 @@ func (s *matching) severity(g group, same map[string]bool) (engine.Severity, []e
 		}
 	}
 	add(&alias, same, "alias")
-	add(&upstream, s.joined.reach(append(g.ids(), g.upstream()...), true), "upstream")
-	best, all := resolve([][][]engine.Severity{own, urgency, alias, upstream})
-	if all == nil {
-		all = []engine.Severity{}
+	all := s.joined.reach(append(g.ids(), g.upstream()...), true)
+	add(&upstream, all, "upstream")
+	best, listed := resolve([][][]engine.Severity{own, urgency, alias, upstream, s.assessments(cvesOf(all))})
+	if listed == nil {
+		listed = []engine.Severity{}
 	}
-	return best, all
+	return best, listed
 }

@@ -57,6 +57,7 @@ type matching struct {
 	shards   map[string]*Shard // by ecosystem as asked for; nil when there is none
 	coverage []engine.Coverage
 	joined   join
+	assessed map[string]Assessed // by CVE
 }
 
 // Match returns the findings, what could not be judged, and the state of the data, all sorted. A fault of the store is an error.
@@ -77,6 +78,9 @@ func (m *Matcher) Match(ctx context.Context, inv *engine.Inventory, at time.Time
 		}
 	}
 	if s.joined, err = joinIDs(ctx, m.store, groups); err != nil {
+		return nil, err
+	}
+	if err := s.assess(ctx, groups); err != nil {
 		return nil, err
 	}
 	findings, err := s.findings(groups)

@@ -17,6 +17,8 @@ type Memory struct {
 	exploited []Exploited
 	scores    *Shard
 	scored    []Scored
+	cves      *Shard
+	assessed  []Assessed
 }
 
 var _ Store = (*Memory)(nil)
@@ -129,4 +131,29 @@ func (m *Memory) Scored(ctx context.Context, cves []string) ([]Scored, Shard, bo
 		}
 	}
 	return out, *m.scores, true, ctx.Err()
+}
+
+// WithAssessed is m with records of CVEs as of asOf.
+func (m *Memory) WithAssessed(assessed []Assessed, asOf string) (*Memory, error) {
+	list, err := json.Marshal(assessed)
+	if err != nil {
+		return nil, err
+	}
+	out := *m
+	out.assessed, out.cves = assessed, &Shard{Ecosystem: "cve", Digest: digest(list), Advisories: len(assessed), AsOf: asOf}
+	return &out, nil
+}
+
+// Assessed looks CVEs up.
+func (m *Memory) Assessed(ctx context.Context, cves []string) ([]Assessed, Shard, bool, error) {
+	if m.cves == nil {
+		return nil, Shard{}, false, ctx.Err()
+	}
+	var out []Assessed
+	for _, e := range m.assessed {
+		if slices.Contains(cves, e.CVE) {
+			out = append(out, e)
+		}
+	}
+	return out, *m.cves, true, ctx.Err()
 }

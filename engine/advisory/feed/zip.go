@@ -76,6 +76,14 @@ func checkEntry(f *zip.File) error {
 
 // parse inflates and parses the record. The zip reader checks length and CRC-32 against the directory.
 func (e entry) parse() (*advisory.Advisory, error) {
+	body, err := e.body()
+	if err != nil {
+		return nil, err
+	}
+	return advisory.ParseOSV(body)
+}
+
+func (e entry) body() ([]byte, error) {
 	r, err := e.file.Open()
 	if err != nil {
 		return nil, err
@@ -90,7 +98,7 @@ func (e entry) parse() (*advisory.Advisory, error) {
 	if len(body) > engine.MaxAdvisory {
 		return nil, &engine.LimitError{What: "size of the record", Limit: engine.MaxAdvisory}
 	}
-	return advisory.ParseOSV(body)
+	return body, nil
 }
 
 // quote shows an untrusted name in a message: on one line, and cut.

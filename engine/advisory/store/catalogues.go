@@ -17,7 +17,12 @@ func (b *build) catalogues(ctx context.Context) error {
 		}
 	}
 	if b.o.EPSS != "" {
-		return b.scores(ctx)
+		if err := b.scores(ctx); err != nil {
+			return err
+		}
+	}
+	if b.o.CVE != "" {
+		return b.assessed(ctx)
 	}
 	return nil
 }

@@ -1,8 +1,8 @@
 // Package store keeps the vulnerability data: it builds the database, opens it, looks things up in it and says how old it is.
 //
 // A database is a directory of immutable shards, one per ecosystem and release, each named by the sha256 of its bytes, and one
-// manifest.json that lists them and is replaced in one step. Three shards are no ecosystem: "ratings" joins the ids and
-// severities of all records, so that a severity can be looked up in one place, "kev" is CISA's catalogue, "epss" are FIRST's scores. A scan reads the
+// manifest.json that lists them and is replaced in one step. Four shards are no ecosystem: "ratings" joins the ids and
+// severities of all records, so that a severity can be looked up in one place, "kev" is CISA's catalogue, "epss" are FIRST's scores, "cve" is what the CVE List and the NVD say. A scan reads the
 // manifest once and hashes each shard that it opens. Whatever does not match is an error: no look-up ever answers "nothing
 // known" because of a fault.
 package store
@@ -134,6 +134,8 @@ func faulty(dir string, info ShardInfo, err error) error {
 	switch info.Ecosystem {
 	case ratingsName, catalogueName:
 		return update(err, dir)
+	case assessedName:
+		return engine.Hint(err, "run: veto db update --db %s --source cve=DIR|ZIP|FILE", shellWord(dir))
 	case scoresName:
 		return engine.Hint(err, "run: veto db update --db %s --source epss=%s", shellWord(dir), feed.FIRST)
 	}

@@ -27,7 +27,7 @@ const (
 
 // ShardInfo is what the manifest says of one shard.
 type ShardInfo struct {
-	Ecosystem  string `json:"ecosystem"` // with its release: "Debian:12", "npm"; "kev", "epss" and "ratings" are shards that are no ecosystem
+	Ecosystem  string `json:"ecosystem"` // with its release: "Debian:12", "npm"; "kev", "epss", "cve" and "ratings" are shards that are no ecosystem
 	Digest     string `json:"digest"`    // "sha256:…" of the file, which is named by it
 	Size       int64  `json:"size"`
 	Advisories int    `json:"advisories"`
@@ -57,6 +57,7 @@ type manifest struct {
 	Ratings       *ShardInfo  `json:"ratings"`        // null in a database without a shard
 	KEV           *ShardInfo  `json:"kev"`            // null when the catalogue was never loaded
 	EPSS          *ShardInfo  `json:"epss,omitempty"` // absent when the scores were never loaded
+	CVE           *ShardInfo  `json:"cve,omitempty"`  // likewise, the CVE records
 	Retired       []retired   `json:"retired"`
 	Checksum      string      `json:"checksum"` // "sha256:…" of this JSON with an empty checksum
 }
@@ -189,7 +190,7 @@ func (m *manifest) all() []ShardInfo {
 	if m.Ratings != nil {
 		all = append(all, *m.Ratings)
 	}
-	for _, s := range []*ShardInfo{m.KEV, m.EPSS} {
+	for _, s := range []*ShardInfo{m.KEV, m.EPSS, m.CVE} {
 		if s != nil {
 			all = append(all, *s)
 		}

@@ -15,6 +15,7 @@ type Status struct {
 	Shards []ShardStatus `json:"shards"` // sorted by ecosystem
 	KEV    *ShardStatus  `json:"kev"`    // null when the catalogue is not loaded
 	EPSS   *ShardStatus  `json:"epss"`   // null when the scores are not
+	CVE    *ShardStatus  `json:"cve"`    // null when CVE records are not
 	Bytes  int64         `json:"bytes"`
 }
 
@@ -46,6 +47,10 @@ func StatusOf(ctx context.Context, dir string, now time.Time) (s *Status, err er
 	if d.man.EPSS != nil {
 		e := aged(*d.man.EPSS, now)
 		s.EPSS = &e
+	}
+	if d.man.CVE != nil {
+		c := aged(*d.man.CVE, now)
+		s.CVE = &c
 	}
 	for _, i := range d.man.all() {
 		s.Bytes += i.Size

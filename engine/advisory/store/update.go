@@ -24,6 +24,7 @@ type UpdateOptions struct {
 	Ecosystems []string            // "Debian" for all releases, "Debian:12" for one; none refreshes those that the database has
 	KEV        string              // path or URL of CISA's catalogue; "" leaves it as it is
 	EPSS       string              // path or URL of FIRST's scores; "" leaves them as they are
+	CVE        string              // folder, zip or file of CVE records; "" leaves them as they are
 	Refresh    bool                // also fetch anew, from where it is published, what the database has besides ecosystems
 	Apart      bool                // leave the ecosystems as they are
 	AsOf       string              // date of the data, RFC 3339 or a day; "" asks the feeds
@@ -40,6 +41,7 @@ type Summary struct {
 	Removed   []string    `json:"removed"`   // ecosystems that the source does not have any more
 	KEV       *ShardInfo  `json:"kev"`       // when the catalogue was updated
 	EPSS      *ShardInfo  `json:"epss"`      // when the scores were
+	CVE       *ShardInfo  `json:"cve"`       // when the CVE records were
 	Restarted string      `json:"restarted"` // why the earlier database was given up; "" when it was not
 	Shards    int         `json:"shards"`    // of the whole database
 	Bytes     int64       `json:"bytes"`     // of the whole database
@@ -58,7 +60,7 @@ func Update(ctx context.Context, o UpdateOptions) (*Summary, error) {
 		}
 		o.AsOf = asOf
 	}
-	if o.Apart && (o.KEV == "" && o.EPSS == "" || len(o.Ecosystems) > 0) {
+	if o.Apart && (o.KEV+o.EPSS+o.CVE == "" || len(o.Ecosystems) > 0) {
 		return nil, engine.Usage("updating a catalogue alone takes its source and no ecosystem")
 	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
