@@ -94,6 +94,7 @@ func (d *database) begin(ctx context.Context) {
 		_, _ = db.Rated(ctx, nil)
 		_, _, _, _ = db.Exploited(ctx, nil)
 		_, _, _, _ = db.Scored(ctx, nil)
+		_, _, _, _ = db.Assessed(ctx, nil)
 		d.opened, d.matcher = db, advisory.NewMatcher(db)
 	})
 }
