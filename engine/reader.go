@@ -19,8 +19,9 @@ type ReaderParts struct {
 	Base func(c Config, layers []LayerInfo) *Base
 	// Cache keeps what is learned from layers; nil for none.
 	Cache LayerCache
-	// Secrets finds credentials in what an image says of itself: its environment, labels and history; nil when nobody looks for them.
-	Secrets func(c Config) []Secret
+	// Secrets finds credentials in what an image says of itself, its environment, labels and history, and masks them there; nil when nobody looks
+	// for any, in files neither: the section is then missing.
+	Secrets func(f *Facts) []Secret
 	// Verify says that layers check their diff IDs too, so that what the cache gives must have been checked likewise.
 	Verify bool
 	// Wants says whether a section that costs something is wanted: "files", "referrers". It may wait until that is known; nil is no.
@@ -88,19 +89,16 @@ func (r *Reader) Inspect(ctx context.Context, img Image, at time.Time) (*Input, 
 		in.Base = r.p.Base(in.Config, in.Layers)
 	}
 	originate(in.Findings, in.Base, in.Layers)
-	in.Secrets = append(in.Secrets, r.p.configured(in.Config)...)
+	if r.p.Secrets != nil {
+		in.Secrets = append(in.Secrets, r.p.Secrets(&in.Facts)...)
+	} else {
+		in.Missing = append(in.Missing, "secrets")
+	}
 	in.reach(inv)
 	in.Findings = Identify(in.Findings)
 	in.Secrets = IdentifySecrets(in.Secrets)
 	in.Coverage = IdentifyCoverage(foldCoverage(in.Coverage))
 	return in, nil
-}
-
-func (p ReaderParts) configured(c Config) []Secret {
-	if p.Secrets == nil {
-		return nil
-	}
-	return p.Secrets(c)
 }
 
 // reach says of each package whether what the image starts can get to it.

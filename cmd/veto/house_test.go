@@ -45,6 +45,7 @@ func rooms() []room {
 		{"engine/advisory", instruments, "a stage: inventory → findings"},
 		{"engine/advisory/feed", with("engine/advisory"), "upstream feeds → advisories: speaks the matcher's words"},
 		{"engine/advisory/store", with("engine/advisory", "engine/advisory/feed"), "keeps what feeds bring, in the matcher's words"},
+		{"engine/secret", instruments, "an inspector: credentials, redacted"},
 		{"engine/waiver", instruments, "a stage: the waiver file → marks"},
 		{"engine/vex", instruments, "a stage: VEX documents → marks"},
 		{"engine/remedy", instruments, "a stage: findings → changes"},

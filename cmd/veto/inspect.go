@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -37,6 +38,7 @@ func newInspect(sys *system) *cobra.Command {
 				return err
 			}
 			s := scanner{sys: sys, law: law, images: im, bar: newProgress(sys, out == ""), facts: true}
+			s.look(cmd)
 			if s.layers, err = cf.open(sys); err != nil {
 				return err
 			}
@@ -51,7 +53,7 @@ func newInspect(sys *system) *cobra.Command {
 			if err = errors.Join(err, s.database.Close()); err != nil {
 				return err
 			}
-			gate, err := law.gate(in.Image, s.database.weakened)
+			gate, err := law.gate(in.Image, slices.Concat(s.weakened, s.database.weakened))
 			if err != nil {
 				return err
 			}

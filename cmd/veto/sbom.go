@@ -29,7 +29,7 @@ func (m *sbomImage) Inventory() *engine.Inventory { return &m.list.Inventory }
 
 // Missing are the sections of the facts that no SBOM has.
 func (m *sbomImage) Missing() []string {
-	return []string{"accounts", "base", "config", "files", "layers", "platform", "referrers", "space"}
+	return []string{"accounts", "base", "config", "files", "layers", "platform", "referrers", "secrets", "space"}
 }
 
 // openSBOM reads the SBOM in a file, or on standard input.

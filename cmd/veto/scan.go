@@ -17,6 +17,7 @@ import (
 	"github.com/vetoci/veto/engine/image"
 	"github.com/vetoci/veto/engine/image/cache"
 	"github.com/vetoci/veto/engine/registry"
+	"github.com/vetoci/veto/engine/secret"
 )
 
 // imageFlags say how a SOURCE is opened.
@@ -25,6 +26,7 @@ type imageFlags struct {
 	as        string
 	verify    bool
 	files     bool
+	noSecrets bool
 	toc       bool
 	base      string
 	plainHTTP bool
@@ -36,6 +38,7 @@ func (f *imageFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.as, "as", "", "`NAME` of an image that has no trustworthy name of its own: waivers for images match it")
 	cmd.Flags().StringVar(&f.base, "base", "", "`SOURCE` of the image that this one was built on: findings then say whether they are the base's or your own (implies --verify)")
 	cmd.Flags().BoolVar(&f.verify, "verify", false, "hash plain local layers too, and check every diff ID")
+	cmd.Flags().BoolVar(&f.noSecrets, "no-secrets", false, "look for no credentials in files and configuration: listed as weakened")
 	cmd.Flags().BoolVar(&f.files, "verify-files", false, "hash every file and compare it with what its package recorded (files[].intact); otherwise only set-uid and set-gid ones")
 	cmd.Flags().BoolVar(&f.toc, "toc", false, "trust the tables of contents of eStargz and zstd:chunked layers and pull only the files needed: a gap that the default policy denies unless it is waived")
 	cmd.Flags().BoolVar(&f.plainHTTP, "plain-http", false, "talk plain HTTP to a registry that is not on loopback")
@@ -79,6 +82,7 @@ func newScan(sys *system) *cobra.Command {
 				return err
 			}
 			s := scanner{sys: sys, law: law, images: im, bar: newProgress(sys, of.quiet), facts: asked(outs, "facts")}
+			s.look(cmd)
 			if s.layers, err = cf.open(sys); err != nil {
 				return err
 			}
@@ -109,8 +113,19 @@ type scanner struct {
 	images   imageFlags
 	bar      *progress
 	inputs   []*engine.Input
-	facts    bool         // they are written, and then whole, whatever the policies read
-	layers   *cache.Cache // nil for none
+	facts    bool              // they are written, and then whole, whatever the policies read
+	layers   *cache.Cache      // nil for none
+	secrets  *secret.Inspector // nil looks for none
+	weakened []engine.Relaxation
+}
+
+// look sets up the search for secrets, or says that there is none.
+func (s *scanner) look(cmd *cobra.Command) {
+	if s.images.noSecrets {
+		s.weakened = append(s.weakened, engine.Relaxation{What: "--no-secrets", Where: whence(cmd, "no-secrets")})
+		return
+	}
+	s.secrets = secret.New()
 }
 
 func (s *scanner) scan(ctx context.Context, sources []string, outs []output) error {
@@ -230,7 +245,7 @@ func (s *scanner) one(ctx context.Context, t target) (report *engine.Report, err
 	if err != nil {
 		return nil, err
 	}
-	gate, err := s.law.gate(in.Image, s.database.weakened)
+	gate, err := s.law.gate(in.Image, slices.Concat(s.weakened, s.database.weakened))
 	if err != nil {
 		return nil, err
 	}

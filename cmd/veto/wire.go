@@ -178,11 +178,17 @@ func (s *scanner) reader(base func(engine.Config, []engine.LayerInfo) *engine.Ba
 	if s.layers != nil {
 		parts.Cache = s.layers
 	}
+	if s.secrets != nil {
+		parts.Secrets = s.secrets.InFacts
+	}
 	return engine.NewReader(parts)
 }
 
 func (s *scanner) inspectors() []engine.Inspector {
 	all := catalog.All()
+	if s.secrets != nil {
+		all = append([]engine.Inspector{s.secrets}, all...) // before what hashes large bodies as they pass
+	}
 	if s.images.files {
 		all = append(all, catalog.VerifyFiles())
 	}

@@ -37,7 +37,7 @@ func Assemble(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory,
 	a.describe(found)
 	a.license(found)
 	inv.Packages = merge(found)
-	inv.Accounts = a.accounts()
+	inv.Accounts, inv.Secrets = a.accounts(), a.secrets()
 	inv.Annotate, inv.Reach = a.annotate, a.reach
 	inv.Coverage = a.coverage(inv.OS, found)
 	return inv, nil
@@ -54,6 +54,7 @@ type assembly struct {
 	histories map[place][]*engine.Evidence // oldest first
 	visible   []place                      // whose last state the merged tree shows, sorted
 	owners    map[string]owner             // of the paths that matter
+	bringers  map[string]int               // of the distribution's packages: the layer that brought each
 }
 
 // found is a package at one place, before packages that are the same become one.

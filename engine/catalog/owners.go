@@ -20,7 +20,7 @@ type owner struct {
 func (a *assembly) own(all []*found) {
 	wanted := map[string]bool{}
 	for _, at := range a.visible {
-		if ev := a.last(at); len(ev.Packages) > 0 || len(ev.Coverage) > 0 {
+		if ev := a.last(at); len(ev.Packages) > 0 || len(ev.Coverage) > 0 || ev.Traits != nil && len(ev.Traits.Secrets) > 0 {
 			wanted[at.path] = true
 		}
 	}
@@ -52,6 +52,7 @@ func (a *assembly) own(all []*found) {
 		}
 	}
 	a.drop(brought)
+	a.bringers = brought
 }
 
 func osType(typ string) bool { return typ == "deb" || typ == "apk" || typ == "rpm" || typ == "alpm" }

@@ -1,0 +1,285 @@
+package secret
+
+import (
+	"encoding/json"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"regexp/syntax"
+	"strings"
+	"testing"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// sample makes a text that a pattern matches, so that nothing in this repository looks like a credential.
+func sample(r *rand.Rand, re *syntax.Regexp) string {
+	var b strings.Builder
+	var walk func(re *syntax.Regexp)
+	repeat := func(sub *syntax.Regexp, least, most int) {
+		if most < 0 || most > least+3 {
+			most = least + 3
+		}
+		for range least + r.IntN(most-least+1) {
+			walk(sub)
+		}
+	}
+	walk = func(re *syntax.Regexp) {
+		switch re.Op {
+		case syntax.OpLiteral:
+			b.WriteString(string(re.Rune))
+		case syntax.OpCharClass:
+			for {
+				pair := r.IntN(len(re.Rune)/2) * 2
+				lo, hi := re.Rune[pair], min(re.Rune[pair+1], '~')
+				if lo <= hi && lo >= ' ' || lo == '\n' {
+					b.WriteRune(lo + rune(r.IntN(int(max(hi-lo, 0))+1)))
+					return
+				}
+			}
+		case syntax.OpCapture, syntax.OpConcat:
+			for _, sub := range re.Sub {
+				walk(sub)
+			}
+		case syntax.OpAlternate:
+			walk(re.Sub[r.IntN(len(re.Sub))])
+		case syntax.OpStar:
+			repeat(re.Sub[0], 0, 0)
+		case syntax.OpPlus:
+			repeat(re.Sub[0], 1, 2)
+		case syntax.OpQuest:
+			repeat(re.Sub[0], 0, 0)
+		case syntax.OpRepeat:
+			repeat(re.Sub[0], re.Min, re.Max)
+		case syntax.OpAnyChar, syntax.OpAnyCharNotNL:
+			b.WriteByte('x')
+		}
+	}
+	walk(re.Simplify())
+	return b.String()
+}
+
+func samples(t testing.TB, r *rand.Rand, x rule) (texts []string) {
+	t.Helper()
+	letters := func(from string, n int) string {
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = from[r.IntN(len(from))]
+		}
+		return string(b)
+	}
+	const hex, all = "0123456789abcdef", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+	for range 30 { // those whose pattern describes much that never is
+		switch x.id {
+		case "twilio-key":
+			texts = append(texts, "twilio_key: SK"+letters(hex, 32)+"\n")
+		case "mailgun-key":
+			texts = append(texts, "MAILGUN = key-"+letters(hex, 32)+"\n")
+		case "private-key":
+			texts = append(texts, "-----BEGIN RSA PRIVATE KEY-----\n"+letters(all, 64)+"\n"+letters(all, 64)+"\n")
+		case "encrypted-private-key":
+			texts = append(texts, "-----BEGIN ENCRYPTED PRIVATE KEY-----\r\n"+letters(all, 64)+"\r\n"+letters(all, 64)+"\n")
+		case "generic-secret":
+			texts = append(texts, "db_password = \""+letters(all, 24)+"\"\n")
+		}
+	}
+	if texts != nil {
+		return texts
+	}
+	re, err := syntax.Parse(strings.ReplaceAll(x.pattern, "(?-i:SK)", "SK"), syntax.Perl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for range 30 {
+		texts = append(texts, "\n"+sample(r, re)+"\n")
+	}
+	return texts
+}
+
+// Each rule finds what its pattern describes, through the keywords and the measure of chance, and never shows it.
+func TestRules(t *testing.T) {
+	s := New()
+	r := rand.New(rand.NewPCG(3, 4))
+	ids := map[string]bool{}
+	for _, x := range s.rules {
+		if ids[x.id] || regexp.MustCompile(`^[a-z0-9]+(-[a-z0-9]+)*$`).FindString(x.id) == "" {
+			t.Errorf("%q is no id, or one that stands twice", x.id)
+		}
+		ids[x.id] = true
+		for _, k := range x.keywords {
+			if len(k) < 3 {
+				t.Errorf("%s: the keyword %q is too short to narrow anything down", x.id, k)
+			}
+		}
+		hits := 0
+		for _, text := range samples(t, r, x) {
+			for _, found := range s.find([]byte(text), true) {
+				if found.Rule != x.id {
+					continue
+				}
+				hits++
+				if m := x.compile().FindStringSubmatch(text); len(m) > 0 {
+					shown := strings.TrimSuffix(found.Redacted, "********")
+					if len(shown) > 0 && len(m[len(m)-1]) <= len(shown) {
+						t.Errorf("%s: %q shows all of it", x.id, found.Redacted)
+					}
+				}
+			}
+		}
+		if hits < 5 {
+			t.Errorf("%s: found in %d of 30 samples, such as %q", x.id, hits, samples(t, r, x)[0])
+		}
+	}
+	if t.Logf("%d rules", len(ids)); len(ids) < 80 {
+		t.Errorf("%d rules, want 80", len(ids))
+	}
+}
+
+// What looks like a secret and is none.
+func TestPlaceholders(t *testing.T) {
+	s := New()
+	for _, text := range []string{
+		"aws_access_key_id = AKIA" + "IOSFODNN7EXAMPLE", "token = ghp_" + strings.Repeat("x", 36), "token: ghp_" + strings.Repeat("a", 36),
+		"password = ${DB_PASSWORD}", "password: changeme12345", "api_key = your-api-key-goes-here1", "secret = <insert secret here 1>", "password=os.environ['PASSWORD1234']",
+		"token = some_function_name_2_token", "https://user:$PASSWORD@example.test/", "https://user:%s@example.test/", "passwordLengthMinimum = 12", "-----BEGIN PRIVATE KEY-----\n", "-----BEGIN PUBLIC KEY-----\n" + strings.Repeat("MIIB", 40),
+		"AccountKey=short", "eyJhbGciOi", "password_file = /run/secrets/database_1", "secretName: my-app-tls-2024",
+	} {
+		if found := s.find([]byte(text+"\n"), true); len(found) > 0 {
+			t.Errorf("%q: %+v", text, found)
+		}
+	}
+}
+
+// No byte of a value leaves: neither in the evidence, nor anything that could be computed from it but its kind and place.
+func TestNothingLeaks(t *testing.T) {
+	s := New()
+	r := rand.New(rand.NewPCG(5, 6))
+	value := func(n int) string {
+		const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+		b := make([]byte, n)
+		for i := range b {
+			b[i] = letters[r.IntN(len(letters))]
+		}
+		return string(b)
+	}
+	a, b := value(36), value(36)
+	inspect := func(secret string) string {
+		body := "# settings\nGITHUB=ghp_" + secret + "\ndb_password = Zq9" + secret[:20] + "\n"
+		e := engine.Entry{Path: "app/.env", Type: engine.TypeFile, Mode: 0o644, Size: int64(len(body))}
+		ev, err := s.Inspect(t.Context(), engine.NewFileAt(e, strings.NewReader(body)))
+		if err != nil || ev.Traits == nil || len(ev.Traits.Secrets) != 2 {
+			t.Fatalf("%+v, %v", ev, err)
+		}
+		text, err := json.Marshal(ev.Traits.Secrets)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	if x, y := inspect(a), inspect(b); x != y {
+		t.Errorf("two values can be told apart:\n%s\n%s", x, y)
+	}
+	facts := &engine.Facts{Config: engine.Config{Env: []string{"PATH=/usr/bin", "API_TOKEN=Zk7" + a[:24]}, Labels: map[string]string{"build": "ghp_" + b, "x": "y"},
+		History: []engine.History{{CreatedBy: engine.Maybe("RUN curl -H token=glpat-" + a[:20] + " https://example.test")}}, Healthcheck: []string{"CMD", "true"}},
+		Layers: []engine.LayerInfo{{CreatedBy: engine.Maybe("RUN curl -H token=glpat-" + a[:20] + " https://example.test")}}}
+	found := s.InFacts(facts)
+	if len(found) != 3 || found[0].Subject != "env API_TOKEN" || found[1].Subject != "label build" || found[2].Subject != "history 1" {
+		t.Errorf("%+v", found)
+	}
+	text, err := json.Marshal(facts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range []string{a[:20], b} {
+		if strings.Contains(string(text), v) {
+			t.Errorf("the facts show a value: %s", text)
+		}
+	}
+	if facts.Config.Labels["x"] != "y" || facts.Config.Env[0] != "PATH=/usr/bin" || facts.Layers[0].CreatedBy != "RUN curl -H token=glpat-******** https://example.test" {
+		t.Errorf("%+v %+v", facts.Config, facts.Layers)
+	}
+}
+
+func TestAutomaton(t *testing.T) {
+	a := newAutomaton([]string{"he", "She", "his", "HERS", "-x-"})
+	got := map[int]int{}
+	a.each([]byte("ushers -X- HISHE"), func(k, end int) bool {
+		got[k] += end
+		return true
+	})
+	want := map[int]int{0: 4 + 16, 1: 4 + 16, 3: 6, 4: 10, 2: 14}
+	for k, v := range want {
+		if got[k] != v {
+			t.Errorf("keyword %d: %d, want %d", k, got[k], v)
+		}
+	}
+}
+
+// The rules against what can be read of real software: what they find there is listed by -v, and must stay little.
+func TestRealText(t *testing.T) {
+	dir := os.Getenv("VETO_IMAGES")
+	if dir == "" {
+		t.Skip("VETO_IMAGES is not set")
+	}
+	s := New()
+	files, found := 0, 0
+	root := filepath.Join(dir, "root")
+	err := filepath.WalkDir(root, func(p string, d os.DirEntry, err error) error {
+		if err != nil || !d.Type().IsRegular() {
+			return nil //nolint:nilerr // a folder that cannot be read is none of this test's
+		}
+		info, err := d.Info()
+		rel, relErr := filepath.Rel(root, p)
+		if err != nil || relErr != nil || !s.Wants(rel, info.Mode(), info.Size()) {
+			return nil //nolint:nilerr // likewise
+		}
+		body, err := os.ReadFile(p)
+		if err != nil {
+			return nil //nolint:nilerr // likewise
+		}
+		files++
+		e := engine.Entry{Path: rel, Type: engine.TypeFile, Mode: 0o644, Size: int64(len(body))}
+		ev, err := s.Inspect(t.Context(), engine.NewFileAt(e, strings.NewReader(string(body))))
+		if err != nil {
+			return err
+		}
+		if ev.Traits != nil {
+			for _, x := range ev.Traits.Secrets {
+				found++
+				t.Logf("%s:%d %s %s", rel, x.Line, x.Rule, x.Redacted)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if t.Logf("%d secrets in %d files", found, files); files < 1000 || found > 60 {
+		t.Errorf("%d secrets in %d files", found, files)
+	}
+}
+
+func FuzzFind(f *testing.F) {
+	r := rand.New(rand.NewPCG(1, 2))
+	s := New()
+	for _, x := range s.rules {
+		f.Add([]byte(samples(f, r, x)[0]), true)
+	}
+	f.Fuzz(func(t *testing.T, body []byte, config bool) {
+		for _, x := range s.find(body, config) {
+			if !strings.HasSuffix(x.Redacted, "********") || x.Line < 1 || len(x.Redacted) > 40 {
+				t.Errorf("%+v", x)
+			}
+		}
+	})
+}
+
+func BenchmarkFind(b *testing.B) {
+	s := New()
+	body := []byte(strings.Repeat("func main() { fmt.Println(\"hello, world\"); return x.token(1) }\n", 10_000))
+	b.SetBytes(int64(len(body)))
+	for b.Loop() {
+		s.find(body, false)
+	}
+}

@@ -1,0 +1,67 @@
+package secret
+
+func services() []rule {
+	return []rule{
+		{id: "slack-token", title: "Slack token", severity: high, keywords: []string{"xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-", "xoxe."}, pattern: `\b(xox[abeprs][.\-][A-Za-z0-9\-]{20,250})`, entropy: 3},
+		token("slack-app-token", "Slack app token", high, "xapp-", `[0-9]-[A-Z0-9]{9,13}-[0-9]{10,15}-[a-f0-9]{64}`),
+		{id: "slack-webhook", title: "Slack webhook", severity: medium, keywords: []string{"hooks.slack.com"}, pattern: `https://hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9+/]{40,60})`, entropy: 3},
+		{id: "discord-webhook", title: "Discord webhook", severity: medium, keywords: []string{"discord"}, pattern: `https://(?:canary\.|ptb\.)?discord(?:app)?\.com/api/webhooks/[0-9]{17,20}/([A-Za-z0-9_\-]{60,80})`, entropy: 3},
+		{id: "discord-bot-token", title: "Discord bot token", severity: high, keywords: []string{"discord"}, pattern: `(?i)discord[a-z0-9_.\- ]{0,30}["']?\s{0,3}(?:=|:)\s{0,3}["']?([MNO][A-Za-z0-9_\-]{23,27}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27,38})`, entropy: 3},
+		{id: "teams-webhook", title: "Microsoft Teams webhook", severity: medium, keywords: []string{"webhook.office.com"}, pattern: `https://[a-z0-9]+\.webhook\.office\.com/webhookb2/([a-f0-9@\-]{36,80}/IncomingWebhook/[a-f0-9]{32})`, entropy: 3},
+		{id: "telegram-bot-token", title: "Telegram bot token", severity: high, keywords: []string{":AA"}, pattern: `(?:^|[^0-9A-Za-z])([0-9]{8,10}:AA[A-Za-z0-9_\-]{33})(?:[^A-Za-z0-9_\-]|$)`, entropy: 3},
+		{id: "stripe-key", title: "Stripe secret key", severity: critical, keywords: []string{"sk_live_", "rk_live_"}, pattern: `\b((?:sk|rk)_live_[A-Za-z0-9]{20,250})`, entropy: 3},
+		{id: "stripe-test-key", title: "Stripe test key", severity: medium, keywords: []string{"sk_test_", "rk_test_"}, pattern: `\b((?:sk|rk)_test_[A-Za-z0-9]{20,250})`, entropy: 3},
+		token("stripe-webhook-secret", "Stripe webhook secret", high, "whsec_", `[A-Za-z0-9+/=]{32,64}`),
+		{id: "square-token", title: "Square access token", severity: high, keywords: []string{"EAAA", "sq0atp-"}, pattern: `\b((?:EAAA[A-Za-z0-9_\-]{60}|sq0atp-[A-Za-z0-9_\-]{22}))(?:[^A-Za-z0-9_\-]|$)`, entropy: 3},
+		token("square-oauth-secret", "Square OAuth secret", high, "sq0csp-", `[A-Za-z0-9_\-]{43}`),
+		{id: "braintree-token", title: "PayPal Braintree access token", severity: critical, keywords: []string{"access_token$production$"}, pattern: `(access_token\$production\$[a-z0-9]{16}\$[a-f0-9]{32})`, entropy: 3},
+		{id: "shopify-token", title: "Shopify token", severity: high, keywords: []string{"shpat_", "shpca_", "shppa_", "shpss_"}, pattern: `\b(shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32})\b`, entropy: 2.5},
+		{id: "twilio-key", title: "Twilio API key", severity: high, keywords: []string{"twilio"}, pattern: `(?i)twilio[\s\S]{0,80}?\b((?-i:SK)[0-9a-f]{32})\b`, entropy: 2.5},
+		token("sendgrid-key", "SendGrid API key", high, "SG.", `[A-Za-z0-9_\-]{22}\.[A-Za-z0-9_\-]{43}`),
+		{id: "mailgun-key", title: "Mailgun API key", severity: high, keywords: []string{"mailgun"}, pattern: `(?i)mailgun[\s\S]{0,60}?\b(key-[a-f0-9]{32})\b`, entropy: 2.5},
+		{id: "mailchimp-key", title: "Mailchimp API key", severity: high, keywords: []string{"mailchimp"}, pattern: `(?i)mailchimp.{0,60}?[^0-9a-z]([0-9a-f]{32}-us[0-9]{1,2})(?:[^0-9a-z]|$)`, entropy: 3},
+		token("brevo-key", "Brevo API key", high, "xkeysib-", `[a-f0-9]{64}-[A-Za-z0-9]{16}`),
+		token("postman-key", "Postman API key", high, "PMAK-", `[a-f0-9]{24}-[a-f0-9]{34}`),
+		token("openai-key", "OpenAI API key", critical, "sk-", `[A-Za-z0-9_\-]{20,150}T3BlbkFJ[A-Za-z0-9_\-]{20,150}`),
+		token("anthropic-key", "Anthropic API key", critical, "sk-ant-", `(?:api|admin)[0-9]{2}-[A-Za-z0-9_\-]{80,120}`),
+		token("huggingface-token", "Hugging Face token", high, "hf_", `[A-Za-z]{34}`),
+		token("replicate-token", "Replicate token", high, "r8_", `[A-Za-z0-9]{37}`),
+		token("groq-key", "Groq API key", high, "gsk_", `[A-Za-z0-9]{52}`),
+		token("perplexity-key", "Perplexity API key", high, "pplx-", `[A-Za-z0-9]{48}`),
+		named("datadog-key", "Datadog key", high, "datadog", `[a-f0-9]{40}|[a-f0-9]{32}`),
+		token("newrelic-user-key", "New Relic user key", high, "NRAK-", `[A-Z0-9]{27}`),
+		token("newrelic-insert-key", "New Relic insert key", medium, "NRII-", `[A-Za-z0-9_\-]{32}`),
+		token("grafana-service-account", "Grafana service account token", high, "glsa_", `[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}`),
+		token("grafana-cloud-token", "Grafana Cloud token", high, "glc_", `[A-Za-z0-9+/]{32,400}={0,2}`),
+		token("sentry-token", "Sentry organisation token", high, "sntrys_", `eyJ[A-Za-z0-9+/=_]{80,400}`),
+		token("sentry-user-token", "Sentry user token", high, "sntryu_", `[a-f0-9]{64}`),
+		token("dynatrace-token", "Dynatrace token", high, "dt0c01.", `[A-Z0-9]{24}\.[A-Z0-9]{64}`),
+		named("okta-token", "Okta API token", high, "okta", `00[A-Za-z0-9_\-]{40}`),
+		{id: "linear-key", title: "Linear API key", severity: high, keywords: []string{"lin_api_"}, pattern: `\b(lin_api_[A-Za-z0-9]{40})\b`, entropy: 3},
+		{id: "notion-token", title: "Notion token", severity: high, keywords: []string{"ntn_", "secret_"}, pattern: `\b(ntn_[0-9]{11}[A-Za-z0-9]{35}|secret_[A-Za-z0-9]{43})\b`, entropy: 3.5, run: 40},
+		token("figma-token", "Figma token", medium, "figd_", `[A-Za-z0-9_\-]{40}`),
+		token("airtable-token", "Airtable token", high, "pat", `[A-Za-z0-9]{14}\.[a-f0-9]{64}`),
+		token("launchdarkly-sdk-key", "LaunchDarkly SDK key", medium, "sdk-", `[a-f0-9]{8}-[a-f0-9]{4}-4[a-f0-9]{3}-[a-f0-9]{4}-[a-f0-9]{12}`),
+		token("easypost-key", "EasyPost API key", high, "EZAK", `[A-Za-z0-9]{54}`),
+		token("supabase-key", "Supabase secret", high, "sbp_", `[a-f0-9]{40}`),
+		token("buildkite-token", "Buildkite agent token", high, "bkua_", `[a-f0-9]{40}`),
+		token("circleci-token", "CircleCI token", high, "CCIPAT_", `[A-Za-z0-9]{22}_[a-f0-9]{40}`),
+	}
+}
+
+// general are those that belong to nobody in particular.
+func general() []rule {
+	return []rule{
+		{id: "private-key", title: "private key", severity: high, keywords: []string{"-----BEGIN"}, lines: 6,
+			pattern: `(-----BEGIN (?:RSA |EC |DSA |OPENSSH |PGP )?PRIVATE KEY(?: BLOCK)?-----[\r\n]+[A-Za-z0-9+/=:,.() \r\n-]{64,})`},
+		{id: "encrypted-private-key", title: "private key behind a password", severity: medium, keywords: []string{"-----BEGIN ENC"}, lines: 6, pattern: `(-----BEGIN ENCRYPTED PRIVATE KEY-----[\r\n]+[A-Za-z0-9+/=\r\n]{64,})`},
+		{id: "putty-private-key", title: "PuTTY private key", severity: high, keywords: []string{"PuTTY-User-Key-File"}, lines: 4, pattern: `(PuTTY-User-Key-File-[23]: ssh-[a-z0-9-]+[\r\n]+Encryption: none)`},
+		{id: "jwt", title: "JSON web token", severity: medium, keywords: []string{"eyJ"}, run: 17, pattern: `\b(eyJ[A-Za-z0-9_\-]{17,}\.eyJ[A-Za-z0-9_\-]{17,}\.[A-Za-z0-9_\-]{20,})`, entropy: 3.5, config: true},
+		{id: "kubernetes-token", title: "Kubernetes bearer token", severity: critical, keywords: []string{"token:"}, pattern: `(?m)^\s{2,20}token:\s{1,3}["']?(eyJ[A-Za-z0-9_\-.]{100,}|[a-z0-9]{6}\.[a-z0-9]{16})["']?\s*$`, entropy: 3, config: true},
+		{id: "kubeconfig-client-key", title: "Kubernetes client key", severity: critical, keywords: []string{"client-key-data"}, pattern: `client-key-data:\s{1,3}["']?([A-Za-z0-9+/]{100,}={0,2})`, entropy: 3.5},
+		{id: "htpasswd-hash", title: "password hash of a web server", severity: medium, keywords: []string{"$apr1$", "$2y$"}, pattern: `(?m)^[A-Za-z0-9._\-]{1,64}:((?:\$apr1\$|\$2y\$[0-9]{2}\$)[./A-Za-z0-9$]{22,60})\s*$`, entropy: 3, config: true},
+		{id: "pgpass-password", title: "password in .pgpass", severity: high, keywords: []string{":5432:"}, pattern: `(?m)^[A-Za-z0-9.*\-]{1,200}:5432:[^:\s]{1,64}:[^:\s]{1,64}:(\S{6,200})\s*$`, entropy: 2.5, config: true},
+		{id: "generic-secret", title: "secret in a configuration", severity: medium, keywords: []string{"password", "passwd", "secret", "token", "api_key", "apikey", "api-key", "access_key", "private_key", "credential"}, config: true, entropy: 3.5,
+			pattern: `(?im)(?:^|[\s"',{;._\-])[a-z0-9_.\-]{0,40}(?:password|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?)["']?\s{0,3}(?:=|:|=>)\s{0,3}["']?([A-Za-z0-9_\-+/=.~!@#%^&*]{12,128})["']?\s*(?:[,;}#]|$)`},
+	}
+}
