@@ -34,7 +34,8 @@ const (
 	MaxPackages       = 30_000    // of one database
 	MaxArchiveHeld    = 64 << 20  // a Java archive of a compressed layer, which memory holds
 	MaxArchiveEntries = 200_000   // files of one, with those of the archives in it
-	MaxNestedBytes    = 256 << 20 // that the archives in one unpack to
+	MaxArchiveList    = 24 << 20  // the list of files of one archive
+	MaxNestedBytes    = 256 << 20 // that is unpacked of one archive, with such lists
 	MaxNestedArchives = 4         // depth of archives in archives
 	MaxRPMDatabase    = 64 << 20  // one rpm database of a compressed layer, which memory holds
 	MaxRPMHeader      = 16 << 20  // one package in it; rpm itself takes 256 MB, real ones have up to 4

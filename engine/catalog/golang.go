@@ -53,10 +53,11 @@ func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 // passing reads a large program as it passes by: it can be read once, so signatures are looked for beside.
 func passing(f *engine.File) (ev engine.Evidence, err error) {
 	var known *search
-	beside := io.Discard
+	crates := &crateMark{}
+	beside := io.Writer(crates)
 	if what := knownProgram(f.Path); what != nil {
 		known = &search{what: what}
-		beside = known
+		beside = io.MultiWriter(crates, &unhurried{known})
 	}
 	info, err := searchBuildInfo(f, beside)
 	if err != nil {
@@ -66,9 +67,12 @@ func passing(f *engine.File) (ev engine.Evidence, err error) {
 		return modules(info), nil
 	}
 	if known != nil {
-		return known.evidence(), nil
+		ev = known.evidence()
 	}
-	return engine.Evidence{}, nil
+	if crates.seen {
+		return ev, &engine.LimitError{What: "size of a Rust program with a list of its crates in a compressed layer", Limit: engine.MaxProgramHeld}
+	}
+	return ev, nil
 }
 
 // modules are the packages of a program.

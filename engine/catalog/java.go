@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"path"
 	"strings"
 
@@ -42,8 +43,33 @@ func (java) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, er
 type opening struct {
 	ctx   context.Context
 	ev    *engine.Evidence
-	left  int64 // bytes that archives inside may still unpack to
+	left  int64 // bytes that its lists of files may still have, and what is unpacked of it
 	files int
+}
+
+// fileList bounds what archive/zip reads when it opens an archive: it keeps every file of the list, however many the archive says that there are.
+type fileList struct {
+	*opening
+	at   io.ReaderAt
+	left int64 // of this archive
+	open bool
+}
+
+func (l *fileList) ReadAt(b []byte, off int64) (int, error) {
+	if l.open {
+		return l.at.ReadAt(b, off)
+	}
+	if err := l.ctx.Err(); err != nil {
+		return 0, err
+	}
+	n, err := l.at.ReadAt(b, off)
+	if l.left, l.opening.left = l.left-int64(n), l.opening.left-int64(n); l.left < 0 {
+		return 0, &engine.LimitError{What: "bytes of the list of files of an archive", Limit: engine.MaxArchiveList}
+	}
+	if l.opening.left < 0 {
+		return 0, &engine.LimitError{What: "bytes of what is in an archive", Limit: engine.MaxNestedBytes}
+	}
+	return n, err
 }
 
 // jar is what an archive says of itself.
@@ -57,14 +83,27 @@ type pom struct{ group, artifact, version string }
 
 // archive reads one; inside is its path within the outermost, "" for that itself.
 func (o *opening) archive(at io.ReaderAt, size int64, name, inside string, depth int) error {
-	z, err := zip.NewReader(at, size)
+	list := &fileList{opening: o, at: at, left: engine.MaxArchiveList}
+	z, err := zip.NewReader(list, size)
+	if limit := (*engine.LimitError)(nil); errors.As(err, &limit) || o.ctx.Err() != nil {
+		return err
+	}
 	if err != nil {
 		if inside == "" {
 			return fmt.Errorf("an archive of Java: %w", err)
 		}
 		return malformed(o.ev, fmt.Sprintf("%.200q in it: %v", inside, err))
 	}
+	list.open = true
 	var j jar
+	err = o.entries(z, at, &j, inside, depth)
+	if own := o.packages(&j, path.Base(name), inside); err == nil { // what was read before a limit is kept
+		err = own
+	}
+	return err
+}
+
+func (o *opening) entries(z *zip.Reader, at io.ReaderAt, j *jar, inside string, depth int) error {
 	for _, f := range z.File {
 		if err := o.ctx.Err(); err != nil {
 			return err
@@ -72,7 +111,7 @@ func (o *opening) archive(at io.ReaderAt, size int64, name, inside string, depth
 		if o.files++; o.files > engine.MaxArchiveEntries {
 			return &engine.LimitError{What: "number of files of an archive", Limit: engine.MaxArchiveEntries}
 		}
-		err := o.entry(f, &j, inside, depth)
+		err := o.entry(f, at, j, inside, depth)
 		if limit := (*engine.LimitError)(nil); err != nil && !errors.As(err, &limit) && o.ctx.Err() == nil {
 			err = malformed(o.ev, fmt.Sprintf("%.200q in it: %v", path.Join(inside, f.Name), err))
 		}
@@ -80,10 +119,10 @@ func (o *opening) archive(at io.ReaderAt, size int64, name, inside string, depth
 			return err
 		}
 	}
-	return o.packages(&j, path.Base(name), inside)
+	return nil
 }
 
-func (o *opening) entry(f *zip.File, j *jar, inside string, depth int) error {
+func (o *opening) entry(f *zip.File, at io.ReaderAt, j *jar, inside string, depth int) error {
 	name := strings.TrimPrefix(f.Name, "/")
 	switch {
 	case name == "META-INF/MANIFEST.MF":
@@ -103,25 +142,33 @@ func (o *opening) entry(f *zip.File, j *jar, inside string, depth int) error {
 		}
 		j.poms = append(j.poms, p)
 	case javaArchive(name) && !strings.HasSuffix(f.Name, "/"):
-		return o.nested(f, name, inside, depth)
+		return o.nested(f, at, name, inside, depth)
 	case strings.HasSuffix(name, ".class"):
 		j.classes = true
 	}
 	return nil
 }
 
-func (o *opening) nested(f *zip.File, name, inside string, depth int) error {
+func (o *opening) nested(f *zip.File, at io.ReaderAt, name, inside string, depth int) error {
 	if depth >= engine.MaxNestedArchives {
 		return &engine.LimitError{What: "depth of archives in archives", Limit: engine.MaxNestedArchives}
 	}
-	body, err := o.read(f, o.left)
-	if err != nil {
-		return err
-	}
-	o.left -= int64(len(body))
 	where := name
 	if inside != "" {
 		where = inside + "!/" + name
+	}
+	const encrypted = 1 // of the flags (APPNOTE.TXT, 4.4.4)
+	if f.Method == zip.Store && f.Flags&encrypted == 0 && f.CompressedSize64 == f.UncompressedSize64 && f.CompressedSize64 <= math.MaxInt64 {
+		from, err := f.DataOffset() // as Spring Boot stores them: read where they are
+		if err != nil {
+			return err
+		}
+		size := int64(f.CompressedSize64) //nolint:gosec // not larger
+		return o.archive(io.NewSectionReader(at, from, size), size, name, where, depth+1)
+	}
+	body, err := o.read(f, min(max(o.left, 0), engine.MaxArchiveHeld))
+	if err != nil {
+		return err
 	}
 	return o.archive(bytes.NewReader(body), int64(len(body)), name, where, depth+1)
 }
@@ -135,6 +182,9 @@ func (o *opening) read(f *zip.File, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	b, err := io.ReadAll(io.LimitReader(r, limit+1))
+	if o.left -= int64(len(b)); o.left < 0 { // one file may be listed many times
+		err = &engine.LimitError{What: "bytes of what is in an archive", Limit: engine.MaxNestedBytes}
+	}
 	if err = errors.Join(err, r.Close()); err != nil {
 		return nil, err
 	}

@@ -1,6 +1,7 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -129,7 +130,7 @@ func readComposer(_ string, body []byte, ev *engine.Evidence) error {
 	if err := engine.CheckDepth(body); err != nil {
 		return err
 	}
-	if len(body) > 0 && strings.TrimSpace(string(body))[:1] == "[" {
+	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")) {
 		if err := json.Unmarshal(body, &list.Packages); err != nil {
 			return err
 		}

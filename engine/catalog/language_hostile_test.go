@@ -1,0 +1,111 @@
+package catalog
+
+import (
+	"bytes"
+	"compress/flate"
+	"encoding/binary"
+	"errors"
+	"hash/crc32"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// repeated is an archive whose list names one file n times, all on the same zeros.
+func repeated(t testing.TB, name string, n, size int) string {
+	t.Helper()
+	var packed bytes.Buffer
+	w, err := flate.NewWriter(&packed, flate.BestCompression)
+	if err == nil {
+		_, err = w.Write(make([]byte, size))
+	}
+	if err == nil {
+		err = w.Close()
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	le := binary.LittleEndian
+	sums := le.AppendUint32(nil, crc32.ChecksumIEEE(make([]byte, size)))
+	sums = le.AppendUint32(sums, uint32(packed.Len())) //nolint:gosec // small
+	sums = le.AppendUint32(sums, uint32(size))         //nolint:gosec // small
+	sums = le.AppendUint16(sums, uint16(len(name)))    //nolint:gosec // small
+	local := append([]byte("PK\x03\x04\x14\x00\x00\x00\x08\x00\x00\x00\x00\x00"), sums...)
+	local = append(append(append(local, 0, 0), name...), packed.Bytes()...)
+	entry := append([]byte("PK\x01\x02\x14\x00\x14\x00\x00\x00\x08\x00\x00\x00\x00\x00"), sums...)
+	entry = append(append(entry, make([]byte, 16)...), name...)
+	out := append(local, bytes.Repeat(entry, n)...)
+	end := append([]byte("PK\x05\x06"), make([]byte, 18)...)
+	le.PutUint16(end[8:], uint16(n))  //nolint:gosec // the low half, as readers compare it
+	le.PutUint16(end[10:], uint16(n)) //nolint:gosec // likewise
+	le.PutUint32(end[12:], uint32(n*len(entry)))
+	le.PutUint32(end[16:], uint32(len(local)))
+	return string(append(out, end...))
+}
+
+// What is listed often is not unpacked often, and a list longer than it says is not held.
+func TestJavaRepeated(t *testing.T) {
+	for name, c := range map[string]struct {
+		file string
+		n    int
+		size int
+		want string
+	}{
+		"one manifest, many times":    {"META-INF/MANIFEST.MF", 100_000, 8<<20 - 1, "limit bytes of what is in an archive"},
+		"a list of more than it says": {"a", 65536 * 12, 1, "limit bytes of the list of files of an archive"},
+		"a large archive in it":       {"a.jar", 1, engine.MaxArchiveHeld + 1, "limit bytes of a file in an archive"},
+	} {
+		body := repeated(t, c.file, c.n, c.size)
+		var before, after runtime.MemStats
+		runtime.ReadMemStats(&before)
+		start := time.Now()
+		got := opened(t, "srv/app.jar", body)
+		runtime.ReadMemStats(&after)
+		if len(got) != 1 || got[0] != c.want {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+		if took := time.Since(start); took > 10*time.Second {
+			t.Errorf("%s took %v", name, took)
+		}
+		t.Logf("%s: %d bytes, %d MB allocated", name, len(body), (after.TotalAlloc-before.TotalAlloc)>>20)
+	}
+}
+
+// Blank is no panic, in any of the languages' files.
+func TestBlankManifests(t *testing.T) {
+	for _, p := range []string{"srv/vendor/composer/installed.json", "app/web.deps.json", "opt/conda/conda-meta/x.json", "app/lib/x-1/ebin/x.app",
+		"usr/lib/ruby/gems/3.1.0/specifications/x-1.gemspec", "srv/a.jar"} {
+		for _, got := range inspectAll(t, p, 0o644, []byte(" \n")) {
+			if got.Error == "" && got.Coverage == nil {
+				t.Errorf("%s says nothing of a blank %s", got.By, p)
+			}
+		}
+	}
+}
+
+// The list of crates of a program that is too large to be held is a limit and no silence, however the program is cut into blocks.
+func TestLargeRustProgram(t *testing.T) {
+	for _, block := range []int{1, 7, 9, 10, 100, 4096} {
+		m := &crateMark{}
+		for rest := []byte(strings.Repeat("x", 95) + "\x00.dep-v0\x00" + strings.Repeat("y", 50)); len(rest) > 0; {
+			n, err := m.Write(rest[:min(block, len(rest))])
+			if err != nil {
+				t.Fatal(err)
+			}
+			rest = rest[n:]
+		}
+		if !m.seen {
+			t.Errorf("in blocks of %d the name is not seen", block)
+		}
+	}
+	body := bytes.Replace(program("go1.21", ""), []byte(goMagic), make([]byte, len(goMagic)), 1)
+	body = append(append(body, make([]byte, engine.MaxProgramHeld)...), "\x00.dep-v0\x00"...)
+	e := engine.Entry{Path: "usr/bin/x", Type: engine.TypeFile, Mode: 0o755, Size: int64(len(body))}
+	_, err := golang{}.Inspect(t.Context(), engine.NewFile(e, bytes.NewReader(body)))
+	if limit := (*engine.LimitError)(nil); !errors.As(err, &limit) || !strings.Contains(limit.What, "Rust") {
+		t.Errorf("%v, want a limit", err)
+	}
+}
