@@ -23,14 +23,31 @@ func (java) Name() string { return "java/2" }
 func (java) Wants(p string, _ fs.FileMode, _ int64) bool { return javaArchive(p) }
 
 func javaArchive(p string) bool {
-	switch p[strings.LastIndexByte(p, '.')+1:] {
-	case "jar", "war", "ear", "par", "sar", "kar", "hpi", "jpi", "nar":
-		return strings.IndexByte(p, '.') > 0
+	i := len(p) - len(".jar")
+	if i <= 0 || p[i] != '.' {
+		return false
+	}
+	return ofJava(p) || foldIn(p[i+1:], "par", "sar", "kar", "hpi", "jpi", "nar")
+}
+
+// ofJava says whether only Java has files of that name; the others are of Perl, Nix and the like too.
+func ofJava(p string) bool { return foldIn(p[max(0, len(p)-3):], "jar", "war", "ear") }
+
+func foldIn(s string, words ...string) bool {
+	for _, w := range words {
+		if strings.EqualFold(s, w) {
+			return true
+		}
 	}
 	return false
 }
 
 func (java) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, err error) {
+	if !ofJava(f.Path) {
+		if head, err := f.Head(2); err != nil || string(head) != "PK" {
+			return ev, err
+		}
+	}
 	at, err := f.ReaderAt(engine.MaxArchiveHeld)
 	if err != nil {
 		return ev, err
@@ -197,13 +214,17 @@ func (o *opening) read(f *zip.File, limit int64) ([]byte, error) {
 // packages are those of one archive: what Maven wrote down, or what manifest and name say for certain. An archive of classes that does not say whose
 // they are is a gap, because a guessed group is the source of most false findings.
 func (o *opening) packages(j *jar, base, inside string) error {
-	p, known := j.coordinates(strings.TrimSuffix(base, path.Ext(base)))
-	poms := j.poms
-	if len(poms) == 0 && known {
-		poms = []pom{p}
+	stem := strings.TrimSuffix(base, path.Ext(base))
+	p, known := j.coordinates(stem)
+	poms, own := j.poms, j.own(stem)
+	if own < 0 && known {
+		poms, own = append(poms, p), len(poms)
 	}
-	for _, p := range poms {
-		k := installed("maven", "Maven", p.group+":"+p.artifact, p.version, bundleLicense(j.manifest["Bundle-License"]))
+	for i, p := range poms {
+		k := installed("maven", "Maven", p.group+":"+p.artifact, p.version)
+		if l := bundleLicense(j.manifest["Bundle-License"]); i == own && l != "" {
+			k.Licenses = []string{l}
+		}
 		if inside != "" {
 			k.Locations = []engine.Location{{Path: inside}}
 		}
@@ -211,7 +232,7 @@ func (o *opening) packages(j *jar, base, inside string) error {
 			return err
 		}
 	}
-	if len(poms) > 0 || !j.classes || strings.HasPrefix(j.manifest["Implementation-Title"], "Java Runtime") {
+	if own >= 0 || !j.classes || strings.HasPrefix(j.manifest["Implementation-Title"], "Java Runtime") {
 		return nil
 	}
 	if len(o.ev.Coverage) < engine.MaxGaps {
@@ -219,6 +240,30 @@ func (o *opening) packages(j *jar, base, inside string) error {
 			Detail: "neither Maven's properties nor the manifest say which group, artifact and version its classes are of"})
 	}
 	return nil
+}
+
+// own is which of Maven's properties are those of the archive itself, and not of what was shaded into it; -1 says none. Only a file's name with another
+// artifact and version than all of them tells that: an application is often built under a name of its own.
+func (j *jar) own(stem string) int {
+	version := ""
+	for i := 1; i < len(stem)-1 && version == ""; i++ {
+		if stem[i] == '-' && isDigit(stem[i+1]) {
+			version = stem[i+1:]
+		}
+	}
+	best := -1
+	for i, p := range j.poms {
+		named := stem == p.artifact || strings.HasPrefix(stem, p.artifact+"-")
+		if named && (best < 0 || len(p.artifact) > len(j.poms[best].artifact)) {
+			best = i
+		}
+	}
+	for i, p := range j.poms {
+		if best < 0 && (version == "" || version == p.version) {
+			best = i
+		}
+	}
+	return best
 }
 
 // coordinates puts together what the manifest and the file's name say (JAR File Specification; OSGi Core, "Bundle-SymbolicName"). The group counts

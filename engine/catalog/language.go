@@ -54,7 +54,7 @@ func manifests() []engine.Inspector {
 			return strings.HasSuffix(base, ".gemspec") && (strings.HasSuffix(dir, "specifications/") || strings.HasSuffix(dir, "specifications/default/"))
 		}, readGemspec},
 		manifest{"composer/1", func(dir, base string) bool {
-			return base == "installed.json" && strings.HasSuffix(dir, "vendor/composer/")
+			return base == "installed.json" && (strings.HasSuffix(dir, "vendor/composer/") || strings.HasSuffix(dir, "3rdparty/composer/"))
 		}, readComposer},
 		manifest{"nuget/1", func(_, base string) bool { return strings.HasSuffix(base, ".deps.json") }, readDotNet},
 		manifest{"conda/1", func(dir, base string) bool {
@@ -98,7 +98,7 @@ func readGemspec(_ string, body []byte, ev *engine.Evidence) error {
 			licenses = words
 		}
 	}
-	if name == "" || version == "" {
+	if name == "" || version == "" || strings.Contains(name+version, "#{") {
 		return errors.New("a gem whose name or version is not written out")
 	}
 	return add(ev, installed("gem", "RubyGems", name, version, licenses...))
@@ -122,11 +122,7 @@ func literals(s string) []string {
 
 // readComposer reads Composer's list of what it installed: of version 1 an array, of version 2 an object.
 func readComposer(_ string, body []byte, ev *engine.Evidence) error {
-	type entry struct {
-		Name, Version string
-		License       []string
-	}
-	var list struct{ Packages []entry }
+	var list struct{ Packages []json.RawMessage }
 	if err := engine.CheckDepth(body); err != nil {
 		return err
 	}
@@ -137,12 +133,16 @@ func readComposer(_ string, body []byte, ev *engine.Evidence) error {
 	} else if err := json.Unmarshal(body, &list); err != nil {
 		return err
 	}
-	for i, e := range list.Packages {
+	for i, raw := range list.Packages {
+		var e struct {
+			Name, Version string
+			License       json.RawMessage
+		}
 		err := error(nil)
-		if e.Name == "" || e.Version == "" {
+		if json.Unmarshal(raw, &e) != nil || e.Name == "" || e.Version == "" {
 			err = malformed(ev, fmt.Sprintf("packages[%d] has no name or no version", i))
 		} else {
-			err = add(ev, installed("composer", "Packagist", e.Name, e.Version, e.License...))
+			err = add(ev, installed("composer", "Packagist", e.Name, e.Version, words(e.License)...))
 		}
 		if err != nil {
 			return err
@@ -151,10 +151,25 @@ func readComposer(_ string, body []byte, ev *engine.Evidence) error {
 	return nil
 }
 
+// words are a text or a list of such; anything else has none.
+func words(raw json.RawMessage) []string {
+	var list []string
+	var one string
+	if json.Unmarshal(raw, &list) == nil {
+		return list
+	}
+	if json.Unmarshal(raw, &one) == nil {
+		return []string{one}
+	}
+	return nil
+}
+
 // readDotNet reads the dependencies that the .NET host resolves for an application (dotnet/runtime, docs "runtime-configuration-file.md").
 func readDotNet(_ string, body []byte, ev *engine.Evidence) error {
+	type assets struct{ Runtime, RuntimeTargets, Native, Resources map[string]json.RawMessage }
 	var doc struct {
 		Libraries map[string]struct{ Type string }
+		Targets   map[string]map[string]assets
 	}
 	if err := engine.CheckDepth(body); err != nil {
 		return err
@@ -174,6 +189,15 @@ func readDotNet(_ string, body []byte, ev *engine.Evidence) error {
 		kind := doc.Libraries[key].Type
 		if kind != "package" && kind != "runtimepack" {
 			continue // the application's own projects
+		}
+		deployed, named := false, false
+		for _, target := range doc.Targets {
+			a, ok := target[key]
+			named = named || ok
+			deployed = deployed || len(a.Runtime)+len(a.RuntimeTargets)+len(a.Native)+len(a.Resources) > 0
+		}
+		if named && !deployed && kind == "package" {
+			continue // it only led to others: none of its files lies beside the application
 		}
 		name, version, _ := strings.Cut(strings.TrimPrefix(key, "runtimepack."), "/")
 		err := error(nil)
@@ -221,12 +245,14 @@ func readR(_ string, body []byte, ev *engine.Evidence) error {
 	return add(ev, installed("cran", "CRAN", fields["Package"], fields["Version"], fields["License"]))
 }
 
-// readErlang reads an application's resource file: {application, name, [{vsn, "1.2.3"}, …]}. What comes with Erlang and Elixir is no package of Hex.
+// readErlang reads an application's resource file: {application, name, [{vsn, "1.2.3"}, …]}. What comes with Erlang and Elixir is no package of Hex, and a gap where no package of the distribution owns it.
 func readErlang(dir string, body []byte, ev *engine.Evidence) error {
-	if strings.Contains(dir, "/erlang/lib/") || strings.Contains(dir, "/elixir/lib/") {
-		return nil
+	var code strings.Builder
+	for line := range strings.Lines(string(body)) {
+		line, _, _ = strings.Cut(line, "%") // a comment, as no name or version has the sign
+		code.WriteString(line)
 	}
-	text := strings.Join(strings.Fields(string(body)), "")
+	text := strings.Join(strings.Fields(code.String()), "")
 	_, rest, ok := strings.Cut(text, "{application,")
 	name, rest, ok2 := strings.Cut(rest, ",")
 	_, rest, ok3 := strings.Cut(rest, `{vsn,"`)
@@ -235,19 +261,36 @@ func readErlang(dir string, body []byte, ev *engine.Evidence) error {
 	if !ok || !ok2 || !ok3 || !ok4 || name == "" || version == "" {
 		return errors.New("an application whose name or version is not written out")
 	}
+	if ofOTP(name) || strings.Contains(dir, "/erlang/lib/") || strings.Contains(dir, "/elixir/lib/") { // a release has them beside the packages of Hex
+		ev.Coverage = append(ev.Coverage, engine.Coverage{Kind: engine.CoverageUnsupported, Subject: "erlang/otp",
+			Detail: "applications of Erlang and Elixir themselves are no packages of Hex, whose advisories do not judge them"})
+		return nil
+	}
 	return add(ev, installed("hex", "Hex", name, version))
+}
+
+// ofOTP says whether an application comes with Erlang/OTP or Elixir themselves (otp, lib/; elixir, lib/).
+func ofOTP(name string) bool {
+	switch name {
+	case "asn1", "common_test", "compiler", "crypto", "debugger", "dialyzer", "diameter", "edoc", "eldap", "erl_interface", "erts", "et", "eunit", "ftp", "inets", "jinterface",
+		"kernel", "megaco", "mnesia", "observer", "odbc", "os_mon", "parsetools", "public_key", "reltool", "runtime_tools", "sasl", "snmp", "ssh", "ssl", "stdlib", "syntax_tools",
+		"tftp", "tools", "wx", "xmerl", "elixir", "eex", "ex_unit", "iex", "logger", "mix":
+		return true
+	}
+	return false
 }
 
 // readPubspec reads the packages that a Dart program was resolved to: below packages:, an entry for each with its source and version.
 func readPubspec(_ string, body []byte, ev *engine.Evidence) error {
-	in, name, hosted := false, "", false
+	in, name, hosted, seen := false, "", false, false
 	for line := range strings.SplitSeq(string(body), "\n") {
 		line = strings.TrimRight(line, "\r")
 		trimmed := strings.TrimSpace(line)
 		switch indent := len(line) - len(strings.TrimLeft(line, " ")); {
 		case trimmed == "" || trimmed[0] == '#':
 		case indent == 0:
-			in = trimmed == "packages:"
+			in = strings.HasPrefix(trimmed, "packages:")
+			seen = seen || in
 		case !in:
 		case indent == 2:
 			name, hosted = strings.Trim(strings.TrimSuffix(trimmed, ":"), `"`), false
@@ -259,6 +302,9 @@ func readPubspec(_ string, body []byte, ev *engine.Evidence) error {
 				return err
 			}
 		}
+	}
+	if !seen {
+		return errors.New("it has no packages")
 	}
 	return nil
 }

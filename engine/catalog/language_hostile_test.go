@@ -109,3 +109,50 @@ func TestLargeRustProgram(t *testing.T) {
 		t.Errorf("%v, want a limit", err)
 	}
 }
+
+// What is no package of the ecosystem is not listed as one, and what cannot be read is said.
+func TestLanguagesHonest(t *testing.T) {
+	otp := `{application, ssh, [{vsn, "5.1"}]}.`
+	for name, c := range map[string]struct{ path, body, want string }{
+		"a library that only leads to others": {"app/a.deps.json", `{"targets": {"x": {"A/1": {"runtime": {"a.dll": {}}}, "B/2": {}}}, "libraries": {"A/1": {"type": "package"}, "B/2": {"type": "package"}}}`, "A 1"},
+		"a licence that is a text":            {"srv/vendor/composer/installed.json", `[{"name": "a/b", "version": "1", "license": "MIT"}, {"name": 5}, {"name": "c/d", "version": "2"}]`, "a/b 1 MIT, c/d 2, malformed"},
+		"interpolated":                        {"srv/specifications/x.gemspec", "s.name = \"#{x}\"\ns.version = \"1\"\n", "error"},
+		"no list":                             {"app/pubspec.lock", "\x00 garbage", "error"},
+		"Erlang in a release":                 {"app/lib/ssh-5.1/ebin/ssh.app", otp, "unsupported"},
+		"a comment":                           {"app/lib/x-1/ebin/x.app", "%% {application, old, [{vsn, \"0\"}]}\n{application, x, [{vsn, \"1\"}]}.", "x 1"},
+		"an archive of Nix":                   {"nix/x.nar", "\r\x00\x00\x00\x00\x00\x00\x00nix-archive-1", ""},
+		"upper case":                          {"srv/APP.JAR", "no archive", "error"},
+	} {
+		var got []string
+		for _, p := range inspectAll(t, c.path, 0o644, []byte(c.body)) {
+			for _, k := range p.Packages {
+				got = append(got, strings.Join(append([]string{k.Name, k.Version}, k.Licenses...), " "))
+			}
+			for _, g := range p.Coverage {
+				kind, _, _ := strings.Cut(g, ":")
+				got = append(got, kind)
+			}
+			if p.Error != "" {
+				got = append(got, "error")
+			}
+		}
+		if s := strings.Join(got, ", "); s != c.want {
+			t.Errorf("%s: %q, want %q", name, s, c.want)
+		}
+	}
+}
+
+// A library shaded into a jar does not hide that nobody knows the jar's own group.
+func TestJavaOwn(t *testing.T) {
+	shaded, class := pomOf("cglib", "cglib", "3.2.12"), member{"a/B.class", "x"}
+	for path, want := range map[string]string{
+		"lib/guice-4.2.3.jar":    "cglib:cglib 3.2.12, gap unsupported",
+		"lib/cglib-3.2.12.jar":   "cglib:cglib 3.2.12",
+		"lib/service-3.2.12.jar": "cglib:cglib 3.2.12", // built under a name of its own
+		"srv/app.jar":            "cglib:cglib 3.2.12",
+	} {
+		if got := strings.Join(opened(t, path, zipped(t, shaded, class)), ", "); got != want {
+			t.Errorf("%s: %q, want %q", path, got, want)
+		}
+	}
+}
