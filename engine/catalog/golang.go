@@ -18,7 +18,7 @@ import (
 // golang reads the build information of Go programs, stripped ones too, and the crates of Rust's.
 type golang struct{}
 
-func (golang) Name() string { return "program/1" }
+func (golang) Name() string { return "program/2" }
 
 // smallest is the size in bytes below which no file is a Go program with build information.
 const smallest = 200

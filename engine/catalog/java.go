@@ -18,7 +18,7 @@ import (
 // java reads Java archives and those inside them: an application's war, a fat jar, a library with others shaded into it.
 type java struct{}
 
-func (java) Name() string { return "java/2" }
+func (java) Name() string { return "java/3" }
 
 func (java) Wants(p string, _ fs.FileMode, _ int64) bool { return javaArchive(p) }
 
@@ -267,8 +267,8 @@ func (j *jar) own(stem string) int {
 }
 
 // coordinates puts together what the manifest and the file's name say (JAR File Specification; OSGi Core, "Bundle-SymbolicName"). The group counts
-// when the symbolic name is the group with the artifact behind it. A vendor's id is none: of commons-collections:commons-collections it is
-// "org.apache", and a package under a wrong name would be judged by nobody.
+// when the vendor's id is one, and the symbolic name is that with the artifact behind it. Either alone is often the organisation's domain and not the group:
+// a package under a wrong group has no findings and hides the gap (com.google.gson is com.google.code.gson's, org.apache many groups').
 func (j *jar) coordinates(stem string) (pom, bool) {
 	artifact, version := stem, ""
 	for i := 1; i < len(stem)-1; i++ {
@@ -284,9 +284,9 @@ func (j *jar) coordinates(stem string) (pom, bool) {
 		}
 	}
 	symbolic, _, _ := strings.Cut(m["Bundle-SymbolicName"], ";")
-	group := ""
-	if g, ok := strings.CutSuffix(symbolic, "."+artifact); ok && strings.Contains(g, ".") {
-		group = g
+	group, _ := strings.CutSuffix(symbolic, "."+artifact)
+	if group == symbolic || group != m["Implementation-Vendor-Id"] {
+		group = ""
 	}
 	return pom{group, artifact, version}, group != "" && artifact != "" && version != ""
 }

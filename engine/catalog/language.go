@@ -50,23 +50,23 @@ func installed(typ, ecosystem, name, version string, licenses ...string) *engine
 // manifests are the languages whose packages lie in single files.
 func manifests() []engine.Inspector {
 	return []engine.Inspector{
-		manifest{"gem/1", func(dir, base string) bool {
+		manifest{"gem/2", func(dir, base string) bool {
 			return strings.HasSuffix(base, ".gemspec") && (strings.HasSuffix(dir, "specifications/") || strings.HasSuffix(dir, "specifications/default/"))
 		}, readGemspec},
-		manifest{"composer/1", func(dir, base string) bool {
+		manifest{"composer/2", func(dir, base string) bool {
 			return base == "installed.json" && (strings.HasSuffix(dir, "vendor/composer/") || strings.HasSuffix(dir, "3rdparty/composer/"))
 		}, readComposer},
-		manifest{"nuget/1", func(_, base string) bool { return strings.HasSuffix(base, ".deps.json") }, readDotNet},
+		manifest{"nuget/2", func(_, base string) bool { return strings.HasSuffix(base, ".deps.json") }, readDotNet},
 		manifest{"conda/1", func(dir, base string) bool {
 			return strings.HasSuffix(dir, "conda-meta/") && strings.HasSuffix(base, ".json")
 		}, readConda},
 		manifest{"cran/1", func(dir, base string) bool {
 			return base == "DESCRIPTION" && (strings.Contains(dir, "/library/") || strings.Contains(dir, "/R/site-library/"))
 		}, readR},
-		manifest{"hex/1", func(dir, base string) bool {
+		manifest{"hex/2", func(dir, base string) bool {
 			return strings.HasSuffix(base, ".app") && strings.HasSuffix(dir, "/ebin/")
 		}, readErlang},
-		manifest{"pub/1", func(_, base string) bool { return base == "pubspec.lock" }, readPubspec},
+		manifest{"pub/2", func(_, base string) bool { return base == "pubspec.lock" }, readPubspec},
 	}
 }
 
