@@ -23,6 +23,11 @@ type Anchored interface {
 	Anchors() []string
 }
 
+// Sparse is the ability of an Inspector that looks at many files and finds something in few: of the others no evidence is kept.
+type Sparse interface {
+	Sparse()
+}
+
 // Evidence is what one inspector learned from one file. It is serialisable, because the layer cache keeps it.
 type Evidence struct {
 	Inspector string

@@ -190,7 +190,9 @@ func (w *learning) inspect(ctx context.Context, f *File, by []Inspector, r *resu
 			w.mu.Unlock()
 			return
 		}
-		w.take(r, ev)
+		if _, sparse := insp.(Sparse); !sparse || len(ev.Packages) > 0 || len(ev.Coverage) > 0 || ev.Traits != nil || ev.Sums.MD5 != "" {
+			w.take(r, ev)
+		}
 	}
 	f.Release()
 }
@@ -239,10 +241,10 @@ func (w *learning) entry(e *Entry) error {
 
 func pathBytes(e *Entry) int64 { return int64(len(e.Path) + len(e.Link)) }
 
-// weight is how many bytes evidence takes in memory, about: itself (300), its packages (3,000 each, since
+// weight is how many bytes evidence takes in memory, about: itself (420), its packages (3,000 each, since
 // every later stage and the policies have them too), its lists.
 func (ev *Evidence) weight() int64 {
-	n := 300 + len(ev.Path)
+	n := 420 + len(ev.Path)
 	for i := range ev.Packages {
 		p := &ev.Packages[i]
 		n += 3000 + len(p.Name) + len(p.Version) + len(p.Source.Name) + len(p.Source.Version)

@@ -8,7 +8,7 @@ const (
 	MaxTrailing       = 1 << 30   // after the end of such an archive
 	MaxEntries        = 500_000   // headers of one layer; the largest public images have fewer in all
 	MaxPaths          = 64 << 20  // paths and links' targets of one layer
-	MaxEvidence       = 96 << 20  // what inspectors found in one layer, as Evidence.weight has it
+	MaxEvidence       = 80 << 20  // what inspectors found in one layer, as Evidence.weight has it
 	MaxGaps           = 100       // entries of one layer that are left out and named; more are counted
 	MaxNamedGaps      = 1_000     // gaps of one kind that a report names; more are counted
 	MaxFileSize       = 8 << 40   // one file, sparse ones too; ext4 ends at 16 TB
@@ -17,7 +17,7 @@ const (
 	MaxDepth          = 512       // components of a path
 	MaxLayers         = 1024      // Docker stops at 127, OCI names no number
 	MaxManifest       = 4 << 20   // distribution-spec: registries need not accept more
-	MaxConfig         = 16 << 20
+	MaxConfig         = 4 << 20   // as a manifest; real ones have some kilobytes
 	MaxBlobRange      = 256 << 20 // one part of a blob that memory holds
 	MaxReferrers      = 4096      // artifacts that refer to one image
 	MaxAnnotations    = 64 << 10  // keys and values of one artifact together
@@ -68,7 +68,7 @@ const (
 const (
 	MaxImageEntries  = 600_000
 	MaxImagePaths    = 80 << 20
-	MaxImageEvidence = 112 << 20
+	MaxImageEvidence = 96 << 20
 	MaxImageInflated = 512 << 30 // and no more than the blobs may, each counted once
 )
 

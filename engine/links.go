@@ -45,7 +45,8 @@ func (s *scan) wantedBehindLinks() []map[string][]reread {
 	jobs := make([]map[string][]reread, len(facts)+1)
 	add := func(as string, n *Node, insp Inspector) {
 		key := read{insp.Name(), n.BodyLayer, n.BodyPath}
-		if n.Type != TypeFile || have[key] || !insp.Wants(as, n.Mode, n.Size) {
+		// What is wanted under the body's own path has been read by the walk.
+		if n.Type != TypeFile || have[key] || insp.Wants(n.BodyPath, n.Mode, n.Size) || !insp.Wants(as, n.Mode, n.Size) {
 			return
 		}
 		have[key] = true

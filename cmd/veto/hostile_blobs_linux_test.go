@@ -7,6 +7,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"io"
+	"strconv"
 	"strings"
 
 	"github.com/klauspost/compress/zstd"
@@ -178,10 +179,10 @@ func hostileBlobs() []hostile {
 		}),
 		hostile{name: "a configuration of many labels", code: 1, says: "DENIED", image: func(h *hostileDir) string {
 			var b strings.Builder
-			for i := range 700_000 {
-				fmt.Fprintf(&b, `"%d":"",`, i)
+			for i := 0; b.Len() < engine.MaxConfig-200; i++ {
+				fmt.Fprintf(&b, `"%s":"",`, strconv.FormatInt(int64(i), 36))
 			}
-			return h.documents(`{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]},"config":{"Labels":{`+b.String()+`"x":""}}}`, `[{"Config":"config.json","Layers":[]}]`)
+			return h.documents(`{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]},"config":{"Labels":{`+b.String()+`"X":""}}}`, `[{"Config":"config.json","Layers":[]}]`)
 		}},
 		limit("a manifest of many lists", "manifest.json", func(h *hostileDir) string {
 			return h.documents(`{}`, `[`+strings.Repeat("[],", 1<<20)+`[]]`)

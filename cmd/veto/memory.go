@@ -9,7 +9,7 @@ import (
 // the heap may double, and the collector works harder as the process comes near softLimit.
 const (
 	firstCollection = 72 << 20
-	softLimit       = 224 << 20
+	softLimit       = 208 << 20
 )
 
 // collectLate sets the collector. An object that nothing holds tells by its cleanup when the first collection was.

@@ -20,6 +20,9 @@ type golang struct{}
 
 func (golang) Name() string { return "program/2" }
 
+// Sparse implements engine.Sparse.
+func (golang) Sparse() {}
+
 // smallest is the size in bytes below which no file is a Go program with build information.
 const smallest = 200
 

@@ -66,7 +66,7 @@ func manifests() []engine.Inspector {
 		manifest{"hex/2", func(dir, base string) bool {
 			return strings.HasSuffix(base, ".app") && strings.HasSuffix(dir, "/ebin/")
 		}, readErlang},
-		manifest{"pub/2", func(_, base string) bool { return base == "pubspec.lock" }, readPubspec},
+		manifest{"pub/3", func(_, base string) bool { return base == "pubspec.lock" }, readPubspec},
 	}
 }
 
@@ -280,31 +280,48 @@ func ofOTP(name string) bool {
 	return false
 }
 
-// readPubspec reads the packages that a Dart program was resolved to: below packages:, an entry for each with its source and version.
+// readPubspec reads the packages that a Dart program was resolved to: below packages:, an entry for each with its source and version. Pub writes
+// the file itself and always in this form, so that lines say enough.
 func readPubspec(_ string, body []byte, ev *engine.Evidence) error {
-	in, name, hosted, seen := false, "", false, false
+	in, seen := false, false
+	var name, source, version string
+	end := func() error {
+		defer func() { name, source, version = "", "", "" }()
+		switch {
+		case source != "hosted": // a path, git or the SDK: no advisory speaks of it
+			return nil
+		case name == "" || version == "":
+			return malformed(ev, fmt.Sprintf("package %q without a name or a version", name))
+		}
+		return add(ev, installed("pub", "Pub", name, version))
+	}
+	value := func(s, key string) string { return strings.Trim(strings.TrimSpace(strings.TrimPrefix(s, key)), `"'`) }
 	for line := range strings.SplitSeq(string(body), "\n") {
 		line = strings.TrimRight(line, "\r")
 		trimmed := strings.TrimSpace(line)
-		switch indent := len(line) - len(strings.TrimLeft(line, " ")); {
-		case trimmed == "" || trimmed[0] == '#':
-		case indent == 0:
-			in = strings.HasPrefix(trimmed, "packages:")
-			seen = seen || in
-		case !in:
-		case indent == 2:
-			name, hosted = strings.Trim(strings.TrimSuffix(trimmed, ":"), `"`), false
-		case indent == 4 && trimmed == "source: hosted":
-			hosted = true
-		case indent == 4 && strings.HasPrefix(trimmed, "version:") && hosted && name != "":
-			version := strings.Trim(strings.TrimSpace(strings.TrimPrefix(trimmed, "version:")), `"'`)
-			if err := add(ev, installed("pub", "Pub", name, version)); err != nil {
+		indent := len(line) - len(strings.TrimLeft(line, " "))
+		if trimmed == "" || trimmed[0] == '#' || indent > 4 {
+			continue
+		}
+		switch {
+		case indent <= 2:
+			if err := end(); err != nil {
 				return err
 			}
+			if indent == 0 {
+				in = strings.HasPrefix(trimmed, "packages:")
+				seen = seen || in
+			} else if in {
+				name = value(strings.TrimSuffix(trimmed, ":"), "")
+			}
+		case in && strings.HasPrefix(trimmed, "source:"):
+			source = value(trimmed, "source:")
+		case in && strings.HasPrefix(trimmed, "version:"):
+			version = value(trimmed, "version:")
 		}
 	}
 	if !seen {
 		return errors.New("it has no packages")
 	}
-	return nil
+	return end()
 }

@@ -16,6 +16,9 @@ type licenseFiles struct{}
 
 func (licenseFiles) Name() string { return "license/1" }
 
+// Sparse implements engine.Sparse.
+func (licenseFiles) Sparse() {}
+
 func (licenseFiles) Wants(p string, _ fs.FileMode, size int64) bool {
 	if size > engine.MaxLicense {
 		return false // no licence is that long, and that one is not known is no gap

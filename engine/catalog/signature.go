@@ -19,6 +19,9 @@ type signature struct{}
 
 func (signature) Name() string { return "signature/1" }
 
+// Sparse implements engine.Sparse.
+func (signature) Sparse() {}
+
 // knownKind is one kind of program.
 type knownKind struct {
 	name    string // of the package

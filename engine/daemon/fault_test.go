@@ -97,7 +97,7 @@ func TestRefused(t *testing.T) {
 		"no ID":              {jsonPath, answer(200, `{"Id":"x"}`), `no image ID: "x"`, ""},
 		"a type":             {jsonPath, answer(200, `{"Id":"`+id+`","RepoTags":7}`), "not the JSON of an image", ""},
 		"depth":              {jsonPath, answer(200, `{"Id":"`+id+`","Config":`+deep+`}`), "depth of JSON", ""},
-		"size":               {jsonPath, answer(200, `{"Id":"`+id+`","Comment":"`+strings.Repeat("x", engine.MaxConfig)+`"}`), "limit of 16777216", ""},
+		"size":               {jsonPath, answer(200, `{"Id":"`+id+`","Comment":"`+strings.Repeat("x", engine.MaxConfig)+`"}`), "limit of 4194304", ""},
 		"cut":                {jsonPath, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF", ""},
 		"not a daemon":       {"/_ping", answer(200, "<html>\x1b"), `is no docker daemon: 200, "<html>\x1b"`, "DOCKER_HOST"},
 		"not a daemon's 404": {"/_ping", answer(404, ""), "is no docker daemon: 404", "DOCKER_HOST"},

@@ -22,13 +22,27 @@ func (s *Inspector) InFacts(f *engine.Facts) []engine.Secret {
 		return masked
 	}
 	c := &f.Config
-	c.Env, c.Labels, c.History, c.Healthcheck = slices.Clone(c.Env), maps.Clone(c.Labels), slices.Clone(c.History), slices.Clone(c.Healthcheck)
+	c.Env, c.History, c.Healthcheck = slices.Clone(c.Env), slices.Clone(c.History), slices.Clone(c.Healthcheck)
 	for i, e := range c.Env {
 		name, _, _ := strings.Cut(e, "=")
 		c.Env[i] = look("env "+name, e)
 	}
-	for _, k := range slices.Sorted(maps.Keys(c.Labels)) {
-		c.Labels[k] = strings.TrimPrefix(look("label "+k, k+"="+c.Labels[k]), k+"=")
+	// There may be as many labels as a configuration has bytes: only those with something in them are copied and sorted.
+	masked := map[string]string{}
+	for k, v := range c.Labels {
+		if v == "" {
+			continue
+		}
+		if text, found := s.mask(k + "=" + v); len(found) > 0 {
+			masked[k] = strings.TrimPrefix(text, k+"=")
+		}
+	}
+	if len(masked) > 0 {
+		for _, k := range slices.Sorted(maps.Keys(masked)) {
+			look("label "+k, k+"="+c.Labels[k])
+		}
+		c.Labels = maps.Clone(c.Labels)
+		maps.Copy(c.Labels, masked)
 	}
 	for i := range c.History {
 		h := &c.History[i]

@@ -42,6 +42,9 @@ func New() *Inspector {
 // Name implements engine.Inspector.
 func (*Inspector) Name() string { return "secret/1" }
 
+// Sparse implements engine.Sparse.
+func (*Inspector) Sparse() {}
+
 // Wants takes files that people or programs write as text. Left out are those that are none by their name, and folders of a distribution that
 // hold documentation, translations, tables and package databases: docs/secrets.md says which and why.
 func (*Inspector) Wants(p string, _ fs.FileMode, size int64) bool {

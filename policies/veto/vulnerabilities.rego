@@ -175,9 +175,15 @@ in_use(v, _) if {
 
 in_use(v, rule) if {
 	v.package.kernel
-	data.params[rule].include_kernel
+	rule in with_kernel
 	not set_aside(v)
 }
+
+with_kernel contains "vuln-known-exploited" if data.params["vuln-known-exploited"].include_kernel
+
+with_kernel contains "vuln-fixable" if data.params["vuln-fixable"].include_kernel
+
+with_kernel contains "vuln-likely-exploited" if data.params["vuln-likely-exploited"].include_kernel
 
 # Whoever wrote a VEX document that this scan was given says that it is of no consequence.
 set_aside(v) if v.vex_status in {"not_affected", "fixed"}

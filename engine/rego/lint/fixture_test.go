@@ -65,8 +65,8 @@ func TestFixturesFollowTheSchema(t *testing.T) {
 func TestGoFollowsTheSchema(t *testing.T) {
 	in := engine.Input{}
 	in.Layers = []engine.LayerInfo{{Verified: engine.VerifiedClaimed}}
-	in.Packages = []engine.Package{{}}
-	in.Findings = []engine.Finding{{Kind: "vulnerability", Origin: engine.OriginUnknown, Severity: engine.Severity{Level: engine.Unknown}}}
+	in.Packages = []engine.Package{{Reached: "unknown"}}
+	in.Findings = []engine.Finding{{Kind: "vulnerability", Origin: engine.OriginUnknown, Severity: engine.Severity{Level: engine.Unknown}, Fix: "none", Reachable: "unknown"}}
 	in.Coverage = []engine.Coverage{{Kind: engine.CoverageLimit}}
 	in.Waivers = []engine.Waiver{{State: "active"}}
 	in.Database = engine.Database{State: "ok", Shards: []engine.Shard{{}}, KEV: &engine.Shard{}}

@@ -135,7 +135,7 @@ func ids(t testing.TB) map[string]*ast.Annotations {
 func TestLibraryHasItsMetadata(t *testing.T) {
 	want := []string{
 		"advisories-missing", "coverage-incomplete", "database-missing", "database-stale", "inventory-empty", "os-end-of-life",
-		"os-support-ended", "package-malicious", "user-root", "vuln-fixable", "vuln-known-exploited",
+		"os-support-ended", "package-malicious", "secret-found", "user-root", "vuln-fixable", "vuln-known-exploited", "vuln-likely-exploited",
 	}
 	rules := ids(t)
 	for _, id := range want {
