@@ -81,13 +81,10 @@ func (s Sums) Equal(recorded string) bool {
 	return false
 }
 
-// Program is what an executable or a library says about how it is run.
+// Program is what an executable says of what it is made of.
 type Program struct {
-	Interpreter string   // of an ELF file its loader, of a script what its first line names; "" for a static program or a library
-	Needed      []string // DT_NEEDED: names of libraries
-	RunPath     []string // DT_RUNPATH or DT_RPATH, as written
-	Script      bool     // text for an interpreter: what it starts is not known
-	Loads       bool     // it can load libraries by name while it runs (dlopen), or start other programs
+	Needed  []string // names of the libraries that it is linked with (DT_NEEDED); of programs outside the distribution's folders only
+	RunPath []string // where it looks for them first (DT_RUNPATH or DT_RPATH), as written
 	// Symbols are the functions of a Go program, nil when they are not known.
 	Symbols *Symbols
 }

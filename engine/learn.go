@@ -247,7 +247,7 @@ func (ev *Evidence) weight() int64 {
 	n := 420 + len(ev.Path)
 	for i := range ev.Packages {
 		p := &ev.Packages[i]
-		n += 3000 + len(p.Name) + len(p.Version) + len(p.Source.Name) + len(p.Source.Version)
+		n += 3000 + len(p.Name) + len(p.Version) + len(p.Source.Name) + len(p.Source.Version) + len(p.Depends) + len(p.Provides)
 		for _, l := range p.Licenses {
 			n += 16 + len(l)
 		}

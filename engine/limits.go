@@ -32,6 +32,8 @@ const (
 	MaxHeader         = 1 << 20   // one PAX or GNU long-name header
 	MaxPackageDB      = 32 << 20  // dpkg status, apk installed; real ones have a few MB
 	MaxPackages       = 30_000    // of one database
+	MaxRelations      = 64 << 10  // bytes of what one package needs, or provides; longer is left out, and its reach unknown
+	MaxProvided       = 200_000   // names that the packages of an image provide; more are left out likewise
 	MaxArchiveHeld    = 64 << 20  // a Java archive of a compressed layer, which memory holds
 	MaxArchiveEntries = 200_000   // files of one, with those of the archives in it
 	MaxArchiveList    = 24 << 20  // the list of files of one archive
@@ -54,6 +56,7 @@ const (
 	MaxLicenses       = 100       // that one file names
 	MaxSecretFile     = 1 << 20   // a text that is searched for secrets; larger ones are data
 	MaxSecrets        = 50        // of one file
+	MaxLinked         = 4 << 20   // names of the libraries and symbols of an executable; more are left out likewise
 	MaxSymbolNames    = 32 << 20  // names of the functions of a Go program
 	MaxMemory         = 64 << 20  // what all files under inspection hold together
 	MaxAdvisory       = 32 << 20  // one OSV record

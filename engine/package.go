@@ -57,9 +57,13 @@ type Package struct {
 	NoCode     Maybe `json:"no_code" enum:"headers,docs,data,empty"` // why nothing of it can run; null when something may, or nobody knows
 	Kernel     bool  `json:"kernel"`                                 // a kernel, its modules or headers: in a container the host's kernel runs
 	FoundBy    Maybe `json:"found_by" enum:"database,manifest,program,signature,sbom"`
-	// Reached says whether what the image starts can get to it: "yes" is linked from the entrypoint, "no" that all of what the entrypoint
-	// loads is known and this is not among it, "unknown" everything else (a script, an interpreter, dlopen).
+	// Reached says whether what the image starts can get to it: "yes" is the entrypoint's own package and what it needs, transitively and by
+	// the package database; "no" is what has no code; "unknown" all else, since a program may start others.
 	Reached string `json:"reached" enum:"yes,no,unknown"`
+	// Depends and Provides are what a package database says of the distribution's package, in its own words (dpkg, apk) or lines (rpm, pacman); each
+	// at most MaxRelations bytes.
+	Depends  string `json:"-"`
+	Provides string `json:"-"`
 	// Symbols are, of a Go module, the functions of each program that holds it; nil of a program whose functions are not known.
 	Symbols []*Symbols `json:"-"`
 }

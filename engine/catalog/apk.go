@@ -15,7 +15,7 @@ import (
 // apk reads apk's database of installed packages (wiki.alpinelinux.org/wiki/Apk_spec, "Installed Database").
 type apk struct{}
 
-func (apk) Name() string      { return "apk/1" }
+func (apk) Name() string      { return "apk/2" }
 func (apk) Anchors() []string { return []string{"lib/apk/db/installed", "usr/lib/apk/db/installed"} }
 func (apk) Wants(p string, _ fs.FileMode, _ int64) bool {
 	return p == "lib/apk/db/installed" || p == "usr/lib/apk/db/installed"
@@ -76,6 +76,10 @@ func apkRecord(text string) (*engine.Package, *engine.Owned, error) {
 			p.Source.Name = value
 		case "L":
 			p.Licenses = []string{value}
+		case "D":
+			p.Depends = related("", value, "")
+		case "p":
+			p.Provides = related("", value, "")
 		case "F":
 			dir = value
 		case "R":

@@ -29,6 +29,8 @@ func layersOf(t *testing.T, layers ...[]item) []engine.LayerFacts {
 			e := engine.Entry{Path: it.path, Type: engine.TypeFile, Mode: 0o644, Size: int64(len(it.body)), Link: it.link}
 			if it.link != "" {
 				e.Type = engine.TypeSymlink
+			} else if strings.Contains(it.path, "bin/") {
+				e.Mode = 0o755
 			}
 			lf.Entries = append(lf.Entries, e)
 			for _, insp := range All() {

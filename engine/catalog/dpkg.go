@@ -19,7 +19,7 @@ const (
 // dpkg reads dpkg's status file, and the one-package files of distroless images.
 type dpkg struct{}
 
-func (dpkg) Name() string      { return "dpkg/2" }
+func (dpkg) Name() string      { return "dpkg/3" }
 func (dpkg) Anchors() []string { return []string{dpkgStatus, dpkgStatusD} }
 
 func (dpkg) Wants(p string, _ fs.FileMode, _ int64) bool {
@@ -65,7 +65,7 @@ func dpkgStanza(text string, one bool) (*engine.Package, error) {
 			return nil, fmt.Errorf("%.60q is no field", line)
 		}
 		switch key {
-		case "Package", "Status", "Version", "Source", "Architecture", "Maintainer":
+		case "Package", "Status", "Version", "Source", "Architecture", "Maintainer", "Depends", "Pre-Depends", "Provides":
 			if _, twice := fields[key]; twice { // two stanzas that run into each other must not become one
 				return nil, fmt.Errorf("the field %s stands twice", key)
 			}
@@ -88,6 +88,7 @@ func dpkgStanza(text string, one bool) (*engine.Package, error) {
 	if p.Name == "" || p.Version == "" {
 		return nil, fmt.Errorf("package %.60q has no name or no version", p.Name)
 	}
+	p.Depends, p.Provides = related(fields["Pre-Depends"], fields["Depends"], ","), related("", fields["Provides"], "")
 	p.Source = engine.Source{Name: p.Name, Version: p.Version}
 	if s := fields["Source"]; s != "" {
 		name, version, has := strings.Cut(s, " (")

@@ -18,7 +18,7 @@ import (
 // golang reads the build information of Go programs, stripped ones too, and the crates of Rust's.
 type golang struct{}
 
-func (golang) Name() string { return "program/2" }
+func (golang) Name() string { return "program/3" }
 
 // Sparse implements engine.Sparse.
 func (golang) Sparse() {}
@@ -42,13 +42,19 @@ func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 	if err != nil {
 		return engine.Evidence{}, err
 	}
-	info, err := buildinfo.Read(at)
-	if err != nil {
-		return notGo(at, f.Size, err)
+	var ev engine.Evidence
+	program := &engine.Program{}
+	if info, wrong := buildinfo.Read(at); wrong == nil {
+		ev = modules(info)
+		program.Symbols = goSymbols(at)
+	} else if ev, err = notGo(at, f.Size, wrong); err != nil {
+		return ev, err
 	}
-	ev := modules(info)
-	if symbols := goSymbols(at); symbols != nil {
-		ev.Traits = &engine.Traits{Program: &engine.Program{Symbols: symbols}}
+	if !distributed(f.Path) {
+		program.Needed, program.RunPath = linked(at)
+	}
+	if program.Symbols != nil || len(program.Needed) > 0 {
+		ev.Traits = &engine.Traits{Program: program}
 	}
 	return ev, nil
 }

@@ -16,7 +16,7 @@ type pacman struct{}
 
 const pacmanLocal = "var/lib/pacman/local/"
 
-func (pacman) Name() string { return "pacman/1" }
+func (pacman) Name() string { return "pacman/2" }
 
 func (pacman) Wants(p string, _ fs.FileMode, _ int64) bool {
 	rest, ok := strings.CutPrefix(p, pacmanLocal)
@@ -57,7 +57,8 @@ func (pacman) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 		}
 		return ""
 	}
-	p := engine.Package{Name: first("%NAME%"), Version: first("%VERSION%"), Type: "alpm", Arch: engine.Maybe(first("%ARCH%")), Vendor: engine.Maybe(first("%PACKAGER%")), Licenses: sections["%LICENSE%"]}
+	p := engine.Package{Name: first("%NAME%"), Version: first("%VERSION%"), Type: "alpm", Arch: engine.Maybe(first("%ARCH%")), Vendor: engine.Maybe(first("%PACKAGER%")), Licenses: sections["%LICENSE%"],
+		Depends: related("", strings.Join(sections["%DEPENDS%"], "\n"), ""), Provides: related("", strings.Join(sections["%PROVIDES%"], "\n"), "")}
 	if p.Name == "" || p.Version == "" {
 		return engine.Evidence{}, fmt.Errorf("no %%NAME%% or no %%VERSION%%")
 	}

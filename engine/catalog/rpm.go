@@ -14,7 +14,7 @@ import (
 // rpm reads rpm's database in any of its formats.
 type rpm struct{}
 
-func (rpm) Name() string { return "rpm/1" }
+func (rpm) Name() string { return "rpm/2" }
 
 func rpmFolders() []string {
 	return []string{"var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"}
@@ -82,6 +82,10 @@ func rpmPackage(h *rpmdb.Header) *engine.Package {
 		epoch = fmt.Sprintf("%d:", e[0])
 	}
 	p.Version = epoch + p.Version
+	// Names that a header gives as something else than texts name nothing; what else is wrong with it is said where it matters.
+	requires, _ := h.Texts(rpmdb.RequireName)
+	provides, _ := h.Texts(rpmdb.ProvideName)
+	p.Depends, p.Provides = related("", strings.Join(requires, "\n"), ""), related("", strings.Join(provides, "\n"), "")
 	if l := h.Text(rpmdb.License); l != "" {
 		p.Licenses = []string{l}
 	}

@@ -25,6 +25,8 @@ const (
 	FileDigests     Tag = 1035
 	FileFlags       Tag = 1037
 	SourceRPM       Tag = 1044
+	ProvideName     Tag = 1047
+	RequireName     Tag = 1049
 	DirIndexes      Tag = 1116
 	BaseNames       Tag = 1117
 	DirNames        Tag = 1118

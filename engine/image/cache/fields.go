@@ -110,7 +110,7 @@ const (
 	ownedBytes    = 4
 	evidenceBytes = 11
 	coverageBytes = 9
-	packageBytes  = 21
+	packageBytes  = 23
 	secretBytes   = 13
 	accountBytes  = 9
 )
@@ -150,11 +150,8 @@ func (c *coder) traits(t *engine.Traits) {
 }
 
 func (c *coder) program(p *engine.Program) {
-	text(c, &p.Interpreter)
 	list(c, &p.Needed, stringBytes, text)
 	list(c, &p.RunPath, stringBytes, text)
-	truth(c, &p.Script)
-	truth(c, &p.Loads)
 	pointer(c, &p.Symbols, (*coder).symbols)
 }
 
@@ -235,6 +232,8 @@ func (c *coder) pkg(p *engine.Package) {
 	truth(c, &p.Kernel)
 	text(c, &p.FoundBy)
 	text(c, &p.Reached)
+	text(c, &p.Depends)
+	text(c, &p.Provides)
 	list(c, &p.Symbols, 1, func(c *coder, s **engine.Symbols) { pointer(c, s, (*coder).symbols) })
 }
 

@@ -1,0 +1,76 @@
+package catalog
+
+import (
+	"bytes"
+	"debug/elf"
+	"io"
+	"strings"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// distributed says whether a path is in a folder where distributions install programs: what those need, their packages say.
+func distributed(p string) bool {
+	first, rest, _ := strings.Cut(p, "/")
+	if first == "usr" {
+		first, _, _ = strings.Cut(rest, "/")
+	}
+	switch first {
+	case "bin", "sbin", "lib", "lib32", "lib64", "libx32", "libexec", "games":
+		return true
+	}
+	return false
+}
+
+// linked returns the libraries that an ELF program is linked with, and where it looks for them first. What is wrong with such tables is no gap: it
+// makes the loader fail too.
+func linked(at io.ReaderAt) (needed, runPath []string) {
+	e, err := elf.NewFile(at)
+	if err != nil {
+		return nil, nil
+	}
+	dynamic := e.SectionByType(elf.SHT_DYNAMIC)
+	if dynamic == nil || int64(dynamic.Link) >= int64(len(e.Sections)) {
+		return nil, nil
+	}
+	entries, names := small(dynamic), small(e.Sections[dynamic.Link])
+	size := 16 // of an entry: a tag and a value, both words (ELF, "Dynamic Section")
+	if e.Class == elf.ELFCLASS32 {
+		size = 8
+	}
+	word := func(b []byte) uint64 {
+		if size == 8 {
+			return uint64(e.ByteOrder.Uint32(b))
+		}
+		return e.ByteOrder.Uint64(b)
+	}
+	total := 0
+	for ; len(entries) >= size; entries = entries[size:] {
+		tag, at := elf.DynTag(word(entries)), word(entries[size/2:])
+		if tag != elf.DT_NEEDED && tag != elf.DT_RUNPATH && tag != elf.DT_RPATH || at >= uint64(len(names)) {
+			continue
+		}
+		end := bytes.IndexByte(names[at:], 0)
+		if total += 16 + end; end < 0 || total > engine.MaxRelations {
+			return nil, nil
+		}
+		if name := string(names[at : at+uint64(end)]); tag == elf.DT_NEEDED {
+			needed = append(needed, name)
+		} else {
+			runPath = append(runPath, name)
+		}
+	}
+	return needed, runPath
+}
+
+// small is the content of a section, nil of one that is larger than a real table is.
+func small(s *elf.Section) []byte {
+	if s.Size > engine.MaxLinked || s.Flags&elf.SHF_COMPRESSED != 0 {
+		return nil
+	}
+	b, err := s.Data()
+	if err != nil {
+		return nil
+	}
+	return b
+}
