@@ -3,6 +3,7 @@ package rpmdb
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -28,11 +29,15 @@ func read(t testing.TB, path string) []string {
 		if err != nil {
 			return err
 		}
-		_, err = h.Texts(BaseNames)
-		if err != nil {
-			return err
+		words := []string{h.Text(Name), h.Text(Version) + "-" + h.Text(Release), h.Text(Arch), h.Text(SourceRPM)}
+		for _, tag := range []Tag{BaseNames, RequireName, ProvideName} {
+			list, err := h.Texts(tag)
+			if err != nil {
+				return err
+			}
+			words = append(words, fmt.Sprintf("%d:%s", len(list), strings.Join(append(slices.Clone(list), ""), ",")))
 		}
-		out = append(out, h.Text(Name)+" "+h.Text(Version)+"-"+h.Text(Release)+" "+h.Text(Arch)+" "+h.Text(SourceRPM))
+		out = append(out, strings.Join(words, " "))
 		return nil
 	}); err != nil {
 		t.Fatalf("%s: %v", path, err)
@@ -97,7 +102,8 @@ func TestRealDatabases(t *testing.T) {
 			t.Fatal(err)
 		}
 		out, err := exec.CommandContext(t.Context(), "rpm", "--dbpath", db, "--define", "_db_backend "+backend, "-qa", "--nodigest", "--nosignature", "--qf",
-			`%{NAME} %{VERSION}-%{RELEASE} %|ARCH?{%{ARCH}}| %|SOURCERPM?{%{SOURCERPM}}|\n`).Output()
+			`%{NAME} %{VERSION}-%{RELEASE} %|ARCH?{%{ARCH}}| %|SOURCERPM?{%{SOURCERPM}}|`+
+				` %|BASENAMES?{%{BASENAMES:arraysize}:[%{BASENAMES},]}:{0:}| %|REQUIRENAME?{%{REQUIRENAME:arraysize}:[%{REQUIRENAME},]}:{0:}| %|PROVIDENAME?{%{PROVIDENAME:arraysize}:[%{PROVIDENAME},]}:{0:}|\n`).Output()
 		if err != nil {
 			t.Errorf("rpm -qa of %s: %v", p, err)
 			continue
