@@ -172,6 +172,9 @@ func (g *group) change(sources int) engine.Change {
 	sort.Strings(binaries)
 	all := len(c.Upgrades) >= manyUpgrades || 2*len(c.Upgrades) > sources
 	c.Command = command(g.kind, g.once(), binaries, all)
+	if g.kind == "rpm" {
+		c.Command = rpmCommand(g.ecosystem(), binaries, all)
+	}
 	return c
 }
 
@@ -198,16 +201,25 @@ func (g *group) once() []engine.Upgrade {
 	return out
 }
 
+// ecosystem is that of the group's packages: a layer is of one distribution.
+func (g *group) ecosystem() string {
+	for _, u := range g.packages {
+		return u.ecosystem
+	}
+	return ""
+}
+
 // command is what to run.
 func command(kind string, ups []engine.Upgrade, binaries []string, all bool) string {
-	each := func(format string, name func(engine.Upgrade) []any) string {
+	each := func(between, format string, name func(engine.Upgrade) []any) string {
 		var words []string
 		for _, u := range ups {
 			words = append(words, fmt.Sprintf(format, name(u)...))
 		}
-		return strings.Join(compact(words), " ")
+		return strings.Join(compact(words), between)
 	}
 	pair := func(u engine.Upgrade) []any { return []any{u.Package, u.To} }
+	bare := func(u engine.Upgrade) []any { return []any{u.Package} }
 	switch kind {
 	case "deb":
 		if all {
@@ -219,14 +231,48 @@ func command(kind string, ups []engine.Upgrade, binaries []string, all bool) str
 			return "RUN apk upgrade --no-cache"
 		}
 		return "RUN apk add --no-cache --upgrade " + strings.Join(compact(binaries), " ")
+	case "alpm": // Arch supports no upgrade of parts
+		return "RUN pacman -Syu --noconfirm"
 	case "npm":
-		return "npm install " + each("%s@%s", pair)
+		return "npm install " + each(" ", "%s@%s", pair)
 	case "pypi":
-		return "pip install " + each("'%s>=%s'", pair)
+		return "pip install " + each(" ", "'%s>=%s'", pair)
 	case "golang":
 		return goCommand(ups)
+	case "gem":
+		return "bundle update --conservative " + each(" ", "%s", bare)
+	case "composer":
+		return "composer require --with-all-dependencies " + each(" ", "'%s:^%s'", pair)
+	case "cargo":
+		return each(" && ", "cargo update %s --precise %s", pair)
+	case "nuget":
+		return each(" && ", "dotnet add package %s --version %s", pair)
+	case "maven":
+		return each(" && ", "mvn versions:use-dep-version -Dincludes=%s -DdepVersion=%s", pair)
+	case "hex":
+		return "mix deps.update " + each(" ", "%s", bare)
+	case "pub":
+		return "dart pub upgrade " + each(" ", "%s", bare)
+	case "conda":
+		return "conda install " + each(" ", "'%s>=%s'", pair)
 	}
-	return "upgrade " + each("%s to %s", pair)
+	return "upgrade " + each(" ", "%s to %s", pair)
+}
+
+// rpmCommand depends on the distribution: its family has several package managers.
+func rpmCommand(ecosystem string, binaries []string, all bool) string {
+	distribution, _, _ := strings.Cut(ecosystem, ":")
+	tool := "dnf upgrade -y"
+	switch distribution {
+	case "openSUSE", "SUSE":
+		tool = "zypper --non-interactive update"
+	case "Photon OS", "Azure Linux":
+		tool = "tdnf update -y"
+	}
+	if all {
+		return "RUN " + tool
+	}
+	return "RUN " + tool + " " + strings.Join(compact(binaries), " ")
 }
 
 // goCommand upgrades modules; the standard library comes with the toolchain.

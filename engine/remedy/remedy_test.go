@@ -179,3 +179,26 @@ func reaches(t *testing.T, f *engine.Facts, ref string, to map[string]string) bo
 	}
 	return false
 }
+
+func TestCommands(t *testing.T) {
+	for _, c := range []struct{ typ, ecosystem, name, from, to, want string }{
+		{"rpm", "AlmaLinux:9", "curl", "7.76.1-1.el9", "7.76.1-2.el9", "RUN dnf upgrade -y libcurl"},
+		{"rpm", "openSUSE:Leap 15.5", "curl", "7.76.1-1", "7.76.1-2", "RUN zypper --non-interactive update libcurl"},
+		{"rpm", "Photon OS:5.0", "curl", "7.76.1-1", "7.76.1-2", "RUN tdnf update -y libcurl"},
+		{"gem", "RubyGems", "rack", "2.2.3", "2.2.4", "bundle update --conservative rack"},
+		{"composer", "Packagist", "guzzlehttp/psr7", "1.8.3", "1.8.4", "composer require --with-all-dependencies 'guzzlehttp/psr7:^1.8.4'"},
+		{"cargo", "crates.io", "time", "0.1.44", "0.2.23", "cargo update time --precise 0.2.23"},
+		{"nuget", "NuGet", "Newtonsoft.Json", "12.0.3", "13.0.1", "dotnet add package Newtonsoft.Json --version 13.0.1"},
+		{"maven", "Maven", "org.apache.logging.log4j:log4j-core", "2.14.1", "2.17.1", "mvn versions:use-dep-version -Dincludes=org.apache.logging.log4j:log4j-core -DdepVersion=2.17.1"},
+		{"hex", "Hex", "plug", "1.0.0", "1.0.4", "mix deps.update plug"},
+		{"pub", "Pub", "http", "0.13.0", "0.13.3", "dart pub upgrade http"},
+		{"generic", "Bitnami", "redis", "6.2.0", "6.2.7", "upgrade redis to 6.2.7"},
+	} {
+		f := &engine.Facts{Findings: []engine.Finding{finding("1", c.typ, c.ecosystem, c.name, c.from, "a", c.to)},
+			Packages: []engine.Package{{Type: c.typ, Layer: "a", Source: engine.Source{Name: c.name}}, {Type: c.typ, Layer: "a", Source: engine.Source{Name: "another"}}}}
+		got := Plan(f, denying("1"))
+		if len(got) != 1 || got[0].Command != c.want {
+			t.Errorf("%s: %+v, want %s", c.typ, got, c.want)
+		}
+	}
+}
