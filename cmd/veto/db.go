@@ -55,7 +55,7 @@ func (f *databaseFlags) open(cmd *cobra.Command, sys *system, law *law, net *net
 	}
 	if f.db == "none" {
 		d.matcher = advisory.None()
-		d.weakened = []engine.Relaxation{{What: "--db none", Where: whence(cmd, "db")}}
+		d.weakened = []engine.Relaxation{{What: noDatabase, Where: whence(cmd, "db")}}
 		return d, nil
 	}
 	d.dir = databaseDirectory(sys, f.db)

@@ -72,7 +72,8 @@ func newInspect(sys *system) *cobra.Command {
 	return cmd
 }
 
-// writeFacts writes the policy input as indented JSON, but each file on one line: there are tens of thousands.
+// writeFacts writes the policy input as indented JSON, but each file on one line: there are tens of thousands. Sections that the source could not give
+// are left out, so that whoever decides over the facts again lacks them too.
 func writeFacts(w io.Writer, in *engine.Input) error {
 	const noFiles = "\n  \"files\": [],"
 	short := *in
@@ -84,16 +85,20 @@ func writeFacts(w io.Writer, in *engine.Input) error {
 	if err := enc.Encode(&short); err != nil {
 		return err
 	}
-	if len(in.Files) == 0 {
-		_, err := w.Write(all.Bytes())
+	body, err := without(all.Bytes(), in.Missing)
+	if err != nil {
 		return err
 	}
-	before, after, ok := bytes.Cut(all.Bytes(), []byte(noFiles))
+	if len(in.Files) == 0 {
+		_, err := w.Write(body)
+		return err
+	}
+	before, after, ok := bytes.Cut(body, []byte(noFiles))
 	if !ok {
 		return errors.New("the facts have no list of files")
 	}
 	out := bufio.NewWriter(w)
-	_, err := fmt.Fprintf(out, "%s\n  \"files\": [", before)
+	_, err = fmt.Fprintf(out, "%s\n  \"files\": [", before)
 	for i := range in.Files {
 		all.Reset()
 		all.WriteString("\n    ")
@@ -106,4 +111,20 @@ func writeFacts(w io.Writer, in *engine.Input) error {
 	}
 	_, _ = fmt.Fprintf(out, "\n  ],%s", after)
 	return errors.Join(err, out.Flush())
+}
+
+// without removes top-level sections from indented JSON, whose last section stays.
+func without(body []byte, sections []string) ([]byte, error) {
+	for _, name := range sections {
+		start := bytes.Index(body, []byte("\n  \""+name+"\":"))
+		if start < 0 {
+			return nil, fmt.Errorf("the facts have no section %q", name)
+		}
+		next := bytes.Index(body[start+1:], []byte("\n  \""))
+		if next < 0 {
+			return nil, fmt.Errorf("the section %q of the facts is the last", name)
+		}
+		body = slices.Delete(body, start, start+1+next)
+	}
+	return body, nil
 }

@@ -43,7 +43,7 @@ old facts turn stale; --now sets it. A rule that reads a section which the file 
 			if err := redate(in, law.at); err != nil {
 				return err
 			}
-			gate, err := law.gate(in.Image, nil)
+			gate, err := law.gate(in.Image, ofFacts(in.Weakened))
 			if err != nil {
 				return err
 			}
@@ -63,6 +63,23 @@ old facts turn stale; --now sets it. A rule that reads a section which the file 
 	pf.add(cmd)
 	of.add(cmd)
 	return cmd
+}
+
+// What leaves facts unknown. It weakens whoever decides over them later too, unlike the settings of the recording run.
+const (
+	noSecretsFlag = "--no-secrets"
+	noDatabase    = "--db none"
+)
+
+// ofFacts are the relaxations that lie in recorded facts themselves.
+func ofFacts(recorded []engine.Relaxation) []engine.Relaxation {
+	var out []engine.Relaxation
+	for _, r := range recorded {
+		if r.What == noSecretsFlag || r.What == noDatabase {
+			out = append(out, r)
+		}
+	}
+	return out
 }
 
 // readInput reads a file, or standard input for "-", up to a limit.

@@ -122,7 +122,7 @@ type scanner struct {
 // look sets up the search for secrets, or says that there is none.
 func (s *scanner) look(cmd *cobra.Command) {
 	if s.images.noSecrets {
-		s.weakened = append(s.weakened, engine.Relaxation{What: "--no-secrets", Where: whence(cmd, "no-secrets")})
+		s.weakened = append(s.weakened, engine.Relaxation{What: noSecretsFlag, Where: whence(cmd, "no-secrets")})
 		return
 	}
 	s.secrets = secret.New()
