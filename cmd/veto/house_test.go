@@ -70,7 +70,7 @@ func homes() []struct{ prefix, home, why string } {
 		{"github.com/spf13/cobra", "cmd/veto", "the command line"},
 		{"github.com/spf13/pflag", "cmd/veto", "cobra's flags"},
 		{"golang.org/x/term", "cmd/veto", "is this a terminal, and how wide"},
-		{"gopkg.in/yaml.v3", "cmd/veto engine/document engine/waiver engine/rego", "veto.yaml, waiver files, policy data"},
+		{"go.yaml.in/yaml/v3", "cmd/veto engine/document engine/waiver engine/rego", "veto.yaml, waiver files, policy data"},
 	}
 }
 
