@@ -281,7 +281,7 @@ func goPrograms() map[string][2]string {
 		"golang.org/x/net/html":               {"v0.0.0-20210119194325-5f4716e94777", "v0.38.0"},
 		"golang.org/x/crypto/ssh":             {"v0.0.0-20200622213623-75b288015ac9", "v0.36.0"},
 		"gopkg.in/yaml.v2":                    {"v2.2.2", "v2.4.0"},
-		"go.yaml.in/yaml/v3":                  {"v3.0.0-20200313102051-9f266ea9e77c", "v3.0.1"},
+		"gopkg.in/yaml.v3":                    {"v3.0.0-20200313102051-9f266ea9e77c", "v3.0.1"},
 		"github.com/dgrijalva/jwt-go":         {"v3.2.0+incompatible", "v3.2.0+incompatible"},
 		"github.com/golang-jwt/jwt/v4":        {"v4.4.1", "v4.5.2"},
 		"github.com/gorilla/websocket":        {"v1.4.0", "v1.5.3"},
