@@ -27,6 +27,9 @@ func (apk) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error)
 		return engine.Evidence{}, err
 	}
 	var ev engine.Evidence
+	if body, err = whole(body, &ev); err != nil {
+		return ev, err
+	}
 	line := 1
 	for record := range stanzas(body) {
 		if err := ctx.Err(); err != nil {

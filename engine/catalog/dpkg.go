@@ -33,6 +33,14 @@ func (dpkg) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error
 	}
 	var ev engine.Evidence
 	one := path.Dir(f.Path) == dpkgStatusD
+	if !one { // the others are control files of packages, which any tool may have written
+		body, err = whole(body, &ev)
+	} else if unfinished(body, "package:", "version:", "source:") {
+		err = malformed(&ev, cutOff)
+	}
+	if err != nil {
+		return ev, err
+	}
 	line := 1
 	for stanza := range stanzas(body) {
 		if err := ctx.Err(); err != nil {

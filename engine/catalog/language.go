@@ -50,7 +50,7 @@ func installed(typ, ecosystem, name, version string, licenses ...string) *engine
 // manifests are the languages whose packages lie in single files.
 func manifests() []engine.Inspector {
 	return []engine.Inspector{
-		manifest{"gem/2", func(dir, base string) bool {
+		manifest{"gem/3", func(dir, base string) bool {
 			return strings.HasSuffix(base, ".gemspec") && (strings.HasSuffix(dir, "specifications/") || strings.HasSuffix(dir, "specifications/default/"))
 		}, readGemspec},
 		manifest{"composer/2", func(dir, base string) bool {
@@ -60,8 +60,9 @@ func manifests() []engine.Inspector {
 		manifest{"conda/1", func(dir, base string) bool {
 			return strings.HasSuffix(dir, "conda-meta/") && strings.HasSuffix(base, ".json")
 		}, readConda},
-		manifest{"cran/1", func(dir, base string) bool {
-			return base == "DESCRIPTION" && (strings.Contains(dir, "/library/") || strings.Contains(dir, "/R/site-library/"))
+		manifest{"cran/2", func(dir, base string) bool {
+			folder := path.Base(path.Dir(strings.TrimSuffix(dir, "/")))
+			return base == "DESCRIPTION" && (folder == "library" || folder == "site-library")
 		}, readR},
 		manifest{"hex/2", func(dir, base string) bool {
 			return strings.HasSuffix(base, ".app") && strings.HasSuffix(dir, "/ebin/")
@@ -77,7 +78,7 @@ func readGemspec(_ string, body []byte, ev *engine.Evidence) error {
 	var licenses []string
 	for line := range strings.SplitSeq(string(body), "\n") {
 		line = strings.TrimSpace(line)
-		if rest, ok := strings.CutPrefix(line, "# stub: "); ok {
+		if rest, ok := strings.CutPrefix(line, "# stub: "); ok && !unfinished(body, "# stub: ") {
 			if f := strings.Fields(rest); len(f) >= 2 {
 				name, version = f[0], f[1]
 			}
@@ -230,13 +231,16 @@ func readConda(_ string, body []byte, ev *engine.Evidence) error {
 
 // readR reads the description of an installed package of R: only what was built has the field Built ("R Installation and Administration").
 func readR(_ string, body []byte, ev *engine.Evidence) error {
+	if len(body) == 0 || body[len(body)-1] != '\n' {
+		return errors.New(cutOff)
+	}
 	fields := map[string]string{}
 	for line := range strings.SplitSeq(string(body), "\n") {
 		if key, value, ok := strings.Cut(line, ":"); ok && line[0] != ' ' && line[0] != '\t' {
 			fields[key] = strings.TrimSpace(value)
 		}
 	}
-	if fields["Built"] == "" {
+	if fields["Built"] == "" && fields["Package"] != "" {
 		return nil
 	}
 	if fields["Package"] == "" || fields["Version"] == "" {
@@ -283,6 +287,10 @@ func ofOTP(name string) bool {
 // readPubspec reads the packages that a Dart program was resolved to: below packages:, an entry for each with its source and version. Pub writes
 // the file itself and always in this form, so that lines say enough.
 func readPubspec(_ string, body []byte, ev *engine.Evidence) error {
+	body, err := whole(body, ev)
+	if err != nil {
+		return err
+	}
 	in, seen := false, false
 	var name, source, version string
 	end := func() error {

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"strings"
@@ -12,7 +13,7 @@ import (
 // osRelease reads os-release(5).
 type osRelease struct{}
 
-func (osRelease) Name() string      { return "os-release/1" }
+func (osRelease) Name() string      { return "os-release/2" }
 func (osRelease) Anchors() []string { return []string{"etc/os-release", "usr/lib/os-release"} }
 func (osRelease) Wants(p string, _ fs.FileMode, _ int64) bool {
 	return p == "etc/os-release" || p == "usr/lib/os-release"
@@ -44,6 +45,10 @@ func parseOSRelease(text string) (*engine.OS, error) {
 		}
 		fields[key] = unquote(value)
 	}
+	// Such a file need not end its last line; but of half a version another release would be made.
+	if unfinished([]byte(text), "id=", "version_id=") && !closed(text[strings.LastIndexByte(text, '=')+1:]) {
+		return nil, errors.New(cutOff)
+	}
 	os := &engine.OS{ID: strings.ToLower(fields["ID"]), Name: engine.Maybe(fields["NAME"]), VersionID: engine.Maybe(fields["VERSION_ID"]),
 		Codename: engine.Maybe(fields["VERSION_CODENAME"]), PrettyName: engine.Maybe(fields["PRETTY_NAME"]), IDLike: strings.Fields(fields["ID_LIKE"])}
 	if os.ID == "" {
@@ -52,6 +57,21 @@ func parseOSRelease(text string) (*engine.OS, error) {
 	os.Ecosystem = engine.Maybe(ecosystemOf(os))
 	support(os)
 	return os, nil
+}
+
+// closed says whether a value is quoted, and the quote ends with it.
+func closed(s string) bool {
+	if len(s) < 2 || s[0] != '"' && s[0] != '\'' {
+		return false
+	}
+	for i := 1; i < len(s); i++ {
+		if s[i] == '\\' {
+			i++
+		} else if s[i] == s[0] {
+			return i == len(s)-1
+		}
+	}
+	return false
 }
 
 // unquote undoes the shell quoting that os-release allows.

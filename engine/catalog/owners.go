@@ -141,6 +141,7 @@ func (a *assembly) coverage(os *engine.OS, all []*found) []engine.Coverage {
 			}
 		}
 	}
+	out = append(out, a.emptyDatabases(all)...)
 	unknown := map[string]int{}
 	for _, f := range all {
 		if osType(f.Type) && f.Ecosystem == "" {
@@ -158,6 +159,24 @@ func (a *assembly) coverage(os *engine.OS, all []*found) []engine.Coverage {
 			detail = unknownRelease(os)
 		}
 		out = append(out, engine.Coverage{Kind: engine.CoverageUnknownOS, Subject: engine.Maybe(typ + " packages"), Detail: detail, Count: unknown[typ]})
+	}
+	return out
+}
+
+// emptyDatabases are package databases that list nothing, when nothing else lists packages of their type (distroless images have an empty status
+// beside status.d): what was installed is not known.
+func (a *assembly) emptyDatabases(all []*found) []engine.Coverage {
+	listed := map[string]bool{}
+	for _, f := range all {
+		listed[f.Type] = true
+	}
+	databases := map[string]string{dpkg{}.Name(): "deb", apk{}.Name(): "apk", rpm{}.Name(): "rpm", rpmManifest{}.Name(): "rpm"}
+	var out []engine.Coverage
+	for _, at := range a.visible {
+		ev := a.last(at)
+		if typ := databases[at.inspector]; typ != "" && !listed[typ] && len(ev.Packages) == 0 && len(ev.Coverage) == 0 {
+			out = append(out, engine.Coverage{Kind: engine.CoverageMalformed, Path: engine.Maybe(ev.Path), Layer: a.diffID(ev.Layer), Detail: "the package database lists no installed package"})
+		}
 	}
 	return out
 }

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"path"
@@ -28,6 +29,9 @@ func (pacman) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 	body, err := f.Bytes(engine.MaxFileList)
 	if err != nil {
 		return engine.Evidence{}, err
+	}
+	if len(body) > 0 && body[len(body)-1] != '\n' {
+		return engine.Evidence{}, errors.New(cutOff)
 	}
 	sections := map[string][]string{}
 	name := ""

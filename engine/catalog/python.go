@@ -1,8 +1,9 @@
 package catalog
 
 import (
+	"bytes"
 	"context"
-	"fmt"
+	"errors"
 	"io/fs"
 	"path"
 	"strings"
@@ -14,7 +15,7 @@ import (
 // python reads the metadata of installed distributions: wheels (dist-info) and eggs.
 type python struct{}
 
-func (python) Name() string { return "python/2" }
+func (python) Name() string { return "python/3" }
 
 func (python) Wants(p string, _ fs.FileMode, _ int64) bool {
 	switch base := path.Base(p); base {
@@ -58,8 +59,8 @@ func (python) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 			}
 		}
 	}
-	if name == "" || version == "" {
-		return engine.Evidence{}, fmt.Errorf("no Name or no Version")
+	if name == "" || version == "" || unfinished(body, "name:", "version:") && !bytes.Contains(body, []byte("\n\n")) && !bytes.Contains(body, []byte("\n\r\n")) {
+		return engine.Evidence{}, errors.New("no Name or no Version, or they are cut off")
 	}
 	name = purl.NormalPython(name)
 	p := engine.Package{Name: name, Version: version, Type: "pypi", Ecosystem: "PyPI", Source: engine.Source{Name: name, Version: version}}

@@ -191,7 +191,7 @@ func rpmPaths(h *rpmdb.Header) ([]string, error) {
 // rpmManifest reads what images without rpm keep in place of its database (CBL-Mariner, Azure Linux: var/lib/rpmmanifest).
 type rpmManifest struct{}
 
-func (rpmManifest) Name() string { return "rpmmanifest/1" }
+func (rpmManifest) Name() string { return "rpmmanifest/2" }
 
 func (rpmManifest) Wants(p string, _ fs.FileMode, _ int64) bool {
 	return p == "var/lib/rpmmanifest/container-manifest-2"
@@ -203,6 +203,9 @@ func (rpmManifest) Inspect(ctx context.Context, f *engine.File) (ev engine.Evide
 	body, err := f.Bytes(engine.MaxPackageDB)
 	if err != nil {
 		return engine.Evidence{}, err
+	}
+	if body, err = whole(body, &ev); err != nil {
+		return ev, err
 	}
 	n := 0
 	for line := range strings.SplitSeq(string(body), "\n") {

@@ -28,6 +28,30 @@ func stanzas(body []byte) iter.Seq[string] {
 	}
 }
 
+// cutOff is what is said of a text whose last line does not end: whoever writes such files ends each line.
+const cutOff = "it ends in the middle of a line: the rest is missing"
+
+// whole returns a body up to the end of its last whole line. What follows is a gap, because a name or a version may be cut off in it, and packages
+// after it.
+func whole(body []byte, ev *engine.Evidence) ([]byte, error) {
+	end := bytes.LastIndexByte(body, '\n') + 1
+	if end == len(body) {
+		return body, nil
+	}
+	return body[:end], malformed(ev, cutOff)
+}
+
+// unfinished says whether a text ends in the middle of a line that begins with one of the keys: of other lines, what is cut off does not matter.
+func unfinished(body []byte, keys ...string) bool {
+	line := strings.ToLower(string(body[bytes.LastIndexByte(body, '\n')+1:]))
+	for _, k := range keys {
+		if strings.HasPrefix(line, k) {
+			return true
+		}
+	}
+	return false
+}
+
 // add takes a package of a database, up to the limit.
 func add(ev *engine.Evidence, p *engine.Package) error {
 	if len(ev.Packages) >= engine.MaxPackages {
