@@ -65,9 +65,10 @@ func closed(s string) bool {
 		return false
 	}
 	for i := 1; i < len(s); i++ {
-		if s[i] == '\\' {
+		switch s[i] {
+		case '\\':
 			i++
-		} else if s[i] == s[0] {
+		case s[0]:
 			return i == len(s)-1
 		}
 	}
