@@ -28,12 +28,18 @@ type Sparse interface {
 	Sparse()
 }
 
+// Recording is the ability of an Inspector of a package database that records checksums.
+type Recording interface {
+	// Records are the algorithms of the checksums.
+	Records() Algorithms
+}
+
 // Evidence is what one inspector learned from one file. It is serialisable, because the layer cache keeps it.
 type Evidence struct {
 	Inspector string
 	Path      string // as the layer names it; once read through a link or a hard link, the path that was asked for
 	Layer     int    // index of the layer that it was read from, from 1
-	Sums      Sums   // of the file's body; only when it holds packages or coverage
+	Sums      Sums   // of the file's body; only when it holds packages or coverage, or an inspector wants them
 	OS        *OS
 	Packages  []Package
 	Owned     []Owned
@@ -65,6 +71,20 @@ type Sums struct {
 	MD5    string
 	SHA1   string
 	SHA256 string
+}
+
+// Same says whether two bodies have the same checksums: all that are known of both, and at least one.
+func (s Sums) Same(o Sums) bool {
+	known := false
+	for _, pair := range [][2]string{{s.MD5, o.MD5}, {s.SHA1, o.SHA1}, {s.SHA256, o.SHA256}} {
+		if pair[0] == "" || pair[1] == "" {
+			continue
+		}
+		if known = true; pair[0] != pair[1] {
+			return false
+		}
+	}
+	return known
 }
 
 // Equal says whether what a package database recorded ("md5:…") is this body's.

@@ -37,18 +37,44 @@ type File struct {
 	caps    []string
 	capErr  error // why they could not be read
 	passed  *sumReader
+	wanted  bool // its checksums, see WantSums
 }
+
+// Algorithms are those that package databases record checksums by.
+type Algorithms uint8
+
+// The algorithms: dpkg's, apk's, those of rpm.
+const (
+	MD5 Algorithms = 1 << iota
+	SHA1
+	SHA256
+	AllSums = MD5 | SHA1 | SHA256
+)
 
 // sumReader hashes a body while it is read.
 type sumReader struct {
 	io.Reader
-	md5, sha1, sha256 hash.Hash
+	sums [3]hash.Hash // nil of what is not wanted
 }
 
-func summed(r io.Reader) *sumReader {
-	s := &sumReader{md5: md5.New(), sha1: sha1.New(), sha256: sha256.New()} //nolint:gosec // compared with what the package databases record, never trusted alone
-	s.Reader = io.TeeReader(r, io.MultiWriter(s.md5, s.sha1, s.sha256))
+func summed(r io.Reader, by Algorithms) *sumReader {
+	s := &sumReader{}
+	var to []io.Writer
+	for i, make := range []func() hash.Hash{md5.New, sha1.New, sha256.New} { //nolint:gosec // compared with what the package databases record, never trusted alone
+		if by&(1<<i) != 0 {
+			s.sums[i] = make()
+			to = append(to, s.sums[i])
+		}
+	}
+	s.Reader = io.TeeReader(r, io.MultiWriter(to...))
 	return s
+}
+
+func (s *sumReader) hex(i int) string {
+	if s.sums[i] == nil {
+		return ""
+	}
+	return hex.EncodeToString(s.sums[i].Sum(nil))
 }
 
 // Seekable says whether the body can be read at random without being held in memory.
@@ -60,12 +86,15 @@ func (f *File) Stream() io.Reader {
 	if f.at != nil {
 		return io.NewSectionReader(f.at, 0, f.Size)
 	}
-	f.passed = summed(io.LimitReader(io.MultiReader(bytes.NewReader(f.buf), f.body), f.Size))
+	f.passed = summed(io.LimitReader(io.MultiReader(bytes.NewReader(f.buf), f.body), f.Size), AllSums)
 	return f.passed
 }
 
-// Sums returns checksums of the whole body.
-func (f *File) Sums() (Sums, error) {
+// WantSums asks for checksums of the body beside an inspector's evidence also when that has neither packages nor gaps.
+func (f *File) WantSums() { f.wanted = true }
+
+// Sums returns checksums of the whole body, at least by the algorithms named.
+func (f *File) Sums(by Algorithms) (Sums, error) {
 	s := f.passed
 	if s == nil && f.at == nil && f.Size > MaxProgramHeld { // too large to be held for this alone: nobody can read it afterwards
 		f.Stream()
@@ -76,12 +105,12 @@ func (f *File) Sums() (Sums, error) {
 		if err != nil {
 			return Sums{}, err
 		}
-		s = summed(io.NewSectionReader(at, 0, f.Size))
+		s = summed(io.NewSectionReader(at, 0, f.Size), by)
 	}
 	if _, err := io.Copy(io.Discard, s); err != nil {
 		return Sums{}, f.short(err)
 	}
-	return Sums{MD5: hex.EncodeToString(s.md5.Sum(nil)), SHA1: hex.EncodeToString(s.sha1.Sum(nil)), SHA256: hex.EncodeToString(s.sha256.Sum(nil))}, nil
+	return Sums{MD5: s.hex(0), SHA1: s.hex(1), SHA256: s.hex(2)}, nil
 }
 
 // NewFile makes a File of a stream: its body can be read once, so random access holds it in memory.
@@ -93,7 +122,7 @@ func NewFileAt(e Entry, at io.ReaderAt) *File { return &File{Entry: e, at: at} }
 // SetCapabilities gives the file its capabilities, or says why they could not be read.
 func (f *File) SetCapabilities(names []string, err error) { f.caps, f.capErr = names, err }
 
-// Lasting says that the body can still be read after the visit, until the walk returns, and beside it: files are then inspected in parallel.
+// Lasting says that the body can still be read after the visit, until the image is closed, and beside it: files are then inspected in parallel.
 func (f *File) Lasting() { f.lasting = true }
 
 // Charge makes the file's buffers count against b until Release.

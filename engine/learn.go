@@ -43,12 +43,15 @@ type learning struct {
 	gaps    gaps
 	paths   int64
 	last    string // the path of the last entry
-	workers sync.WaitGroup
-	room    chan struct{} // for files that are inspected beside the walk
+	// recorded are the algorithms of the package databases in the layer.
+	recorded Algorithms
+	workers  sync.WaitGroup
+	room     chan struct{} // for files that are inspected beside the walk
 
 	mu       sync.Mutex // over what workers share
 	evidence int64
 	failed   error
+	later    []unsummed
 }
 
 // result is what one look at a file gave.
@@ -70,6 +73,7 @@ func (s *scan) readLayer(ctx context.Context, l Layer) (*LayerFacts, error) {
 	again := l.Rereadable()
 	verified, err := l.Walk(ctx, func(f *File) error { return w.visit(ctx, f) })
 	w.workers.Wait()
+	w.sumLater(ctx)
 	err = w.gather(cmp.Or(err, w.failed))
 	if limit := (*LimitError)(nil); errors.As(err, &limit) && again && ctx.Err() == nil {
 		w.cut(err)
@@ -149,6 +153,9 @@ func (w *learning) visit(ctx context.Context, f *File) error {
 	for _, insp := range w.p.Inspectors {
 		if insp.Wants(f.Path, f.Mode, f.Size) {
 			wanted = append(wanted, insp)
+			if db, ok := insp.(Recording); ok {
+				w.recorded |= db.Records()
+			}
 		}
 	}
 	if len(wanted) == 0 {
@@ -182,19 +189,29 @@ func (w *learning) state(ctx context.Context) error {
 }
 
 func (w *learning) inspect(ctx context.Context, f *File, by []Inspector, r *result) {
+	sums := false
 	for _, insp := range by {
 		ev, err := inspect(ctx, insp, f, w.layer, w.memory)
 		if err != nil {
-			w.mu.Lock()
-			w.failed = cmp.Or(w.failed, err)
-			w.mu.Unlock()
+			w.fail(err)
 			return
 		}
-		if _, sparse := insp.(Sparse); !sparse || len(ev.Packages) > 0 || len(ev.Coverage) > 0 || ev.Traits != nil || ev.Sums.MD5 != "" {
+		summable := f.summable(&ev)
+		sums = sums || summable
+		if _, sparse := insp.(Sparse); !sparse || summable || ev.Traits != nil {
 			w.take(r, ev)
 		}
 	}
+	if sums {
+		w.sum(ctx, unsummed{f, r})
+	}
 	f.Release()
+}
+
+func (w *learning) fail(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.failed = cmp.Or(w.failed, err)
 }
 
 // take keeps evidence within the limits.

@@ -185,11 +185,14 @@ func (s *scan) walkAgain(ctx context.Context, l Layer, info LayerInfo, jobs map[
 			entry := f.Path
 			f.Path = j.as
 			ev, err := inspect(ctx, j.by, f, info, s.memory)
-			f.Path = entry
 			if err != nil {
 				return err
 			}
-			found[entry] = append(found[entry], ev)
+			list := append(found[entry], ev)
+			if found[entry] = list; f.summable(&ev) {
+				_ = f.hash(ctx, AllSums, list[len(list)-1:], info) // the end of the context ends the walk below
+			}
+			f.Path = entry
 		}
 		f.Release()
 		return ctx.Err()

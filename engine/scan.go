@@ -198,6 +198,14 @@ func (s *scan) referrers(ctx context.Context) func() referred {
 	return ask
 }
 
+// kindOf is the kind of gap that an error about one file leaves.
+func kindOf(err error) CoverageKind {
+	if limit := (*LimitError)(nil); errors.As(err, &limit) {
+		return CoverageLimit
+	}
+	return CoverageMalformed
+}
+
 // inspect turns whatever goes wrong with one file into a coverage fact. Only the end of the context is an error.
 func inspect(ctx context.Context, insp Inspector, f *File, layer LayerInfo, memory *Budget) (ev Evidence, err error) {
 	f.Charge(memory)
@@ -206,11 +214,7 @@ func inspect(ctx context.Context, insp Inspector, f *File, layer LayerInfo, memo
 			ev, err = Evidence{}, fmt.Errorf("the parser failed: %v", r)
 		}
 		if err != nil && ctx.Err() == nil {
-			kind := CoverageMalformed
-			if limit := (*LimitError)(nil); errors.As(err, &limit) {
-				kind = CoverageLimit
-			}
-			ev.Coverage = append(ev.Coverage, Coverage{Kind: kind, Detail: err.Error()})
+			ev.Coverage = append(ev.Coverage, Coverage{Kind: kindOf(err), Detail: err.Error()})
 			err = nil
 		}
 		ev.Inspector, ev.Path, ev.Layer = insp.Name(), f.Path, layer.Index
@@ -218,11 +222,5 @@ func inspect(ctx context.Context, insp Inspector, f *File, layer LayerInfo, memo
 			ev.Coverage[i].Path, ev.Coverage[i].Layer = Maybe(f.Path), Maybe(layer.DiffID)
 		}
 	}()
-	if ev, err = insp.Inspect(ctx, f); err != nil {
-		return ev, err
-	}
-	if len(ev.Packages) > 0 || len(ev.Coverage) > 0 {
-		ev.Sums, err = f.Sums()
-	}
-	return ev, err
+	return insp.Inspect(ctx, f)
 }

@@ -14,14 +14,15 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/schema"
 	"github.com/vetoci/veto/policies"
 )
 
 var update = flag.Bool("update", false, "write the schemas anew from the Go types")
 
-func schema(t *testing.T, typ reflect.Type, title string) []byte {
+func published(t *testing.T, typ reflect.Type, title string) []byte {
 	t.Helper()
-	doc := engine.Schema(typ)
+	doc := schema.Of(typ)
 	doc["$schema"], doc["title"] = "https://json-schema.org/draft/2020-12/schema", title
 	var b bytes.Buffer
 	enc := json.NewEncoder(&b)
@@ -43,7 +44,7 @@ func TestSchemas(t *testing.T) {
 		if strings.HasSuffix(s.path, "run.json") {
 			typ = reflect.TypeFor[engine.Run]()
 		}
-		want := schema(t, typ, s.title)
+		want := published(t, typ, s.title)
 		if *update {
 			if err := os.WriteFile(filepath.FromSlash(s.path), want, 0o644); err != nil {
 				t.Fatal(err)

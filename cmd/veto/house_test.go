@@ -27,7 +27,7 @@ type room struct {
 }
 
 func rooms() []room {
-	instruments := []string{"engine", "engine/daemon", "engine/document", "engine/registry", "engine/version", "engine/purl", "engine/inflate"}
+	instruments := []string{"engine", "engine/daemon", "engine/document", "engine/registry", "engine/version", "engine/purl", "engine/inflate", "engine/schema"}
 	with := func(more ...string) []string { return append(append([]string{}, instruments...), more...) }
 	return []room{
 		{"engine", nil, "the vocabulary and the pipeline know no stage: standard library only"},
@@ -36,6 +36,7 @@ func rooms() []room {
 		{"engine/version", []string{"engine"}, "an instrument: orders versions"},
 		{"engine/purl", []string{"engine"}, "an instrument: package URLs and ecosystem names"},
 		{"engine/inflate", nil, "an instrument: inflates gzip; a codec knows nothing of images"},
+		{"engine/schema", []string{"engine"}, "an instrument: what the JSON of the facts looks like"},
 		{"engine/document", []string{"engine"}, "an instrument: documents read strictly: YAML that people write, JSON of machines"},
 		{"engine/image", instruments, "a stage: sources → layers, layers → tree"},
 		{"engine/image/cache", []string{"engine"}, "a part of image: keeps what was learned from hashed layers"},

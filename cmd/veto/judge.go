@@ -12,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/schema"
 	"github.com/vetoci/veto/formats"
 )
 
@@ -147,7 +148,7 @@ func orNone(s string) string {
 
 // topLevel names the sections of a wire type.
 func topLevel(t reflect.Type) []string {
-	props, _ := engine.Schema(t)["properties"].(map[string]any)
+	props, _ := schema.Of(t)["properties"].(map[string]any)
 	return sortedKeys(props)
 }
 

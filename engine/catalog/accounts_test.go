@@ -37,6 +37,9 @@ func layerOf(t *testing.T, files map[string]string, modes map[string]fs.FileMode
 			if err != nil {
 				t.Fatalf("%s of %s: %v", insp.Name(), p, err)
 			}
+			if ev.Sums, err = f.Sums(engine.MD5); err != nil {
+				t.Fatal(err)
+			}
 			ev.Inspector, ev.Path, ev.Layer = insp.Name(), p, 1
 			lf.Evidence = append(lf.Evidence, ev)
 		}

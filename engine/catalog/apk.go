@@ -17,6 +17,10 @@ type apk struct{}
 
 func (apk) Name() string      { return "apk/2" }
 func (apk) Anchors() []string { return []string{"lib/apk/db/installed", "usr/lib/apk/db/installed"} }
+
+// Records implements engine.Recording.
+func (apk) Records() engine.Algorithms { return engine.SHA1 }
+
 func (apk) Wants(p string, _ fs.FileMode, _ int64) bool {
 	return p == "lib/apk/db/installed" || p == "usr/lib/apk/db/installed"
 }

@@ -142,17 +142,19 @@ func TestOwnership(t *testing.T) {
 		layers [][]item
 		owned  bool
 	}{
-		"owned":                          {[][]item{{release, db, file, list, sums(recorded)}}, true},
-		"listed, but no checksum":        {[][]item{{release, db, file, list}}, false},
-		"another checksum":               {[][]item{{release, db, file, list, sums("00000000000000000000000000000000  " + at + "\n")}}, false},
-		"the owner is not installed":     {[][]item{{release, {path: dpkgStatus, body: status("other=1")}, file, list, sums(recorded)}}, false},
-		"the owner is only configured":   {[][]item{{release, {path: dpkgStatus, body: strings.Replace(status("python3-six=1"), "installed\n", "config-files\n", 1)}, file, list, sums(recorded)}}, false},
-		"written again by a later layer": {[][]item{{release, db, file, list, sums(recorded)}, {file}}, false},
-		"a forged list in a later layer": {[][]item{{release, db}, {file, list, sums(recorded)}}, false},
-		"nobody's":                       {[][]item{{release, db, file}}, false},
-		"of one architecture":            {[][]item{{release, db, file, {path: dpkgInfo + "/python3-six:amd64.md5sums", body: recorded}}}, true},
-		"of another architecture":        {[][]item{{release, db, file, {path: dpkgInfo + "/python3-six:arm64.md5sums", body: recorded}}}, false},
-		"listed through a merged folder": {[][]item{{release, db, {path: "lib", link: "usr/lib"}, file, sums(strings.Replace(recorded, "usr/lib", "lib", 1))}}, true},
+		"owned":                           {[][]item{{release, db, file, list, sums(recorded)}}, true},
+		"listed, but no checksum":         {[][]item{{release, db, file, list}}, false},
+		"another checksum":                {[][]item{{release, db, file, list, sums("00000000000000000000000000000000  " + at + "\n")}}, false},
+		"the owner is not installed":      {[][]item{{release, {path: dpkgStatus, body: status("other=1")}, file, list, sums(recorded)}}, false},
+		"the owner is only configured":    {[][]item{{release, {path: dpkgStatus, body: strings.Replace(status("python3-six=1"), "installed\n", "config-files\n", 1)}, file, list, sums(recorded)}}, false},
+		"written again by a later layer":  {[][]item{{release, db, file, list, sums(recorded)}, {file}}, true},
+		"other content by a later layer":  {[][]item{{release, db, file, list, sums(recorded)}, {{path: at, body: file.body + "\n"}}}, false},
+		"other content, and its checksum": {[][]item{{release, db, {path: at, body: file.body + "\n"}, list, sums("00000000000000000000000000000000  " + at + "\n")}, {file, sums(recorded)}}, false},
+		"a forged list in a later layer":  {[][]item{{release, db}, {file, list, sums(recorded)}}, false},
+		"nobody's":                        {[][]item{{release, db, file}}, false},
+		"of one architecture":             {[][]item{{release, db, file, {path: dpkgInfo + "/python3-six:amd64.md5sums", body: recorded}}}, true},
+		"of another architecture":         {[][]item{{release, db, file, {path: dpkgInfo + "/python3-six:arm64.md5sums", body: recorded}}}, false},
+		"listed through a merged folder":  {[][]item{{release, db, {path: "lib", link: "usr/lib"}, file, sums(strings.Replace(recorded, "usr/lib", "lib", 1))}}, true},
 	} {
 		inv := assembled(t, layersOf(t, c.layers...))
 		got := false

@@ -114,6 +114,9 @@ type dpkgFiles struct{}
 func (dpkgFiles) Name() string      { return "dpkg-files/1" }
 func (dpkgFiles) Anchors() []string { return []string{dpkgInfo, dpkgStatusD} }
 
+// Records implements engine.Recording.
+func (dpkgFiles) Records() engine.Algorithms { return engine.MD5 }
+
 func (dpkgFiles) Wants(p string, _ fs.FileMode, _ int64) bool {
 	switch path.Dir(p) {
 	case dpkgInfo:

@@ -80,7 +80,7 @@ func (a *assembly) ownerOf(at place, sums engine.Sums, brought map[string]int) s
 // mode, is then no change.
 func (a *assembly) unchanged(at place, layer int, sums engine.Sums) bool {
 	for _, ev := range a.histories[at] {
-		if ev.Layer <= layer && ev.Sums == sums && sums.SHA256 != "" {
+		if ev.Layer <= layer && ev.Sums.Same(sums) {
 			return true
 		}
 	}

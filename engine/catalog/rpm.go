@@ -22,6 +22,9 @@ func rpmFolders() []string {
 
 func (rpm) Anchors() []string { return rpmFolders() }
 
+// Records implements engine.Recording: which of them a package has, its header says.
+func (rpm) Records() engine.Algorithms { return engine.AllSums }
+
 func (rpm) Wants(p string, _ fs.FileMode, size int64) bool {
 	switch p[strings.LastIndexByte(p, '/')+1:] {
 	case "Packages", "Packages.db", "rpmdb.sqlite":

@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/schema"
 )
 
 // What a rule reads has to be known completely: a section that is not built would be undefined, and the rule silent.
 func TestReadsOfEveryForm(t *testing.T) {
-	schema, err := json.Marshal(engine.Schema(typeOfInput()))
+	schema, err := json.Marshal(schema.Of(typeOfInput()))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 
 	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/schema"
 )
 
 // sample is an input with every kind of field set and unset.
@@ -66,7 +67,7 @@ func TestInputBuildsWhatIsRead(t *testing.T) {
 }
 
 func TestLibraryReadsAFewSections(t *testing.T) {
-	schema, err := json.Marshal(engine.Schema(typeOfInput()))
+	schema, err := json.Marshal(schema.Of(typeOfInput()))
 	if err != nil {
 		t.Fatal(err)
 	}
