@@ -33,7 +33,7 @@ const (
 	MaxPackageDB      = 32 << 20  // dpkg status, apk installed; real ones have a few MB
 	MaxPackages       = 30_000    // of one database
 	MaxRelations      = 64 << 10  // bytes of what one package needs, or provides; longer is left out, and its reach unknown
-	MaxProvided       = 200_000   // names that the packages of an image provide; more are left out likewise
+	MaxProvided       = 200_000   // names that the packages of an image provide; later packages are then left out likewise
 	MaxArchiveHeld    = 64 << 20  // a Java archive of a compressed layer, which memory holds
 	MaxArchiveEntries = 200_000   // files of one, with those of the archives in it
 	MaxArchiveList    = 24 << 20  // the list of files of one archive

@@ -13,7 +13,7 @@ import (
 // packages need by their database, and so on; of a program that no package brought, the libraries that it is linked with. What a script
 // calls and what a program loads by name is not known, so that all else stays unknown.
 func (a *assembly) reach(c engine.Config, packages []engine.Package) {
-	r := &reaching{assembly: a, packages: packages, started: map[string]bool{}, needed: map[string]bool{}, byName: map[string][]int{}}
+	r := &reaching{assembly: a, packages: packages, started: map[string]bool{}, needed: map[string]bool{}, byName: map[string][]int{}, marked: make([]bool, len(packages))}
 	for _, words := range [][]string{slices.Concat(c.Entrypoint, c.Cmd), c.Cmd} { // a script as entrypoint mostly starts the command
 		for _, word := range commands(words) {
 			if p := a.program(word, c); p != "" {
@@ -24,16 +24,7 @@ func (a *assembly) reach(c engine.Config, packages []engine.Package) {
 	if len(r.started) == 0 {
 		return
 	}
-	for i := range packages {
-		if p := &packages[i]; osType(p.Type) {
-			r.byName[p.Name] = append(r.byName[p.Name], i)
-			for name := range relations(p.Type, p.Provides) {
-				if len(r.byName) < engine.MaxProvided {
-					r.byName[name] = append(r.byName[name], i)
-				}
-			}
-		}
-	}
+	r.index()
 	r.libraries()
 	for wanted := maps.Clone(r.started); len(wanted) > 0; {
 		wanted = r.follow(wanted)
@@ -56,6 +47,35 @@ type reaching struct {
 	started  map[string]bool  // paths of the programs and the libraries that they are linked with
 	needed   map[string]bool  // names and paths that have been looked up
 	byName   map[string][]int // packages of the distribution by their name and what they provide
+	marked   []bool           // packages that have been followed
+	scans    int              // of all lists of files
+}
+
+// maxScans is how often all lists of files are searched: real packages need other's files in one or two steps, and made-up ones could in thousands.
+const maxScans = 32
+
+// index finds the packages by name.
+func (r *reaching) index() {
+	for i := range r.packages {
+		if p := &r.packages[i]; osType(p.Type) {
+			r.byName[p.Name] = append(r.byName[p.Name], i)
+		}
+	}
+	names := 0
+	for i := range r.packages {
+		p := &r.packages[i]
+		if !osType(p.Type) {
+			continue
+		}
+		for name := range relations(p.Type, p.Provides) {
+			if names++; names > engine.MaxProvided {
+				return
+			}
+			if list := r.byName[name]; len(list) == 0 || list[len(list)-1] != i {
+				r.byName[name] = append(list, i)
+			}
+		}
+	}
 }
 
 // libraries adds to what is started what programs outside packages are linked with.
@@ -116,9 +136,10 @@ func (r *reaching) follow(wanted map[string]bool) map[string]bool {
 	next := map[string]bool{}
 	mark := func(i int) {
 		p := &r.packages[i]
-		if p.Reached == "yes" {
+		if r.marked[i] {
 			return
 		}
+		r.marked[i] = true
 		if p.NoCode == "" { // what has none is reached by nothing
 			p.Reached = "yes"
 		}
@@ -163,9 +184,10 @@ type packageName struct{ typ, name string }
 // ownersOf are the packages of the distribution that list one of the paths.
 func (r *reaching) ownersOf(paths map[string]bool) map[packageName]bool {
 	out := map[packageName]bool{}
-	if len(paths) == 0 {
+	if len(paths) == 0 || r.scans == maxScans {
 		return out
 	}
+	r.scans++
 	for _, at := range r.visible {
 		owned := r.last(at).Owned
 		for i := range owned {
