@@ -52,9 +52,12 @@ func (k nugetKey) compare(other key) (int, error) {
 
 // nugetIdentifier compares as int.TryParse and StringComparer.OrdinalIgnoreCase do: what is too large for an int is a word, and a sign
 // makes a negative number.
-func nugetIdentifier(a, b string) int {
-	negA, numA, isA := signed(a, maxInt32)
-	negB, numB, isB := signed(b, maxInt32)
+func nugetIdentifier(a, b string) int { return signedIdentifier(a, b, maxInt32, compareFold) }
+
+// signedIdentifier orders numbers up to limit before words.
+func signedIdentifier(a, b, limit string, words func(a, b string) int) int {
+	negA, numA, isA := signed(a, limit)
+	negB, numB, isB := signed(b, limit)
 	switch {
 	case isA && isB:
 		return compareSigned(negA, numA, negB, numB)
@@ -63,7 +66,7 @@ func nugetIdentifier(a, b string) int {
 	case isB:
 		return 1
 	}
-	return compareFold(a, b)
+	return words(a, b)
 }
 
 // signed reads a number with or without a minus sign, up to limit.

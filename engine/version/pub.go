@@ -56,16 +56,4 @@ func comparePub(a, b string, none int) int {
 	return compareIdentifiers(a, b, pubIdentifier)
 }
 
-func pubIdentifier(a, b string) int {
-	negA, numA, isA := signed(a, maxInt64)
-	negB, numB, isB := signed(b, maxInt64)
-	switch {
-	case isA && isB:
-		return compareSigned(negA, numA, negB, numB)
-	case isA:
-		return -1
-	case isB:
-		return 1
-	}
-	return strings.Compare(a, b)
-}
+func pubIdentifier(a, b string) int { return signedIdentifier(a, b, maxInt64, strings.Compare) }

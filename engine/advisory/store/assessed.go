@@ -2,8 +2,6 @@ package store
 
 import (
 	"context"
-	"fmt"
-	"slices"
 
 	"github.com/vetoci/veto/engine/advisory"
 	"github.com/vetoci/veto/engine/advisory/feed"
@@ -40,33 +38,13 @@ func decodeAssessed(cve string, value []byte) (advisory.Assessed, error) {
 
 // Assessed looks CVEs up in the records of the CVE List and the NVD; entries are sorted by CVE. ok is false when the database has none.
 func (d *DB) Assessed(ctx context.Context, cves []string) (entries []advisory.Assessed, records advisory.Shard, ok bool, err error) {
-	if d.man.CVE == nil {
-		return nil, advisory.Shard{}, false, nil
-	}
-	t, err := d.table(ctx, *d.man.CVE)
-	if err != nil {
-		return nil, advisory.Shard{}, false, err
-	}
-	cves = slices.Clone(cves)
-	slices.Sort(cves)
-	err = t.view(func(get getter) error {
-		for _, cve := range slices.Compact(cves) {
-			value := get(keyCVE + cve)
-			if value == nil {
-				continue
-			}
-			a, err := decodeAssessed(cve, value)
-			if err != nil {
-				return fmt.Errorf("%.80q: %w", cve, err)
-			}
-			entries = append(entries, a)
+	return lookUp(ctx, d, d.man.CVE, cves, func(get getter, cve string) (a advisory.Assessed, known bool, err error) {
+		if value := get(keyCVE + cve); value != nil {
+			a, err = decodeAssessed(cve, value)
+			return a, true, err
 		}
-		return nil
+		return a, false, nil
 	})
-	if err != nil {
-		return nil, advisory.Shard{}, false, faulty(d.dir, *d.man.CVE, err)
-	}
-	return entries, d.man.CVE.describe(), true, nil
 }
 
 // assessed updates the shard of CVE records.

@@ -210,10 +210,21 @@ func (d *DB) Rated(ctx context.Context, ids []string) ([]advisory.Advisory, erro
 
 // Exploited looks CVEs up in CISA's catalogue; entries are sorted by CVE. ok is false when the database has no catalogue.
 func (d *DB) Exploited(ctx context.Context, cves []string) (entries []advisory.Exploited, catalogue advisory.Shard, ok bool, err error) {
-	if d.man.KEV == nil {
+	return lookUp(ctx, d, d.man.KEV, cves, func(get getter, cve string) (e advisory.Exploited, known bool, err error) {
+		if value := get(keyCVE + cve); value != nil {
+			e, err = decodeExploited(value)
+			return e, true, err
+		}
+		return e, false, nil
+	})
+}
+
+// lookUp finds CVEs in a shard that is by them, in order, each once. ok is false when the database has no such shard.
+func lookUp[T any](ctx context.Context, d *DB, info *ShardInfo, cves []string, one func(get getter, cve string) (T, bool, error)) (entries []T, from advisory.Shard, ok bool, err error) {
+	if info == nil {
 		return nil, advisory.Shard{}, false, nil
 	}
-	t, err := d.table(ctx, *d.man.KEV)
+	t, err := d.table(ctx, *info)
 	if err != nil {
 		return nil, advisory.Shard{}, false, err
 	}
@@ -221,22 +232,20 @@ func (d *DB) Exploited(ctx context.Context, cves []string) (entries []advisory.E
 	slices.Sort(cves)
 	err = t.view(func(get getter) error {
 		for _, cve := range slices.Compact(cves) {
-			value := get(keyCVE + cve)
-			if value == nil {
-				continue
-			}
-			e, err := decodeExploited(value)
+			entry, known, err := one(get, cve)
 			if err != nil {
 				return fmt.Errorf("%.80q: %w", cve, err)
 			}
-			entries = append(entries, e)
+			if known {
+				entries = append(entries, entry)
+			}
 		}
 		return nil
 	})
 	if err != nil {
-		return nil, advisory.Shard{}, false, faulty(d.dir, *d.man.KEV, err)
+		return nil, advisory.Shard{}, false, faulty(d.dir, *info, err)
 	}
-	return entries, d.man.KEV.describe(), true, nil
+	return entries, info.describe(), true, nil
 }
 
 // read returns the records of a table whose ids choose names.

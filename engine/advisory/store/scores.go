@@ -88,29 +88,5 @@ func scoreOf(get getter, cve string) (s advisory.Scored, ok bool, err error) {
 
 // Scored looks CVEs up in FIRST's scores; entries are sorted by CVE. ok is false when the database has none.
 func (d *DB) Scored(ctx context.Context, cves []string) (entries []advisory.Scored, scores advisory.Shard, ok bool, err error) {
-	if d.man.EPSS == nil {
-		return nil, advisory.Shard{}, false, nil
-	}
-	t, err := d.table(ctx, *d.man.EPSS)
-	if err != nil {
-		return nil, advisory.Shard{}, false, err
-	}
-	cves = slices.Clone(cves)
-	slices.Sort(cves)
-	err = t.view(func(get getter) error {
-		for _, cve := range slices.Compact(cves) {
-			s, known, err := scoreOf(get, cve)
-			if err != nil {
-				return fmt.Errorf("%.80q: %w", cve, err)
-			}
-			if known {
-				entries = append(entries, s)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, advisory.Shard{}, false, faulty(d.dir, *d.man.EPSS, err)
-	}
-	return entries, d.man.EPSS.describe(), true, nil
+	return lookUp(ctx, d, d.man.EPSS, cves, scoreOf)
 }
