@@ -55,6 +55,7 @@ const (
 	MaxLicense        = 1 << 20   // a copyright file or the text of a licence
 	MaxLicenses       = 100       // that one file names
 	MaxSecretFile     = 1 << 20   // a text that is searched for secrets; larger ones are data
+	MaxSecretWork     = 16        // times a text that the patterns for secrets may see of it; more is a gap
 	MaxSecrets        = 50        // of one file
 	MaxLinked         = 4 << 20   // names of the libraries and symbols of an executable; more are left out likewise
 	MaxSymbolNames    = 32 << 20  // names of the functions of a Go program

@@ -33,7 +33,7 @@ func (s *Inspector) InFacts(f *engine.Facts) []engine.Secret {
 		if v == "" {
 			continue
 		}
-		if text, found := s.mask(k + "=" + v); len(found) > 0 {
+		if text, _ := s.mask(k + "=" + v); text != k+"="+v {
 			masked[k] = strings.TrimPrefix(text, k+"=")
 		}
 	}
@@ -59,12 +59,13 @@ func (s *Inspector) InFacts(f *engine.Facts) []engine.Secret {
 	return out
 }
 
-// mask replaces the secrets of a text. Words are searched as lines of their own, because the words of a command do not belong to each other.
+// mask replaces the secrets of a text. Words are searched as lines of their own, because the words of a command do not belong to each other. A text that
+// cannot be searched to its end is masked as a whole.
 func (s *Inspector) mask(text string) (string, []hit) {
-	if len(text) > engine.MaxSecretFile {
-		return text, nil
+	found, whole := s.find([]byte(strings.ReplaceAll(text, " ", "\n")), true)
+	if !whole {
+		return "********", found
 	}
-	found := s.find([]byte(strings.ReplaceAll(text, " ", "\n")), true)
 	byPlace := slices.Clone(found)
 	slices.SortFunc(byPlace, func(a, b hit) int { return b.from - a.from })
 	end := len(text)

@@ -50,6 +50,9 @@ func rules() []rule {
 	for i := range all {
 		r := &all[i]
 		pattern := r.pattern
+		if r.run > 0 { // it is tried where its keyword stands, or one character before, and nowhere else
+			pattern = `\A(?s:.?)` + pattern
+		}
 		r.compile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
 	}
 	return all

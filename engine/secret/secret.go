@@ -40,7 +40,7 @@ func New() *Inspector {
 }
 
 // Name implements engine.Inspector.
-func (*Inspector) Name() string { return "secret/1" }
+func (*Inspector) Name() string { return "secret/2" }
 
 // Sparse implements engine.Sparse.
 func (*Inspector) Sparse() {}
@@ -98,14 +98,17 @@ func (s *Inspector) Inspect(ctx context.Context, f *engine.File) (engine.Evidenc
 	if err != nil {
 		return engine.Evidence{}, err
 	}
-	found := s.find(body, configured(f.Path))
-	if len(found) == 0 {
+	found, whole := s.find(body, configured(f.Path))
+	if len(found) == 0 && whole {
 		return engine.Evidence{}, ctx.Err()
 	}
 	ev := engine.Evidence{}
-	if len(found) > engine.MaxSecrets {
+	switch {
+	case len(found) > engine.MaxSecrets:
 		found = found[:engine.MaxSecrets]
 		ev.Coverage = []engine.Coverage{{Kind: engine.CoverageLimit, Detail: fmt.Sprintf("it holds more than %d secrets, the rest is not listed", engine.MaxSecrets)}}
+	case !whole:
+		ev.Coverage = []engine.Coverage{{Kind: engine.CoverageLimit, Detail: "so many places look like secrets that the rest was not searched for them"}}
 	}
 	ev.Traits = &engine.Traits{}
 	for _, x := range found {
@@ -146,30 +149,36 @@ type hit struct {
 	from, to int
 }
 
-// find lists the secrets in a text, by line.
-func (s *Inspector) find(body []byte, config bool) []hit {
-	var out []hit
+// find lists the secrets in a text, by line. whole is false when the text holds so many keywords that not all of their places were searched: patterns
+// get to see engine.MaxSecretWork times the text.
+func (s *Inspector) find(body []byte, config bool) (out []hit, whole bool) {
 	type spot struct{ rule, at int }
-	seen := map[spot]bool{}
-	tried := map[spot]bool{}
+	seen, tried := map[spot]bool{}, map[spot]bool{}
+	work := engine.MaxSecretWork * (len(body) + 1024)
 	s.search.each(body, func(keyword, end int) bool {
 		n := s.of[keyword]
 		r := &s.rules[n]
 		if r.config && !config {
 			return true
 		}
-		from, to := around(body, end, r.lines)
-		if r.run > 0 {
-			if !r.starts(body, s.words[keyword], end) {
-				return true
-			}
-			from = max(from, end-len(s.words[keyword])-1)
+		var from, to int
+		switch word := s.words[keyword]; {
+		case r.run == 0:
+			from, to = around(body, end, r.lines)
+		case r.starts(body, word, end):
+			from, to = max(0, end-len(word)-1), min(len(body), end+window)
+		default:
+			return true
 		}
-		if tried[spot{n, from}] { // the same lines have been searched for the same
+		if tried[spot{n, from}] { // this text has been searched for the same
 			return true
 		}
 		tried[spot{n, from}] = true
-		for _, m := range r.compile().FindAllSubmatchIndex(body[from:to], engine.MaxSecrets) {
+		found := r.compile().FindAllSubmatchIndex(body[from:to], engine.MaxSecrets)
+		if r.run > 0 && len(found) == 0 {
+			to = from + r.run // what it takes to see that none begins there
+		}
+		for _, m := range found {
 			a, b := m[0], m[1]
 			if len(m) > 2 && m[2] >= 0 {
 				a, b = m[2], m[3]
@@ -182,9 +191,10 @@ func (s *Inspector) find(body []byte, config bool) []hit {
 			seen[at] = true
 			out = append(out, hit{engine.Secret{Rule: r.id, Title: r.title, Severity: r.severity, Line: 1 + bytes.Count(body[:from+a], []byte("\n")), Redacted: redact(r, value)}, from + a, from + b})
 		}
-		return len(out) <= engine.MaxSecrets
+		work -= to - from
+		return len(out) <= engine.MaxSecrets && work > 0
 	})
-	return only(out)
+	return only(out), work > 0
 }
 
 // starts says whether a token may start with the keyword that ends there: written just so, at the start of a word, and with enough behind it.
@@ -211,16 +221,19 @@ func runs(b []byte, n int) bool {
 	return true
 }
 
-// around is the line in which a keyword ends, and as many more as the pattern may go on over.
+// around is the line in which a keyword ends, and as many more as the pattern may go on over. Of a long line it is a part: the same one for all
+// keywords in the same window, with a window before and one behind.
 func around(body []byte, end, lines int) (from, to int) {
 	from = max(0, end-window)
 	if i := bytes.LastIndexByte(body[from:max(from, end-1)], '\n'); i >= 0 {
 		from += i + 1
+	} else {
+		from = max(0, (end-1)/window*window-window)
 	}
+	limit := min(len(body), from+3*window)
 	to = end
 	for range max(1, lines) {
-		limit := min(len(body), end+window)
-		i := bytes.IndexByte(body[min(to, limit):limit], '\n')
+		i := bytes.IndexByte(body[to:limit], '\n')
 		if i < 0 {
 			return from, limit
 		}

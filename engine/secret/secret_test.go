@@ -2,6 +2,7 @@ package secret
 
 import (
 	"encoding/json"
+	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -114,7 +115,8 @@ func TestRules(t *testing.T) {
 		}
 		hits := 0
 		for _, text := range samples(t, r, x) {
-			for _, found := range s.find([]byte(text), true) {
+			all, _ := s.find([]byte(text), true)
+			for _, found := range all {
 				if found.Rule != x.id {
 					continue
 				}
@@ -145,7 +147,7 @@ func TestPlaceholders(t *testing.T) {
 		"token = some_function_name_2_token", "https://user:$PASSWORD@example.test/", "https://user:%s@example.test/", "passwordLengthMinimum = 12", "-----BEGIN PRIVATE KEY-----\n", "-----BEGIN PUBLIC KEY-----\n" + strings.Repeat("MIIB", 40),
 		"AccountKey=short", "eyJhbGciOi", "password_file = /run/secrets/database_1", "secretName: my-app-tls-2024",
 	} {
-		if found := s.find([]byte(text+"\n"), true); len(found) > 0 {
+		if found, _ := s.find([]byte(text+"\n"), true); len(found) > 0 {
 			t.Errorf("%q: %+v", text, found)
 		}
 	}
@@ -260,6 +262,36 @@ func TestRealText(t *testing.T) {
 	}
 }
 
+// On a line without an end, a secret is found wherever it stands, however many keywords stand before it; and a text of keywords alone ends at a limit,
+// or says at once that there is nothing.
+func TestLongLines(t *testing.T) {
+	s := New()
+	const value = "aws_secret_access_key = \"wJalrXUtnFEMIK7MDENGbPxRfiCYzQkx9vTb2LmN\""
+	for at := 3800; at < 4400; at += 7 {
+		for _, before := range []string{"aws ", "x"} {
+			text := "aws_key " + strings.Repeat(before, at/len(before)) + " " + value + strings.Repeat(" x", 9000)
+			if found, whole := s.find([]byte(text), true); len(found) != 1 || found[0].Rule != "aws-secret-access-key" || !whole {
+				t.Fatalf("%d bytes of %q before: %v, whole %v", at, before, found, whole)
+			}
+		}
+	}
+	for _, text := range []string{"AKIA=", "ACCA=", "eyJ.", "ghp_="} { // tokens do not begin like this, which shows at once
+		if found, whole := s.find([]byte(strings.Repeat(text, 200_000)), true); len(found) != 0 || !whole {
+			t.Errorf("%s: %v, whole %v", text, found, whole)
+		}
+	}
+	var all strings.Builder
+	for _, w := range s.words {
+		fmt.Fprintf(&all, "%s=%s ", w, w)
+	}
+	if _, whole := s.find([]byte(strings.Repeat(all.String(), engine.MaxSecretFile/all.Len())), true); whole {
+		t.Error("a text of all keywords was searched to its end")
+	}
+	if got, _ := s.mask(strings.ReplaceAll(strings.Repeat(all.String(), 100), " ", ";")); got != "********" {
+		t.Errorf("what could not be searched stands in the facts: %.100s", got)
+	}
+}
+
 func FuzzFind(f *testing.F) {
 	r := rand.New(rand.NewPCG(1, 2))
 	s := New()
@@ -267,7 +299,8 @@ func FuzzFind(f *testing.F) {
 		f.Add([]byte(samples(f, r, x)[0]), true)
 	}
 	f.Fuzz(func(t *testing.T, body []byte, config bool) {
-		for _, x := range s.find(body, config) {
+		found, _ := s.find(body, config)
+		for _, x := range found {
 			if !strings.HasSuffix(x.Redacted, "********") || x.Line < 1 || len(x.Redacted) > 40 {
 				t.Errorf("%+v", x)
 			}
@@ -280,6 +313,6 @@ func BenchmarkFind(b *testing.B) {
 	body := []byte(strings.Repeat("func main() { fmt.Println(\"hello, world\"); return x.token(1) }\n", 10_000))
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
-		s.find(body, false)
+		_, _ = s.find(body, false)
 	}
 }
