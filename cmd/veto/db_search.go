@@ -75,7 +75,12 @@ EXIT STATUS
   veto db search lodash@4.17.20
   veto db search openssl --ecosystem Debian:12 --package-version 3.0.11-1~deb12u2
   veto db search GHSA-35jh-r3h4-6jhm --json`,
-		Args: exactly(1, "an id or a package name"),
+		Args: func(cmd *cobra.Command, args []string) error {
+			if len(args) == 2 {
+				return engine.Hint(engine.Usage("%s takes an id or a package name, got 2 arguments", cmd.CommandPath()), "a version goes behind an @: %s %s@%s", cmd.CommandPath(), args[0], args[1])
+			}
+			return exactly(1, "an id or a package name")(cmd, args)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error { return f.run(cmd.Context(), sys, args[0]) },
 	}
 	cmd.Flags().StringVar(&f.db, "db", "", "`DIR` of the database (default: the user's cache)")

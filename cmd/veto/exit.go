@@ -74,11 +74,14 @@ func explainError(w io.Writer, err error) {
 		for _, e := range joined.Unwrap() {
 			explainError(w, e)
 		}
-		return
+	} else {
+		fmt.Fprintf(w, "veto: %s\n", oneLine(err.Error()))
 	}
-	fmt.Fprintf(w, "veto: %s\n", oneLine(err.Error()))
 	var hint *engine.HintError
-	if errors.As(err, &hint) {
+	for e := err; e != nil && hint == nil; e = errors.Unwrap(e) { // those of joined errors stand behind each
+		hint, _ = e.(*engine.HintError) //nolint:errorlint // one step of the walk
+	}
+	if hint != nil {
 		fmt.Fprintf(w, "hint: %s\n", oneLine(hint.Hint))
 	}
 }

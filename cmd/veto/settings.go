@@ -3,11 +3,13 @@ package main
 import (
 	"path"
 	"path/filepath"
+	"slices"
 	"sort"
 	"time"
 
 	"go.yaml.in/yaml/v3"
 
+	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/document"
 )
 
@@ -133,6 +135,9 @@ func (y settingsFile) rules(s *settings, n *yaml.Node) error {
 		action := v
 		if v.Kind == yaml.MappingNode {
 			m, err := y.Mapping(v, "rules."+id, []string{"action", "enforce_after"})
+			if err != nil && slices.ContainsFunc(v.Content, func(n *yaml.Node) bool { return n.Value == "params" }) {
+				return engine.Hint(err, "parameters stand apart: `params: {%s: {…}}`", id)
+			}
 			if err != nil {
 				return err
 			}

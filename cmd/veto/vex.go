@@ -1,6 +1,8 @@
 package main
 
 import (
+	"errors"
+	"io/fs"
 	"path/filepath"
 	"slices"
 
@@ -16,6 +18,9 @@ func (l *law) loadVEX(flags []string, whence string) error {
 			where = filepath.Base(l.settings.Name)
 		}
 		data, err := l.workspace.readUpTo(path, engine.MaxVEX)
+		if errors.Is(err, fs.ErrNotExist) {
+			return engine.Hint(err, "--vex, and vex: of the configuration, name OpenVEX, CycloneDX or CSAF documents in JSON")
+		}
 		if err != nil {
 			return err
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"runtime"
 	"sync"
 	"time"
@@ -86,6 +87,9 @@ func (p *policyFlags) begin(ctx context.Context, cmd *cobra.Command, sys *system
 	}
 	l.wait = sync.OnceValue(func() (err error) {
 		if l.policy, err = rego.Load(ctx, options); err != nil {
+			if hint := (*engine.HintError)(nil); !errors.As(err, &hint) {
+				err = engine.Hint(err, "policies are .rego files or folders of them; `veto policy check` finds mistakes before a scan does, docs/first-policy.md shows a whole one")
+			}
 			return usage(err)
 		}
 		if p.noDefault {

@@ -71,8 +71,12 @@ func (p *problems) parsed(file string, err error) {
 		p.err(file, err)
 		return
 	}
+	var last *ast.Location
 	for _, e := range list {
-		p.add(p.translate(file, e))
+		if e.Location == nil || last == nil || e.Location.Compare(last) != 0 { // what is said twice of one place is one mistake
+			p.add(p.translate(file, e))
+		}
+		last = e.Location
 	}
 }
 
