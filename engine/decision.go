@@ -65,7 +65,7 @@ type RuleResult struct {
 // Result is one thing that a rule has to say.
 type Result struct {
 	Msg         string   `json:"msg"`
-	Findings    []string `json:"findings"` // refs of findings or coverage facts
+	Findings    []string `json:"findings"` // refs of findings or gaps
 	Subject     Maybe    `json:"subject"`
 	Path        Maybe    `json:"path"`
 	Layer       Maybe    `json:"layer"`       // diff ID

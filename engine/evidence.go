@@ -12,7 +12,7 @@ type Inspector interface {
 	Name() string
 	// Wants says from path, mode and size alone whether Inspect is to see the file. No I/O, no allocation: it runs for every entry.
 	Wants(path string, mode fs.FileMode, size int64) bool
-	// Inspect returns facts about this file alone; it must not keep the file's body. An error is turned into a coverage fact
+	// Inspect returns facts about this file alone; it must not keep the file's body. An error is turned into a gap
 	// (kind limit for a *LimitError, else malformed) and what was found before it is kept; the error of a context aborts the scan.
 	Inspect(ctx context.Context, f *File) (Evidence, error)
 }
@@ -39,13 +39,13 @@ type Evidence struct {
 	Inspector string
 	Path      string // as the layer names it; once read through a link or a hard link, the path that was asked for
 	Layer     int    // index of the layer that it was read from, from 1
-	Sums      Sums   // of the file's body; only when it holds packages or coverage, or an inspector wants them
+	Sums      Sums   // of the file's body; only when it holds packages or gaps, or an inspector wants them
 	OS        *OS
 	Packages  []Package
 	Owned     []Owned
 	Traits    *Traits // what few files have, so that the many take no room for it; nil is none
-	// Coverage says what of this file could not be read or understood; path and layer are filled in by the gate.
-	Coverage []Coverage
+	// Gaps says what of this file could not be read or understood; path and layer are filled in by the gate.
+	Gaps []Gap
 }
 
 // Traits are facts about a file besides packages.
@@ -145,7 +145,7 @@ type Inventory struct {
 	Packages []Package
 	Secrets  []Secret
 	Accounts []Account
-	Coverage []Coverage
+	Gaps     []Gap
 	// Reach marks the packages that hold what an image starts. Nil marks none.
 	Reach func(Config, []Package)
 	// Annotate adds to file facts what the inventory knows of them: owners, checksums, capabilities. Nil adds nothing.

@@ -14,7 +14,7 @@ import (
 	"sync"
 )
 
-// LimitError says that hostile or oversized input reached one of veto's limits. As a coverage fact its kind is "limit".
+// LimitError says that hostile or oversized input reached one of veto's limits. As a gap its kind is "limit".
 type LimitError struct {
 	What  string // "file size", "inflated bytes" …
 	Limit int64
@@ -33,7 +33,7 @@ type File struct {
 	buf     []byte // what has been read of a stream
 	memory  *Budget
 	held    int64
-	gap     error // see NewGap
+	err     error // see NewFailedEntry
 	caps    []string
 	capErr  error // why they could not be read
 	passed  *sumReader

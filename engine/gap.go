@@ -6,14 +6,14 @@ import (
 	"strings"
 )
 
-// NewGap makes a File that stands for an entry which no part of veto can hold, and err says why. It has no body and is no entry: its
-// path, shortened, is for people. A walk shows it and goes on, because a runtime may unpack what veto leaves out.
-func NewGap(path string, err error) *File {
-	return &File{Entry: Entry{Path: shorten(path)}, gap: err}
+// NewFailedEntry makes a File that stands for an entry which veto cannot take; err says why. It has no body, and its path is shortened, for
+// people. A walk shows it and goes on, because a runtime may unpack what veto leaves out.
+func NewFailedEntry(path string, err error) *File {
+	return &File{Entry: Entry{Path: shorten(path)}, err: err}
 }
 
-// Gap is why the entry could not be taken, nil for every other File.
-func (f *File) Gap() error { return f.gap }
+// Err returns why the entry could not be taken: nil for every File but those of NewFailedEntry.
+func (f *File) Err() error { return f.err }
 
 // shorten keeps both ends of a path: the first names the place, the last the file.
 func shorten(path string) string {
@@ -26,7 +26,7 @@ func shorten(path string) string {
 
 // gaps gathers what a walk left out of a layer.
 type gaps struct {
-	list []Coverage
+	list []Gap
 	more int
 }
 
@@ -36,11 +36,11 @@ func (g *gaps) add(path string, err error) {
 		g.more++
 		return
 	}
-	kind := CoverageUnreadable
+	kind := GapUnreadable
 	if limit := (*LimitError)(nil); errors.As(err, &limit) {
-		kind = CoverageLimit
+		kind = GapLimit
 	}
-	g.list = append(g.list, Coverage{Kind: kind, Path: Maybe(path), Detail: err.Error()})
+	g.list = append(g.list, Gap{Kind: kind, Path: Maybe(path), Detail: err.Error()})
 }
 
 // evidence is all of them as that of no inspector, at no path: such evidence counts whatever the merged tree shows.
@@ -49,16 +49,16 @@ func (g *gaps) evidence() []Evidence {
 		return nil
 	}
 	if g.more > 0 {
-		g.list = append(g.list, Coverage{Kind: CoverageLimit, Count: g.more,
+		g.list = append(g.list, Gap{Kind: GapLimit, Count: g.more,
 			Detail: fmt.Sprintf("%d more entries of this layer were left out: %v", g.more, &LimitError{What: "number of gaps of one layer", Limit: MaxGaps})})
 	}
-	return []Evidence{{Coverage: g.list}}
+	return []Evidence{{Gaps: g.list}}
 }
 
-// foldCoverage names up to MaxNamedGaps gaps of each kind; of the rest of a kind one fact says how many there are.
-func foldCoverage(all []Coverage) []Coverage {
-	seen, more := map[CoverageKind]int{}, map[CoverageKind]int{}
-	var out []Coverage
+// foldGaps names up to MaxNamedGaps gaps of each kind; of the rest of a kind one fact says how many there are.
+func foldGaps(all []Gap) []Gap {
+	seen, more := map[GapKind]int{}, map[GapKind]int{}
+	var out []Gap
 	for _, c := range all {
 		if seen[c.Kind]++; seen[c.Kind] <= MaxNamedGaps {
 			out = append(out, c)
@@ -72,7 +72,7 @@ func foldCoverage(all []Coverage) []Coverage {
 	for _, c := range all {
 		if n := more[c.Kind]; n > 0 {
 			delete(more, c.Kind)
-			out = append(out, Coverage{Kind: c.Kind, Count: n, Detail: fmt.Sprintf("%d more of this kind: %v", n, &LimitError{What: "number of gaps with a name", Limit: MaxNamedGaps})})
+			out = append(out, Gap{Kind: c.Kind, Count: n, Detail: fmt.Sprintf("%d more of this kind: %v", n, &LimitError{What: "number of gaps with a name", Limit: MaxNamedGaps})})
 		}
 	}
 	return out

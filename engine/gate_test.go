@@ -117,7 +117,7 @@ func assemble(tree *Tree, layers []LayerFacts) (*Inventory, error) {
 					inv.Packages = append(inv.Packages, p)
 				}
 			}
-			inv.Coverage = append(inv.Coverage, ev.Coverage...)
+			inv.Gaps = append(inv.Gaps, ev.Gaps...)
 		}
 	}
 	return inv, nil
@@ -221,33 +221,33 @@ func TestInspectFollowsLinksAndDuplicates(t *testing.T) {
 	if diff := cmp.Diff(less(want), less(got)); diff != "" {
 		t.Errorf("packages (-want +got):\n%s", diff)
 	}
-	if len(in.Coverage) > 0 {
-		t.Errorf("coverage: %v", in.Coverage)
+	if len(in.Gaps) > 0 {
+		t.Errorf("gaps: %v", in.Gaps)
 	}
 	if in.Layers[0].Verified != VerifiedContent {
 		t.Error("the layer's verification got lost")
 	}
 }
 
-func TestWhatCannotBeReadAgainIsCoverage(t *testing.T) {
+func TestWhatCannotBeReadAgainIsAGap(t *testing.T) {
 	img := memoryImage{{files: []Node{entry("usr/hidden", "anchored"), link("etc/anchor", "../usr/hidden")}}}
 	in, err := mustGate(t, parts()).Inspect(t.Context(), img, time.Unix(0, 0))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(in.Coverage) != 1 || in.Coverage[0].Kind != CoverageUnreadable || in.Coverage[0].Path != "etc/anchor" {
-		t.Errorf("coverage = %+v, want one unreadable etc/anchor", in.Coverage)
+	if len(in.Gaps) != 1 || in.Gaps[0].Kind != GapUnreadable || in.Gaps[0].Path != "etc/anchor" {
+		t.Errorf("gaps = %+v, want one unreadable etc/anchor", in.Gaps)
 	}
 }
 
-func TestInspectorsFailIntoCoverage(t *testing.T) {
+func TestInspectorsFailIntoGaps(t *testing.T) {
 	for name, c := range map[string]struct {
 		inspect func(*File) (Evidence, error)
-		want    CoverageKind
+		want    GapKind
 	}{
-		"error": {func(*File) (Evidence, error) { return Evidence{}, errors.New("no such format") }, CoverageMalformed},
-		"panic": {func(*File) (Evidence, error) { panic("index out of range") }, CoverageMalformed},
-		"limit": {func(f *File) (Evidence, error) { _, err := f.Bytes(1); return Evidence{}, err }, CoverageLimit},
+		"error": {func(*File) (Evidence, error) { return Evidence{}, errors.New("no such format") }, GapMalformed},
+		"panic": {func(*File) (Evidence, error) { panic("index out of range") }, GapMalformed},
+		"limit": {func(f *File) (Evidence, error) { _, err := f.Bytes(1); return Evidence{}, err }, GapLimit},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := parts()
@@ -256,8 +256,8 @@ func TestInspectorsFailIntoCoverage(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if len(in.Coverage) != 2 || in.Coverage[0].Kind != c.want || in.Coverage[0].Path != "want" || in.Coverage[0].Layer == "" || in.Coverage[0].Ref == "" {
-				t.Errorf("coverage = %+v, want two of kind %s with path and layer", in.Coverage, c.want)
+			if len(in.Gaps) != 2 || in.Gaps[0].Kind != c.want || in.Gaps[0].Path != "want" || in.Gaps[0].Layer == "" || in.Gaps[0].Ref == "" {
+				t.Errorf("gaps = %+v, want two of kind %s with path and layer", in.Gaps, c.want)
 			}
 		})
 	}

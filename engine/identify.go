@@ -70,13 +70,13 @@ func IdentifySecrets(ss []Secret) []Secret {
 	return slices.CompactFunc(ss, func(a, b Secret) bool { return a.Ref == b.Ref })
 }
 
-// IdentifyCoverage does the same for coverage facts, and folds those that are the same.
-func IdentifyCoverage(cs []Coverage) []Coverage {
+// IdentifyGaps does the same for gaps, and folds those that are the same.
+func IdentifyGaps(cs []Gap) []Gap {
 	byRef := map[string]int{}
-	var out []Coverage
+	var out []Gap
 	for _, c := range cs {
 		c.Count = max(c.Count, 1)
-		c.Fingerprint = Fingerprint("coverage", string(c.Kind), PathClass(string(c.Path)), string(c.Subject))
+		c.Fingerprint = Fingerprint("gap", string(c.Kind), PathClass(string(c.Path)), string(c.Subject))
 		c.Ref = "c" + Fingerprint(c.Fingerprint, string(c.Path), string(c.Layer), c.Detail)[:16]
 		if _, ok := byRef[c.Ref]; !ok {
 			byRef[c.Ref] = len(out)

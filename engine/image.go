@@ -116,7 +116,7 @@ type Image interface {
 }
 
 // Partial is the ability of an Image that was chosen from several platforms, and not by the user: each of the others, sorted, becomes a
-// coverage fact.
+// gap.
 type Partial interface {
 	Unscanned() []Platform
 }
@@ -153,7 +153,7 @@ type Hashed interface {
 // Sketched is the ability of a Layer whose walks may be content with a description of it.
 type Sketched interface {
 	// Gaps says, once walks are over, what they have left unread. A walk that leaves gaps returns VerifiedClaimed.
-	Gaps() []Coverage
+	Gaps() []Gap
 }
 
 // Layer is one layer of an image.

@@ -125,15 +125,15 @@ func (s *scan) weigh(lf *LayerFacts, err error) error {
 // cut notes that the walk ended at a limit.
 func (w *learning) cut(err error) {
 	if w.last == "" {
-		w.gaps.list = append(w.gaps.list, Coverage{Kind: CoverageLimit, Detail: fmt.Sprintf("nothing of this layer was read: %v", err)})
+		w.gaps.list = append(w.gaps.list, Gap{Kind: GapLimit, Detail: fmt.Sprintf("nothing of this layer was read: %v", err)})
 		return
 	}
-	w.gaps.list = append(w.gaps.list, Coverage{Kind: CoverageLimit, Path: Maybe(shorten(w.last)),
+	w.gaps.list = append(w.gaps.list, Gap{Kind: GapLimit, Path: Maybe(shorten(w.last)),
 		Detail: fmt.Sprintf("this layer was read up to here (%d entries), and no further: %v", len(w.lf.Entries), err)})
 }
 
 func (w *learning) visit(ctx context.Context, f *File) error {
-	if err := f.Gap(); err != nil {
+	if err := f.Err(); err != nil {
 		w.gaps.add(f.Path, err)
 		return ctx.Err()
 	}
@@ -230,7 +230,7 @@ func (w *learning) take(r *result, ev Evidence) {
 func (f *File) capable() Evidence {
 	ev := Evidence{Path: f.Path, Traits: &Traits{Capabilities: f.caps}}
 	if f.capErr != nil {
-		ev.Coverage = []Coverage{{Kind: CoverageMalformed, Path: Maybe(f.Path), Detail: f.capErr.Error()}}
+		ev.Gaps = []Gap{{Kind: GapMalformed, Path: Maybe(f.Path), Detail: f.capErr.Error()}}
 	}
 	return ev
 }
@@ -275,8 +275,8 @@ func (ev *Evidence) weight() int64 {
 			n += 32 + len(f.Path) + len(f.Sum)
 		}
 	}
-	for i := range ev.Coverage {
-		n += 200 + len(ev.Coverage[i].Detail)
+	for i := range ev.Gaps {
+		n += 200 + len(ev.Gaps[i].Detail)
 	}
 	if ev.Traits != nil {
 		n += ev.Traits.weight()

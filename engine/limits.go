@@ -1,7 +1,7 @@
 package engine
 
 // Limits on hostile input, in one place. Bytes unless the name says otherwise. Reaching one that concerns a single file is a
-// coverage fact of kind limit; reaching one that concerns a whole source is an error (exit 3).
+// gap of kind limit; reaching one that concerns a whole source is an error (exit 3).
 const (
 	MaxArchiveFiles   = 100_000   // files of an outer archive: layers, manifests
 	MaxRetained       = 96 << 20  // of an archive that passes by once: its documents, and layers small enough to be read again

@@ -17,7 +17,7 @@ type reread struct {
 }
 
 // followLinks reads what is wanted only after links resolve: hard links, files below linked directories, and anchors that are
-// links. What cannot be read a second time becomes coverage.
+// links. What cannot be read a second time becomes a gap.
 func (s *scan) followLinks(ctx context.Context) error {
 	jobs := s.wantedBehindLinks()
 	for i, l := range s.img.Layers() {
@@ -69,7 +69,7 @@ func (s *scan) wantedBehindLinks() []map[string][]reread {
 		if anchored, ok := insp.(Anchored); ok {
 			if err := eachAnchor(tree, anchored.Anchors(), func(as string, n *Node) { add(as, n, insp) }); err != nil {
 				facts[0].Evidence = append(facts[0].Evidence, Evidence{Inspector: insp.Name(), Layer: 1,
-					Coverage: []Coverage{{Kind: CoverageUnreadable, Detail: err.Error()}}})
+					Gaps: []Gap{{Kind: GapUnreadable, Detail: err.Error()}}})
 			}
 		}
 	}
@@ -126,7 +126,7 @@ func (s *scan) readAgain(ctx context.Context, l Layer, lf *LayerFacts, jobs map[
 	if errors.Is(err, errPassed) {
 		sort.Strings(paths)
 		for _, p := range paths {
-			lf.Evidence = append(lf.Evidence, Evidence{Layer: lf.Info.Index, Path: p, Coverage: []Coverage{{Kind: CoverageUnreadable,
+			lf.Evidence = append(lf.Evidence, Evidence{Layer: lf.Info.Index, Path: p, Gaps: []Gap{{Kind: GapUnreadable,
 				Path: Maybe(p), Layer: Maybe(lf.Info.DiffID), Detail: errPassed.Error()}}})
 		}
 		return nil
@@ -177,7 +177,7 @@ func (s *scan) behindLinks(ctx context.Context, l Layer, lf *LayerFacts, jobs ma
 func (s *scan) walkAgain(ctx context.Context, l Layer, info LayerInfo, jobs map[string][]reread) ([]Evidence, Verified, error) {
 	found := map[string][]Evidence{}
 	verified, err := l.Walk(ctx, func(f *File) error {
-		if f.Gap() != nil || f.Type != TypeFile {
+		if f.Err() != nil || f.Type != TypeFile {
 			return ctx.Err()
 		}
 		delete(found, f.Path) // of duplicates the last one wins

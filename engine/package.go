@@ -94,31 +94,31 @@ func hashSymbol(name string) uint64 {
 	return h.Sum64()
 }
 
-// CoverageKind says why something could not be assessed.
-type CoverageKind string
+// GapKind says why something could not be assessed.
+type GapKind string
 
-// The kinds of coverage facts.
+// The kinds of gaps.
 const (
-	CoverageUnreadable         CoverageKind = "unreadable"
-	CoverageMalformed          CoverageKind = "malformed"
-	CoverageLimit              CoverageKind = "limit"
-	CoverageUnsupported        CoverageKind = "unsupported"
-	CoverageNoAdvisories       CoverageKind = "no_advisories"
-	CoverageUnknownOS          CoverageKind = "unknown_os"
-	CoveragePlatformNotScanned CoverageKind = "platform_not_scanned"
-	CoverageTOCOnly            CoverageKind = "toc_only"
-	CoverageThirdParty         CoverageKind = "third_party"
+	GapUnreadable         GapKind = "unreadable"
+	GapMalformed          GapKind = "malformed"
+	GapLimit              GapKind = "limit"
+	GapUnsupported        GapKind = "unsupported"
+	GapNoAdvisories       GapKind = "no_advisories"
+	GapUnknownOS          GapKind = "unknown_os"
+	GapPlatformNotScanned GapKind = "platform_not_scanned"
+	GapTOCOnly            GapKind = "toc_only"
+	GapThirdParty         GapKind = "third_party"
 )
 
-// Coverage is a gap: something that veto recognised but could not assess. Policies see it, the default policy denies it.
-type Coverage struct {
-	Kind        CoverageKind `json:"kind" enum:"unreadable,malformed,limit,unsupported,no_advisories,unknown_os,platform_not_scanned,toc_only,third_party"`
-	Path        Maybe        `json:"path"`
-	Layer       Maybe        `json:"layer"`   // diff ID
-	Subject     Maybe        `json:"subject"` // what has no path: an ecosystem, a package type, a platform
-	Detail      string       `json:"detail"`
-	Count       int          `json:"count"` // how many things of this subject, at least 1
-	Ref         string       `json:"ref"`
-	Fingerprint string       `json:"fingerprint"`
-	WaivedBy    Maybe        `json:"waived_by"`
+// Gap is something that veto recognised but could not assess. Policies see it, the default policy denies it.
+type Gap struct {
+	Kind        GapKind `json:"kind" enum:"unreadable,malformed,limit,unsupported,no_advisories,unknown_os,platform_not_scanned,toc_only,third_party"`
+	Path        Maybe   `json:"path"`
+	Layer       Maybe   `json:"layer"`   // diff ID
+	Subject     Maybe   `json:"subject"` // what has no path: an ecosystem, a package type, a platform
+	Detail      string  `json:"detail"`
+	Count       int     `json:"count"` // how many things of this subject, at least 1
+	Ref         string  `json:"ref"`
+	Fingerprint string  `json:"fingerprint"`
+	WaivedBy    Maybe   `json:"waived_by"`
 }

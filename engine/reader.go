@@ -69,20 +69,20 @@ func (r *Reader) Inspect(ctx context.Context, img Image, at time.Time) (*Input, 
 		Findings:      matches.Findings,
 		Secrets:       inv.Secrets,
 		Accounts:      inv.Accounts,
-		Coverage:      slices.Concat(inv.Coverage, matches.Coverage, referrers.gaps),
+		Gaps:          slices.Concat(inv.Gaps, matches.Gaps, referrers.gaps),
 		Database:      matches.Database,
 		Layers:        s.infos(),
 	}}
 	s.describe(in, referrers, inv.Annotate)
 	if part, ok := img.(Partial); ok {
 		for _, p := range part.Unscanned() {
-			in.Coverage = append(in.Coverage, Coverage{Kind: CoveragePlatformNotScanned, Subject: Maybe(p.String()),
+			in.Gaps = append(in.Gaps, Gap{Kind: GapPlatformNotScanned, Subject: Maybe(p.String()),
 				Detail: "the source also holds an image for this platform, which was not scanned"})
 		}
 	}
 	for _, l := range img.Layers() {
 		if part, ok := l.(Sketched); ok {
-			in.Coverage = append(in.Coverage, part.Gaps()...)
+			in.Gaps = append(in.Gaps, part.Gaps()...)
 		}
 	}
 	if r.p.Base != nil {
@@ -97,7 +97,7 @@ func (r *Reader) Inspect(ctx context.Context, img Image, at time.Time) (*Input, 
 	in.reach(inv)
 	in.Findings = Identify(in.Findings)
 	in.Secrets = IdentifySecrets(in.Secrets)
-	in.Coverage = IdentifyCoverage(foldCoverage(in.Coverage))
+	in.Gaps = IdentifyGaps(foldGaps(in.Gaps))
 	return in, nil
 }
 

@@ -46,7 +46,7 @@ type Facts struct {
 	Findings      []Finding   `json:"findings"`
 	Secrets       []Secret    `json:"secrets"`
 	Accounts      []Account   `json:"accounts"`
-	Coverage      []Coverage  `json:"coverage"`
+	Gaps          []Gap       `json:"gaps"`
 	Waivers       []Waiver    `json:"waivers"`
 	Database      Database    `json:"database"`
 }
@@ -121,7 +121,7 @@ type Run struct {
 // Matches is what matching an inventory against the database gave.
 type Matches struct {
 	Findings []Finding
-	Coverage []Coverage // packages whose ecosystem has no advisories
+	Gaps     []Gap // packages whose ecosystem has no advisories
 	Database Database
 }
 

@@ -123,9 +123,9 @@ func (lf *LayerFacts) as(info LayerInfo) *LayerFacts {
 // in gives evidence its layer.
 func (ev Evidence) in(info LayerInfo) Evidence {
 	ev.Layer = info.Index
-	ev.Coverage = append([]Coverage(nil), ev.Coverage...)
-	for i := range ev.Coverage {
-		ev.Coverage[i].Layer = Maybe(info.DiffID)
+	ev.Gaps = append([]Gap(nil), ev.Gaps...)
+	for i := range ev.Gaps {
+		ev.Gaps[i].Layer = Maybe(info.DiffID)
 	}
 	return ev
 }
@@ -172,7 +172,7 @@ func (s *scan) wants(section string) bool { return s.p.Wants != nil && s.p.Wants
 type referred struct {
 	asked bool
 	list  []Referrer
-	gaps  []Coverage
+	gaps  []Gap
 }
 
 // referrers asks for them while layers are read, or of a stream, whose image is not known before, afterwards. That they cannot be listed
@@ -188,7 +188,7 @@ func (s *scan) referrers(ctx context.Context) func() referred {
 		}
 		list, err := source.Referrers(ctx)
 		if err != nil {
-			return referred{asked: true, gaps: []Coverage{{Kind: CoverageUnreadable, Subject: "referrers", Detail: err.Error()}}}
+			return referred{asked: true, gaps: []Gap{{Kind: GapUnreadable, Subject: "referrers", Detail: err.Error()}}}
 		}
 		return referred{asked: true, list: list}
 	})
@@ -199,14 +199,14 @@ func (s *scan) referrers(ctx context.Context) func() referred {
 }
 
 // kindOf is the kind of gap that an error about one file leaves.
-func kindOf(err error) CoverageKind {
+func kindOf(err error) GapKind {
 	if limit := (*LimitError)(nil); errors.As(err, &limit) {
-		return CoverageLimit
+		return GapLimit
 	}
-	return CoverageMalformed
+	return GapMalformed
 }
 
-// inspect turns whatever goes wrong with one file into a coverage fact. Only the end of the context is an error.
+// inspect turns whatever goes wrong with one file into a gap. Only the end of the context is an error.
 func inspect(ctx context.Context, insp Inspector, f *File, layer LayerInfo, memory *Budget) (ev Evidence, err error) {
 	f.Charge(memory)
 	defer func() {
@@ -214,12 +214,12 @@ func inspect(ctx context.Context, insp Inspector, f *File, layer LayerInfo, memo
 			ev, err = Evidence{}, fmt.Errorf("the parser failed: %v", r)
 		}
 		if err != nil && ctx.Err() == nil {
-			ev.Coverage = append(ev.Coverage, Coverage{Kind: kindOf(err), Detail: err.Error()})
+			ev.Gaps = append(ev.Gaps, Gap{Kind: kindOf(err), Detail: err.Error()})
 			err = nil
 		}
 		ev.Inspector, ev.Path, ev.Layer = insp.Name(), f.Path, layer.Index
-		for i := range ev.Coverage {
-			ev.Coverage[i].Path, ev.Coverage[i].Layer = Maybe(f.Path), Maybe(layer.DiffID)
+		for i := range ev.Gaps {
+			ev.Gaps[i].Path, ev.Gaps[i].Layer = Maybe(f.Path), Maybe(layer.DiffID)
 		}
 	}()
 	return insp.Inspect(ctx, f)

@@ -24,17 +24,17 @@ type unsummed struct {
 func (f *File) summable(ev *Evidence) bool {
 	wanted := f.wanted
 	f.wanted = false
-	return wanted || len(ev.Packages) > 0 || len(ev.Coverage) > 0
+	return wanted || len(ev.Packages) > 0 || len(ev.Gaps) > 0
 }
 
-// hash gives what was learned from the file its checksums. That it cannot be read is a coverage fact; only the end of the context is an error.
+// hash gives what was learned from the file its checksums. That it cannot be read is a gap; only the end of the context is an error.
 func (f *File) hash(ctx context.Context, by Algorithms, list []Evidence, layer LayerInfo) error {
 	sums, err := f.Sums(by)
 	for i := range list {
 		list[i].Sums = sums
 	}
 	if err != nil {
-		list[0].Coverage = append(list[0].Coverage, Coverage{Kind: kindOf(err), Path: Maybe(f.Path), Layer: Maybe(layer.DiffID), Detail: err.Error()})
+		list[0].Gaps = append(list[0].Gaps, Gap{Kind: kindOf(err), Path: Maybe(f.Path), Layer: Maybe(layer.DiffID), Detail: err.Error()})
 	}
 	return ctx.Err()
 }

@@ -74,7 +74,7 @@ func TestSumsOfWhatCannotBeRead(t *testing.T) {
 	if err := f.hash(t.Context(), AllSums, list, LayerInfo{DiffID: "sha256:01"}); err != nil {
 		t.Fatal(err)
 	}
-	if len(list[0].Coverage) != 1 || list[0].Coverage[0].Path != "a" || list[0].Coverage[0].Layer != "sha256:01" || list[0].Sums != (Sums{}) {
+	if len(list[0].Gaps) != 1 || list[0].Gaps[0].Path != "a" || list[0].Gaps[0].Layer != "sha256:01" || list[0].Sums != (Sums{}) {
 		t.Errorf("%+v", list)
 	}
 }

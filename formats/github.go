@@ -118,7 +118,7 @@ func (v *view) layerOf(res *engine.Result) string {
 		if f := v.findings[ref]; f != nil && f.Layer != "" {
 			return string(f.Layer)
 		}
-		if c := v.coverage[ref]; c != nil && c.Layer != "" {
+		if c := v.gaps[ref]; c != nil && c.Layer != "" {
 			return string(c.Layer)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 
 	"github.com/vetoci/veto/engine"
 )
@@ -53,6 +54,10 @@ func ReadRun(r io.Reader) (*engine.Run, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if err := d.Decode(run); err != nil {
+		if strings.Contains(err.Error(), `unknown field "coverage"`) {
+			return nil, engine.Hint(errors.New(`reading a run: the section "coverage" of a report is called "gaps" now, and this veto reads no runs of before that`),
+				"scan again with this version of veto")
+		}
 		return nil, fmt.Errorf("reading a run: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {

@@ -94,8 +94,8 @@ func warnRule(id, title, msg string) engine.RuleResult {
 
 func passRules() []engine.RuleResult {
 	var out []engine.RuleResult
-	for _, id := range []string{"advisories-missing", "coverage-incomplete", "database-missing", "database-stale", "inventory-empty", "package-malicious"} {
-		out = append(out, engine.RuleResult{ID: id, Status: engine.StatusPass, Action: "deny", Title: "Rule " + id, Package: "veto.coverage"})
+	for _, id := range []string{"advisories-missing", "assessment-incomplete", "database-missing", "database-stale", "inventory-empty", "package-malicious"} {
+		out = append(out, engine.RuleResult{ID: id, Status: engine.StatusPass, Action: "deny", Title: "Rule " + id, Package: "veto.assessment"})
 	}
 	return out
 }
@@ -124,19 +124,19 @@ func undecidedRun() *engine.Run {
 	})
 }
 
-// mixedRun has coverage, a waived rule, a rule that failed, one without data, one not applicable, and a denial without any result.
+// mixedRun has a gap, a waived rule, a rule that failed, one without data, one not applicable, and a denial without any result.
 func mixedRun() *engine.Run {
 	r := deniedRun().Reports[0]
 	r.Waivers = []engine.Waiver{{ID: "w2", Reason: "internal", Owner: "@ops", Expires: "2026-11-30", Where: "w.yaml:9", State: "active", Used: 1, Match: engine.WaiverMatch{Path: "opt/**"}}}
-	r.Coverage = engine.IdentifyCoverage([]engine.Coverage{{Kind: engine.CoverageMalformed, Path: "opt/app/package.json", Layer: engine.Maybe(diff(3)), Detail: "unexpected end of JSON input"},
-		{Kind: engine.CoverageUnsupported, Subject: "jar", Detail: "Java archives are not read yet", Count: 12}})
-	cov := engine.RuleResult{ID: "coverage-incomplete", Status: engine.StatusDeny, Action: "deny", Title: "Something could not be assessed", Package: "veto.coverage", Waivable: true, Remediation: "Mend or remove the file."}
-	for _, c := range r.Coverage {
-		cov.Results = append(cov.Results, engine.Result{Msg: string(c.Path+c.Subject) + ": " + c.Detail, Findings: []string{c.Ref}, Fingerprint: engine.Fingerprint("c", c.Fingerprint)})
+	r.Gaps = engine.IdentifyGaps([]engine.Gap{{Kind: engine.GapMalformed, Path: "opt/app/package.json", Layer: engine.Maybe(diff(3)), Detail: "unexpected end of JSON input"},
+		{Kind: engine.GapUnsupported, Subject: "jar", Detail: "Java archives are not read yet", Count: 12}})
+	gap := engine.RuleResult{ID: "assessment-incomplete", Status: engine.StatusDeny, Action: "deny", Title: "Something could not be assessed", Package: "veto.assessment", Waivable: true, Remediation: "Mend or remove the file."}
+	for _, c := range r.Gaps {
+		gap.Results = append(gap.Results, engine.Result{Msg: string(c.Path+c.Subject) + ": " + c.Detail, Findings: []string{c.Ref}, Fingerprint: engine.Fingerprint("c", c.Fingerprint)})
 	}
 	r.Findings[0].WaivedBy = "w2"
 	waived := engine.RuleResult{ID: "team-waived", Status: engine.StatusWaived, Action: "deny", Title: "Something accepted", Package: "team", Results: []engine.Result{{Msg: "accepted thing", Findings: []string{r.Findings[0].Ref}, WaivedBy: "w2", Fingerprint: engine.Fingerprint("w")}}}
-	r.Decision = engine.Decision{Verdict: engine.Denied, Plan: engine.Plan{Left: []string{"coverage-incomplete", "team-empty"}}, Rules: []engine.RuleResult{cov, waived,
+	r.Decision = engine.Decision{Verdict: engine.Denied, Plan: engine.Plan{Left: []string{"assessment-incomplete", "team-empty"}}, Rules: []engine.RuleResult{gap, waived,
 		{ID: "team-broken", Status: engine.StatusError, Action: "deny", Title: "Broken", Package: "team", Note: "team.rego:4: division by zero"},
 		{ID: "team-empty", Status: engine.StatusDeny, Action: "deny", Title: "Denies without a word", Package: "team"},
 		{ID: "team-na", Status: engine.StatusNotApplicable, Action: "deny", Title: "Not for this image", Package: "team", Note: "no database was used"},

@@ -178,7 +178,7 @@ func (s *sarifRun) rule(r *engine.RuleResult, level string) {
 		}
 		x := &sarifResult{rule: r.ID, level: level, msg: res.Msg, path: string(res.Path), layer: s.v.layerOf(res), fingerprint: res.Fingerprint, waiver: string(res.WaivedBy), about: r}
 		for _, ref := range res.Findings {
-			if c := s.v.coverage[ref]; c != nil && x.path == "" {
+			if c := s.v.gaps[ref]; c != nil && x.path == "" {
 				x.path = string(c.Path)
 			}
 		}

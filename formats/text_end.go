@@ -213,9 +213,9 @@ func (v *view) seen() string {
 		parts = []string{"no packages"}
 	}
 	unread, waived := 0, 0
-	for _, c := range v.Coverage {
+	for _, c := range v.Gaps {
 		switch c.Kind {
-		case engine.CoverageUnreadable, engine.CoverageMalformed, engine.CoverageLimit, engine.CoverageUnsupported:
+		case engine.GapUnreadable, engine.GapMalformed, engine.GapLimit, engine.GapUnsupported:
 			unread += max(c.Count, 1)
 		}
 	}

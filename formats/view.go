@@ -12,22 +12,22 @@ import (
 // view is a report with what several formats look up in it.
 type view struct {
 	*engine.Report
-	findings map[string]*engine.Finding  // by ref
-	coverage map[string]*engine.Coverage // by ref
-	layers   map[string]int              // index by diff ID
-	waivers  map[string]*engine.Waiver   // by id
-	changes  map[string]*engine.Change   // that clear a finding, by the finding's ref
+	findings map[string]*engine.Finding // by ref
+	gaps     map[string]*engine.Gap     // by ref
+	layers   map[string]int             // index by diff ID
+	waivers  map[string]*engine.Waiver  // by id
+	changes  map[string]*engine.Change  // that clear a finding, by the finding's ref
 	grouped  map[*engine.RuleResult][2][]*row
 }
 
 func newView(r *engine.Report) *view {
-	v := &view{Report: r, findings: map[string]*engine.Finding{}, coverage: map[string]*engine.Coverage{}, layers: map[string]int{}, waivers: map[string]*engine.Waiver{},
+	v := &view{Report: r, findings: map[string]*engine.Finding{}, gaps: map[string]*engine.Gap{}, layers: map[string]int{}, waivers: map[string]*engine.Waiver{},
 		changes: map[string]*engine.Change{}, grouped: map[*engine.RuleResult][2][]*row{}}
 	for i := range r.Findings {
 		v.findings[r.Findings[i].Ref] = &r.Findings[i]
 	}
-	for i := range r.Coverage {
-		v.coverage[r.Coverage[i].Ref] = &r.Coverage[i]
+	for i := range r.Gaps {
+		v.gaps[r.Gaps[i].Ref] = &r.Gaps[i]
 	}
 	for i, l := range r.Layers {
 		if l.DiffID != "" {
@@ -228,7 +228,7 @@ func (v *view) rows(r *engine.RuleResult) (packages, messages []*row) {
 func (v *view) message(res *engine.Result) *row {
 	g := &row{msg: res.Msg, layer: v.layers[string(res.Layer)], results: []*engine.Result{res}}
 	if len(res.Findings) == 1 {
-		if c := v.coverage[res.Findings[0]]; c != nil {
+		if c := v.gaps[res.Findings[0]]; c != nil {
 			g.fingerprint = short(c.Fingerprint)
 			if g.layer == 0 {
 				g.layer = v.layers[string(c.Layer)]

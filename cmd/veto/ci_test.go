@@ -199,7 +199,7 @@ deny["no-nginx"] contains r if {
 	git(t, work, "checkout", "-qb", "pr")
 	var off strings.Builder
 	off.WriteString("version: 1\nwaivers: waivers.yaml\nrules:\n")
-	for _, id := range []string{"vuln-known-exploited", "vuln-fixable", "package-malicious", "os-end-of-life", "coverage-incomplete", "advisories-missing", "database-missing", "database-stale", "inventory-empty", "user-root"} {
+	for _, id := range []string{"vuln-known-exploited", "vuln-fixable", "package-malicious", "os-end-of-life", "assessment-incomplete", "advisories-missing", "database-missing", "database-stale", "inventory-empty", "user-root"} {
 		off.WriteString("  " + id + ": off\n")
 	}
 	write1(t, filepath.Join(work, "veto.yaml"), off.String())

@@ -91,27 +91,27 @@ func sourceFaults() []fault {
 		{name: "an entry that leaves the root", prepare: image(with("../../etc/passwd", "x")), code: 3, says: ".."},
 		{name: "an endless path", prepare: image(with(strings.Repeat("d/", 3000)+"x", "x")), code: 1, says: "length of a path", kind: "limit"},
 
-		{name: "garbage dpkg status", prepare: image(with("var/lib/dpkg/status", "\x01\x02 no colon here\nPackage\n\n")), code: 1, says: "coverage-incomplete", kind: "malformed"},
-		{name: "truncated dpkg status", prepare: image(with("var/lib/dpkg/status", "Package: curl\nStatus: install ok installed\nArchitecture: amd64\n")), code: 1, says: "coverage-incomplete", kind: "malformed"},
-		{name: "garbage apk database", prepare: image(with("lib/apk/db/installed", "P:busybox\nno field here at all\n\n")), code: 1, says: "coverage-incomplete", kind: "malformed"},
-		{name: "truncated apk database", prepare: image(with("lib/apk/db/installed", "P:busybox\nA:x86_64\n\n")), code: 1, says: "coverage-incomplete", kind: "malformed"},
-		{name: "garbage package.json", prepare: image(with("srv/node_modules/a/package.json", `{"name": "a", "version": `)), code: 1, says: "coverage-incomplete", kind: "malformed"},
-		{name: "package.json of the wrong types", prepare: image(with("srv/node_modules/a/package.json", `{"name": 1, "version": []}`)), code: 1, says: "coverage-incomplete", kind: "malformed"},
+		{name: "garbage dpkg status", prepare: image(with("var/lib/dpkg/status", "\x01\x02 no colon here\nPackage\n\n")), code: 1, says: "assessment-incomplete", kind: "malformed"},
+		{name: "truncated dpkg status", prepare: image(with("var/lib/dpkg/status", "Package: curl\nStatus: install ok installed\nArchitecture: amd64\n")), code: 1, says: "assessment-incomplete", kind: "malformed"},
+		{name: "garbage apk database", prepare: image(with("lib/apk/db/installed", "P:busybox\nno field here at all\n\n")), code: 1, says: "assessment-incomplete", kind: "malformed"},
+		{name: "truncated apk database", prepare: image(with("lib/apk/db/installed", "P:busybox\nA:x86_64\n\n")), code: 1, says: "assessment-incomplete", kind: "malformed"},
+		{name: "garbage package.json", prepare: image(with("srv/node_modules/a/package.json", `{"name": "a", "version": `)), code: 1, says: "assessment-incomplete", kind: "malformed"},
+		{name: "package.json of the wrong types", prepare: image(with("srv/node_modules/a/package.json", `{"name": 1, "version": []}`)), code: 1, says: "assessment-incomplete", kind: "malformed"},
 		{name: "oversized package.json", prepare: func(f *faultDir) []string {
 			f.write("big.json", `{"name": "a", "version": "1.0.0", "x": "`+strings.Repeat("x", 17<<20)+`"}`)
 			return f.scan(f.image("save", goodImage+"file srv/node_modules/a/package.json big.json\n"))
-		}, code: 1, says: "coverage-incomplete", kind: "limit"},
-		{name: "garbage METADATA", prepare: image(with("usr/lib/python3/dist-packages/x-1.dist-info/METADATA", "\x00\x01\x02")), code: 1, says: "coverage-incomplete", kind: "malformed"},
-		{name: "METADATA without a version", prepare: image(with("usr/lib/python3/dist-packages/x-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: x\n\n")), code: 1, says: "coverage-incomplete", kind: "malformed"},
-		{name: "garbage os-release", prepare: image(with("etc/os-release", "this is not\nkey value\n")), code: 1, says: "coverage-incomplete", kind: "unknown_os"},
+		}, code: 1, says: "assessment-incomplete", kind: "limit"},
+		{name: "garbage METADATA", prepare: image(with("usr/lib/python3/dist-packages/x-1.dist-info/METADATA", "\x00\x01\x02")), code: 1, says: "assessment-incomplete", kind: "malformed"},
+		{name: "METADATA without a version", prepare: image(with("usr/lib/python3/dist-packages/x-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: x\n\n")), code: 1, says: "assessment-incomplete", kind: "malformed"},
+		{name: "garbage os-release", prepare: image(with("etc/os-release", "this is not\nkey value\n")), code: 1, says: "assessment-incomplete", kind: "unknown_os"},
 		{name: "truncated Go program", prepare: func(f *faultDir) []string {
 			b := goProgram("go1.21.0", []string{"example.test/a@v1.0.0"})
 			f.write("program", string(b[:len(b)-40]))
 			return f.scan(f.image("save", goodImage+"file usr/bin/program program 0755\n"))
-		}, code: 1, says: "coverage-incomplete"},
-		{name: "a jar that is cut off", prepare: image(with("srv/app.jar", "PK\x03\x04")), code: 1, says: "coverage-incomplete", kind: "malformed"},
-		{name: "Rust, which is not parsed from its sources", prepare: image(with("srv/Cargo.lock", "")), code: 1, says: "coverage-incomplete", kind: "unsupported"},
-		{name: "an rpm database that is cut off", prepare: image(with("var/lib/rpm/Packages", "x")), code: 1, says: "coverage-incomplete", kind: "malformed"},
+		}, code: 1, says: "assessment-incomplete"},
+		{name: "a jar that is cut off", prepare: image(with("srv/app.jar", "PK\x03\x04")), code: 1, says: "assessment-incomplete", kind: "malformed"},
+		{name: "Rust, which is not parsed from its sources", prepare: image(with("srv/Cargo.lock", "")), code: 1, says: "assessment-incomplete", kind: "unsupported"},
+		{name: "an rpm database that is cut off", prepare: image(with("var/lib/rpm/Packages", "x")), code: 1, says: "assessment-incomplete", kind: "malformed"},
 		{name: "an empty image", prepare: image("name a:1\nconfig {\"User\": \"app\"}\nlayer FROM scratch\ntext etc/motd hello\n"), code: 1, says: "inventory-empty"},
 
 		{name: "garbage facts", prepare: func(f *faultDir) []string { return []string{"judge", f.write("facts.json", `{"packages": [`)} }, code: 2, says: "facts.json"},

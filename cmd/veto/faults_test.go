@@ -18,7 +18,7 @@ type fault struct {
 	prepare func(f *faultDir) []string
 	code    int
 	says    string // in what veto prints
-	kind    engine.CoverageKind
+	kind    engine.GapKind
 	environ []string
 }
 
@@ -144,11 +144,11 @@ func (c fault) check(t *testing.T) {
 		return
 	}
 	for _, r := range run.Reports {
-		for _, fact := range r.Coverage {
+		for _, fact := range r.Gaps {
 			if fact.Kind == c.kind {
 				return
 			}
 		}
 	}
-	t.Errorf("no coverage fact of kind %s: %+v", c.kind, run.Reports[0].Coverage)
+	t.Errorf("no gap of kind %s: %+v", c.kind, run.Reports[0].Gaps)
 }

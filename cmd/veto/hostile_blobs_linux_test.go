@@ -103,7 +103,7 @@ func hostileBlobs() []hostile {
 	var out []hostile
 	for _, pack := range []string{"gzip", "zstd"} {
 		out = append(out,
-			hostile{name: pack + " bomb", code: 1, says: "coverage-incomplete", kind: engine.CoverageLimit, path: "zeros",
+			hostile{name: pack + " bomb", code: 1, says: "assessment-incomplete", kind: engine.GapLimit, path: "zeros",
 				image: func(h *hostileDir) string { return h.save(h.base(), h.bomb(pack, engine.MaxRatioAfter+1<<30)) }},
 			hostile{name: pack + " bomb, many times", code: 3, says: "all layers together", image: func(h *hostileDir) string {
 				b, layers := h.bomb(pack, 1<<30), []*hostileBlob{h.base()}
@@ -112,7 +112,7 @@ func hostileBlobs() []hostile {
 				}
 				return h.save(layers...)
 			}},
-			hostile{name: pack + " with zeros after its tar", code: 1, says: "coverage-incomplete", kind: engine.CoverageLimit, path: "var/lib/dpkg/status",
+			hostile{name: pack + " with zeros after its tar", code: 1, says: "assessment-incomplete", kind: engine.GapLimit, path: "var/lib/dpkg/status",
 				image: func(h *hostileDir) string {
 					return h.save(h.base(), h.zeros(pack, h.base().packed.Bytes(), engine.MaxTrailing+64<<20))
 				}},
@@ -138,7 +138,7 @@ func hostileBlobs() []hostile {
 			limit("a sparse file of 8 EB "+pack, "layer 2", raw(pack, paxTar("GNU.sparse.major", "1", "GNU.sparse.minor", "0", "GNU.sparse.realsize", "9223372036854775807"))))
 	}
 	return append(out,
-		hostile{name: "a zstd frame with a window of 1 GB", code: 1, says: "coverage-incomplete", kind: engine.CoverageLimit,
+		hostile{name: "a zstd frame with a window of 1 GB", code: 1, says: "assessment-incomplete", kind: engine.GapLimit,
 			image: func(h *hostileDir) string { return h.save(h.base(), windowBomb(h, 20)) }},
 		hostile{name: "zstd frames with the largest window", code: 3, says: "layer", image: func(h *hostileDir) string {
 			layers := []*hostileBlob{h.base()}

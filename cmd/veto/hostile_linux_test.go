@@ -34,8 +34,8 @@ type hostile struct {
 	image func(h *hostileDir) string
 	code  int
 	says  string
-	kind  engine.CoverageKind // of a fact that names the path, with code 1
-	path  string              // begins that fact's path; "" for one without
+	kind  engine.GapKind // of a fact that names the path, with code 1
+	path  string         // begins that fact's path; "" for one without
 }
 
 // mostMemory is the largest resident set on hostile input, in bytes.
@@ -252,14 +252,14 @@ func (h *hostileDir) clean(name, text string) {
 	}
 }
 
-// fact looks for the coverage fact.
+// fact looks for the gap.
 func (c hostile) fact(h *hostileDir) {
 	var run engine.Run
 	if err := json.Unmarshal([]byte(h.read("run.json")), &run); err != nil {
 		h.t.Fatal(err)
 	}
 	var all []string
-	for _, f := range run.Reports[0].Coverage {
+	for _, f := range run.Reports[0].Gaps {
 		if f.Kind == c.kind && strings.HasPrefix(string(f.Path), c.path) && (f.Path == "") == (c.path == "") {
 			return
 		}

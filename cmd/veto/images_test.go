@@ -125,13 +125,13 @@ func TestEveryWrappingGivesTheSame(t *testing.T) {
 		if len(r.Findings) < 100 || len(r.Packages) < 450 {
 			t.Errorf("%s: %d findings in %d packages: too few to be this image", name, len(r.Findings), len(r.Packages))
 		}
-		t.Logf("%s: %d packages, %d findings, %d coverage facts", name, len(r.Packages), len(r.Findings), len(r.Coverage))
+		t.Logf("%s: %d packages, %d findings, %d gaps", name, len(r.Packages), len(r.Findings), len(r.Gaps))
 		if want == nil {
 			want = r
 			continue
 		}
 		for what, pair := range map[string][2]any{"packages": {want.Packages, r.Packages}, "findings": {want.Findings, r.Findings},
-			"coverage": {want.Coverage, r.Coverage}, "os": {want.OS, r.OS}} {
+			"gaps": {want.Gaps, r.Gaps}, "os": {want.OS, r.OS}} {
 			if diff := cmp.Diff(pair[0], pair[1]); diff != "" {
 				t.Errorf("%s: %s differ from web.tar's (-web.tar +%s):\n%.3000s", name, what, name, diff)
 			}

@@ -122,6 +122,10 @@ func readFacts(sys *system, name string) (*engine.Input, error) {
 		return nil, engine.Hint(engine.Usage("%s: schema_version is %s, this veto reads %q", name, orNone(v), engine.SchemaVersion),
 			"record the facts again with this version of veto")
 	}
+	if sections["coverage"] != nil {
+		return nil, engine.Hint(engine.Usage("%s: its section \"coverage\" is called \"gaps\" now, and this veto reads no facts of before that", name),
+			"record the facts again with this version of veto")
+	}
 	in := &engine.Input{}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.DisallowUnknownFields()

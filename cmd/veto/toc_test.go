@@ -102,8 +102,8 @@ func (s *tocStory) judge(code int, cache string, args ...string) (said string, r
 }
 
 func tocGaps(r engine.Report) (fingerprint string, n int) {
-	for _, c := range r.Coverage {
-		if c.Kind == engine.CoverageTOCOnly {
+	for _, c := range r.Gaps {
+		if c.Kind == engine.GapTOCOnly {
 			fingerprint = c.Fingerprint
 			n++
 		}
@@ -139,12 +139,12 @@ func TestTOCScan(t *testing.T) {
 			s.judge(exitPass, t.TempDir())
 			said, listed, _ := s.judge(exitDenied, t.TempDir(), "--toc")
 			fingerprint, n := tocGaps(listed)
-			if n != 1 || !strings.Contains(said, "coverage-incomplete") || !strings.Contains(said, "table of contents") {
+			if n != 1 || !strings.Contains(said, "assessment-incomplete") || !strings.Contains(said, "table of contents") {
 				t.Errorf("%d gaps: %s", n, said)
 			}
 			s.waive(fingerprint)
-			if _, listed, _ = s.judge(exitPass, t.TempDir(), "--toc", "--waivers", "waivers.yaml"); listed.Coverage[0].WaivedBy == "" {
-				t.Errorf("not waived: %+v", listed.Coverage)
+			if _, listed, _ = s.judge(exitPass, t.TempDir(), "--toc", "--waivers", "waivers.yaml"); listed.Gaps[0].WaivedBy == "" {
+				t.Errorf("not waived: %+v", listed.Gaps)
 			}
 		})
 	}

@@ -192,7 +192,7 @@ func (f *waiveFlags) entries(sys *system, args []string, e waiver.Entry) ([]waiv
 				out = append(out, one)
 			}
 		}
-		for _, c := range r.Coverage {
+		for _, c := range r.Gaps {
 			if f.pkg == "" && len(id) >= 8 && strings.HasPrefix(c.Fingerprint, id) {
 				one := e
 				one.Match.Fingerprint = engine.Maybe(c.Fingerprint)

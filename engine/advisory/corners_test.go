@@ -109,8 +109,8 @@ func TestCorners(t *testing.T) {
 				got = append(got, f.ID+"="+strings.Join(f.Evidence.Records, "+")+" ["+strings.Join(f.Package.Binaries, " ")+"] "+f.Evidence.Installed+" "+f.Evidence.Range)
 			}
 			slices.Sort(got)
-			if !slices.Equal(got, c.want) || len(m.Coverage) > 0 {
-				t.Errorf("%q, want %q; coverage %+v", got, c.want, m.Coverage)
+			if !slices.Equal(got, c.want) || len(m.Gaps) > 0 {
+				t.Errorf("%q, want %q; gaps %+v", got, c.want, m.Gaps)
 			}
 		})
 	}

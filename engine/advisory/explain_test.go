@@ -77,8 +77,8 @@ func TestExplainAgrees(t *testing.T) {
 						if len(hits) > 0 {
 							affected++
 						}
-						if e.Affected != (len(hits) > 0) || e.Unknown != (len(s.coverage) > 0) {
-							t.Fatalf("%s %s %s: %+v, a match has %d hits and %+v", a.ID, f.Name, v, e, len(hits), s.coverage)
+						if e.Affected != (len(hits) > 0) || e.Unknown != (len(s.gaps) > 0) {
+							t.Fatalf("%s %s %s: %+v, a match has %d hits and %+v", a.ID, f.Name, v, e, len(hits), s.gaps)
 						}
 						holds := false
 						for _, r := range e.Ranges {

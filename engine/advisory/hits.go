@@ -37,7 +37,7 @@ func (u *unit) names() []called {
 	return names
 }
 
-// hits evaluates every record that names the unit, each record once. What cannot be evaluated becomes a coverage fact.
+// hits evaluates every record that names the unit, each record once. What cannot be evaluated becomes a gap.
 func (s *matching) hits(ctx context.Context, u *unit) ([]hit, error) {
 	var hits []hit
 	at := map[string]int{} // by the record's id

@@ -55,7 +55,7 @@ type matching struct {
 	store    Store
 	at       time.Time
 	shards   map[string]*Shard // by ecosystem as asked for; nil when there is none
-	coverage []engine.Coverage
+	gaps     []engine.Gap
 	joined   join
 	assessed map[string]Assessed // by CVE
 }
@@ -97,8 +97,8 @@ func (m *Matcher) Match(ctx context.Context, inv *engine.Inventory, at time.Time
 	if out.Database.Shards, err = s.used(); err != nil {
 		return nil, err
 	}
-	out.Coverage = s.coverage
-	slices.SortStableFunc(out.Coverage, func(a, b engine.Coverage) int {
+	out.Gaps = s.gaps
+	slices.SortStableFunc(out.Gaps, func(a, b engine.Gap) int {
 		return cmp.Or(cmp.Compare(a.Kind, b.Kind), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Detail, b.Detail))
 	})
 	return out, nil
@@ -161,7 +161,7 @@ func (s *matching) units(ctx context.Context, inv *engine.Inventory) ([]*unit, e
 		}
 		byKey[key].packages = append(byKey[key].packages, p)
 	}
-	s.gaps(unknown, missing, foreign)
+	s.noteUnmatched(unknown, missing, foreign)
 	var units []*unit
 	for _, key := range slices.Sorted(maps.Keys(byKey)) {
 		u := byKey[key]
@@ -210,27 +210,27 @@ func distributed(ecosystem string) bool {
 	return err == nil && (scheme == version.DPKG || scheme == version.APK || scheme == version.RPM)
 }
 
-func (s *matching) gaps(unknown, missing, foreign map[string]int) {
+func (s *matching) noteUnmatched(unknown, missing, foreign map[string]int) {
 	for typ, n := range unknown {
 		if detail := withoutFeed(typ); detail != "" {
-			s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageNoAdvisories, Subject: engine.Maybe("type " + typ), Count: n, Detail: detail})
+			s.gaps = append(s.gaps, engine.Gap{Kind: engine.GapNoAdvisories, Subject: engine.Maybe("type " + typ), Count: n, Detail: detail})
 			continue
 		}
-		s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageNoAdvisories, Subject: engine.Maybe("type " + typ + ", unknown release"), Count: n,
+		s.gaps = append(s.gaps, engine.Gap{Kind: engine.GapNoAdvisories, Subject: engine.Maybe("type " + typ + ", unknown release"), Count: n,
 			Detail: "the release that these packages are from is unknown, so no advisories can be chosen"})
 	}
 	for ecosystem, n := range foreign {
-		s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageThirdParty, Subject: engine.Maybe(ecosystem), Count: n,
+		s.gaps = append(s.gaps, engine.Gap{Kind: engine.GapThirdParty, Subject: engine.Maybe(ecosystem), Count: n,
 			Detail: "these packages are not from " + ecosystem + "'s own repositories: its advisories were asked, but may say nothing of them, or the wrong thing"})
 	}
 	for ecosystem, n := range missing {
-		s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageNoAdvisories, Subject: engine.Maybe(ecosystem), Count: n,
+		s.gaps = append(s.gaps, engine.Gap{Kind: engine.GapNoAdvisories, Subject: engine.Maybe(ecosystem), Count: n,
 			Detail: "the database has no advisories for " + ecosystem})
 	}
 }
 
 func (s *matching) malformed(subject string, n int, err error) {
-	s.coverage = append(s.coverage, engine.Coverage{Kind: engine.CoverageMalformed, Subject: engine.Maybe(subject), Count: n,
+	s.gaps = append(s.gaps, engine.Gap{Kind: engine.GapMalformed, Subject: engine.Maybe(subject), Count: n,
 		Detail: strings.ReplaceAll(err.Error(), "\n", "; ")})
 }
 

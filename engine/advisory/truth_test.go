@@ -193,7 +193,7 @@ func agree(t *testing.T, ecosystem, typ string, qs []question, answers []string)
 			t.Fatal(err)
 		}
 		mine := "false"
-		for _, c := range got.Coverage {
+		for _, c := range got.Gaps {
 			if string(c.Subject) == q.ID+"/"+q.Name || string(c.Subject) == ecosystem+"/"+q.Name {
 				mine = "error"
 			}

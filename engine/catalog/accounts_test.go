@@ -65,8 +65,8 @@ func TestAccounts(t *testing.T) {
 	if diff := cmp.Diff(want, inv.Accounts, cmp.Comparer(func(a, b []string) bool { return cmp.Equal(append([]string{}, a...), append([]string{}, b...)) })); diff != "" {
 		t.Errorf("accounts (-want +got):\n%s", diff)
 	}
-	if len(inv.Coverage) != 1 || inv.Coverage[0].Detail != "line 7: an account has 7 fields, this 3" {
-		t.Errorf("coverage: %+v", inv.Coverage)
+	if len(inv.Gaps) != 1 || inv.Gaps[0].Detail != "line 7: an account has 7 fields, this 3" {
+		t.Errorf("gaps: %+v", inv.Gaps)
 	}
 }
 

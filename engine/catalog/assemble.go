@@ -39,7 +39,7 @@ func Assemble(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory,
 	inv.Packages = merge(found)
 	inv.Accounts, inv.Secrets = a.accounts(), a.secrets()
 	inv.Annotate, inv.Reach = a.annotate, a.reach
-	inv.Coverage = a.coverage(inv.OS, found)
+	inv.Gaps = a.gaps(inv.OS, found)
 	return inv, nil
 }
 

@@ -39,12 +39,12 @@ func layersOf(t *testing.T, layers ...[]item) []engine.LayerFacts {
 				}
 				ev, err := insp.Inspect(context.Background(), engine.NewFile(e, bytes.NewReader([]byte(it.body))))
 				if err != nil {
-					ev.Coverage = append(ev.Coverage, engine.Coverage{Kind: engine.CoverageMalformed, Detail: err.Error()})
+					ev.Gaps = append(ev.Gaps, engine.Gap{Kind: engine.GapMalformed, Detail: err.Error()})
 				}
 				sum := md5.Sum([]byte(it.body))
 				ev.Inspector, ev.Path, ev.Layer, ev.Sums.MD5 = insp.Name(), e.Path, i+1, hex.EncodeToString(sum[:])
-				for j := range ev.Coverage {
-					ev.Coverage[j].Path, ev.Coverage[j].Layer = engine.Maybe(e.Path), engine.Maybe(lf.Info.DiffID)
+				for j := range ev.Gaps {
+					ev.Gaps[j].Path, ev.Gaps[j].Layer = engine.Maybe(e.Path), engine.Maybe(lf.Info.DiffID)
 				}
 				lf.Evidence = append(lf.Evidence, ev)
 			}
@@ -169,7 +169,7 @@ func TestOwnership(t *testing.T) {
 	}
 }
 
-func TestCoverage(t *testing.T) {
+func TestGaps(t *testing.T) {
 	jar := func(p string) item { return item{path: p, body: zipped(t, member{"A.class", p})} }
 	sum := md5.Sum([]byte(jar("usr/share/java/owned.jar").body))
 	inv := assembled(t, layersOf(t, []item{
@@ -178,7 +178,7 @@ func TestCoverage(t *testing.T) {
 		jar("usr/share/java/owned.jar"), jar("srv/lib/a.jar"), jar("srv/lib/b.jar"), jar("gone.jar"),
 	}, []item{{path: ".wh.gone.jar"}}))
 	var got []string
-	for _, c := range inv.Coverage {
+	for _, c := range inv.Gaps {
 		got = append(got, fmt.Sprintf("%s %s %s %d", c.Kind, c.Subject, c.Path, c.Count))
 	}
 	if diff := cmp.Diff([]string{"unsupported java archives without coordinates srv/lib/a.jar 2"}, got); diff != "" {
@@ -196,11 +196,11 @@ func TestUnknownOS(t *testing.T) {
 	} {
 		inv := assembled(t, layersOf(t, []item{release, {path: dpkgStatus, body: status("a=1", "b=2")}}))
 		found := false
-		for _, c := range inv.Coverage {
-			found = found || c.Kind == engine.CoverageUnknownOS && c.Count == 2 && c.Subject == "deb packages"
+		for _, c := range inv.Gaps {
+			found = found || c.Kind == engine.GapUnknownOS && c.Count == 2 && c.Subject == "deb packages"
 		}
 		if !found || inv.Packages[0].Ecosystem != "" {
-			t.Errorf("%s: coverage %+v, ecosystem %q", name, inv.Coverage, inv.Packages[0].Ecosystem)
+			t.Errorf("%s: gaps %+v, ecosystem %q", name, inv.Gaps, inv.Packages[0].Ecosystem)
 		}
 	}
 }
@@ -232,7 +232,7 @@ func TestOrderOfEvidence(t *testing.T) {
 			r.Shuffle(len(evs), func(i, j int) { evs[i], evs[j] = evs[j], evs[i] })
 		}
 		got := assembled(t, facts)
-		want.Coverage, got.Coverage = engine.IdentifyCoverage(want.Coverage), engine.IdentifyCoverage(got.Coverage)
+		want.Gaps, got.Gaps = engine.IdentifyGaps(want.Gaps), engine.IdentifyGaps(got.Gaps)
 		want.Annotate, got.Annotate, want.Reach, got.Reach = nil, nil, nil, nil
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("(-want +got):\n%s", diff)

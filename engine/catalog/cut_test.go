@@ -46,7 +46,7 @@ func TestCutOff(t *testing.T) {
 				return insp.Inspect(context.Background(), engine.NewFileAt(e, bytes.NewReader(b)))
 			}
 			full, err := inspect(body)
-			if err != nil || len(full.Coverage) > 0 || identities(full) == "" {
+			if err != nil || len(full.Gaps) > 0 || identities(full) == "" {
 				continue // of what is a gap already, or no list of packages, nothing can be lost
 			}
 			for i := 1; i < len(body); i++ {
@@ -54,7 +54,7 @@ func TestCutOff(t *testing.T) {
 					continue
 				}
 				ev, err := inspect(body[:i])
-				if err != nil || len(ev.Coverage) > 0 {
+				if err != nil || len(ev.Gaps) > 0 {
 					gaps[insp.Name()]++
 				} else if got := identities(ev); got != identities(full) && got != "" {
 					t.Errorf("%s, %s: cut off at byte %d there is no gap and\n%s\nin place of\n%s", name, insp.Name(), i, got, identities(full))
@@ -79,7 +79,7 @@ func TestEmptyAndStrange(t *testing.T) {
 	} {
 		for name, body := range map[string]string{"empty": "", "zeros": strings.Repeat("\x00", 5000), "strange": "\x7f\xff\xfe strange {[<% \n\t: =\n" + strings.Repeat("A", 5000) + "\n"} {
 			inv := assembled(t, layersOf(t, []item{{path: p, body: body}}))
-			if len(inv.Coverage) == 0 {
+			if len(inv.Gaps) == 0 {
 				t.Errorf("%s, %s: no gap, and packages %q", p, name, summary(inv))
 			}
 			if len(inv.Packages) > 0 {

@@ -91,7 +91,7 @@ func modules(info *debug.BuildInfo) (ev engine.Evidence) {
 	}
 	goVersion, _, _ := strings.Cut(strings.TrimPrefix(info.GoVersion, "go"), " ")
 	if goVersion == "" || strings.HasPrefix(info.GoVersion, "devel") {
-		ev.Coverage = append(ev.Coverage, engine.Coverage{Kind: engine.CoverageUnsupported, Detail: fmt.Sprintf("built with an unreleased Go: %.80q", info.GoVersion)})
+		ev.Gaps = append(ev.Gaps, engine.Gap{Kind: engine.GapUnsupported, Detail: fmt.Sprintf("built with an unreleased Go: %.80q", info.GoVersion)})
 	} else {
 		add("stdlib", goVersion, false)
 	}
@@ -104,7 +104,7 @@ func modules(info *debug.BuildInfo) (ev engine.Evidence) {
 		}
 		switch {
 		case d.Path == "":
-			ev.Coverage = append(ev.Coverage, engine.Coverage{Kind: engine.CoverageMalformed, Detail: "the build information names a module without a path"})
+			ev.Gaps = append(ev.Gaps, engine.Gap{Kind: engine.GapMalformed, Detail: "the build information names a module without a path"})
 		case d.Version != "" && !strings.HasPrefix(d.Path, ".") && !strings.HasPrefix(d.Path, "/"): // a module in a folder has no version to judge
 			add(d.Path, d.Version, false)
 		}

@@ -55,7 +55,7 @@ func TestGoPrograms(t *testing.T) {
 		for _, p := range ev.Packages {
 			got = append(got, p.Name+"@"+p.Version)
 		}
-		for _, cov := range ev.Coverage {
+		for _, cov := range ev.Gaps {
 			got = append(got, "["+string(cov.Kind)+"]")
 		}
 		if diff := cmp.Diff(c.want, strings.Join(got, " ")); diff != "" {

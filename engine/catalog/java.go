@@ -235,8 +235,8 @@ func (o *opening) packages(j *jar, base, inside string) error {
 	if own >= 0 || !j.classes || strings.HasPrefix(j.manifest["Implementation-Title"], "Java Runtime") {
 		return nil
 	}
-	if len(o.ev.Coverage) < engine.MaxGaps {
-		o.ev.Coverage = append(o.ev.Coverage, engine.Coverage{Kind: engine.CoverageUnsupported, Subject: "java archives without coordinates",
+	if len(o.ev.Gaps) < engine.MaxGaps {
+		o.ev.Gaps = append(o.ev.Gaps, engine.Gap{Kind: engine.GapUnsupported, Subject: "java archives without coordinates",
 			Detail: "neither Maven's properties nor the manifest say which group, artifact and version its classes are of"})
 	}
 	return nil

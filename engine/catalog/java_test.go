@@ -53,7 +53,7 @@ func opened(t testing.TB, name, body string) []string {
 		}
 		out = append(out, strings.TrimSpace(line+" "+strings.Join(p.Licenses, " ")))
 	}
-	for _, c := range ev.Coverage {
+	for _, c := range ev.Gaps {
 		out = append(out, "gap "+string(c.Kind))
 	}
 	limit := (*engine.LimitError)(nil)

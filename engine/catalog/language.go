@@ -266,7 +266,7 @@ func readErlang(dir string, body []byte, ev *engine.Evidence) error {
 		return errors.New("an application whose name or version is not written out")
 	}
 	if ofOTP(name) || strings.Contains(dir, "/erlang/lib/") || strings.Contains(dir, "/elixir/lib/") { // a release has them beside the packages of Hex
-		ev.Coverage = append(ev.Coverage, engine.Coverage{Kind: engine.CoverageUnsupported, Subject: "erlang/otp",
+		ev.Gaps = append(ev.Gaps, engine.Gap{Kind: engine.GapUnsupported, Subject: "erlang/otp",
 			Detail: "applications of Erlang and Elixir themselves are no packages of Hex, whose advisories do not judge them"})
 		return nil
 	}

@@ -79,7 +79,7 @@ func TestBlankManifests(t *testing.T) {
 	for _, p := range []string{"srv/vendor/composer/installed.json", "app/web.deps.json", "opt/conda/conda-meta/x.json", "app/lib/x-1/ebin/x.app",
 		"usr/lib/ruby/gems/3.1.0/specifications/x-1.gemspec", "srv/a.jar"} {
 		for _, got := range inspectAll(t, p, 0o644, []byte(" \n")) {
-			if got.Error == "" && got.Coverage == nil {
+			if got.Error == "" && got.Gaps == nil {
 				t.Errorf("%s says nothing of a blank %s", got.By, p)
 			}
 		}
@@ -128,7 +128,7 @@ func TestLanguagesHonest(t *testing.T) {
 			for _, k := range p.Packages {
 				got = append(got, strings.Join(append([]string{k.Name, k.Version}, k.Licenses...), " "))
 			}
-			for _, g := range p.Coverage {
+			for _, g := range p.Gaps {
 				kind, _, _ := strings.Cut(g, ":")
 				got = append(got, kind)
 			}

@@ -20,7 +20,7 @@ type owner struct {
 func (a *assembly) own(all []*found) {
 	wanted := map[string]bool{}
 	for _, at := range a.visible {
-		if ev := a.last(at); len(ev.Packages) > 0 || len(ev.Coverage) > 0 || ev.Traits != nil && len(ev.Traits.Secrets) > 0 {
+		if ev := a.last(at); len(ev.Packages) > 0 || len(ev.Gaps) > 0 || ev.Traits != nil && len(ev.Traits.Secrets) > 0 {
 			wanted[at.path] = true
 		}
 	}
@@ -91,16 +91,16 @@ func (a *assembly) unchanged(at place, layer int, sums engine.Sums) bool {
 func (a *assembly) drop(brought map[string]int) {
 	for _, at := range a.visible {
 		ev := a.last(at)
-		if len(ev.Coverage) == 0 || a.ownerOf(at, ev.Sums, brought) == "" {
+		if len(ev.Gaps) == 0 || a.ownerOf(at, ev.Sums, brought) == "" {
 			continue
 		}
-		kept := ev.Coverage[:0:0]
-		for _, c := range ev.Coverage {
-			if c.Kind != engine.CoverageUnsupported && c.Kind != engine.CoverageMalformed {
+		kept := ev.Gaps[:0:0]
+		for _, c := range ev.Gaps {
+			if c.Kind != engine.GapUnsupported && c.Kind != engine.GapMalformed {
 				kept = append(kept, c)
 			}
 		}
-		ev.Coverage = kept
+		ev.Gaps = kept
 	}
 }
 
@@ -116,19 +116,19 @@ func (a *assembly) canonical(p string) string {
 	return p
 }
 
-// coverage is what of the visible image could not be assessed. What could not be read counts wherever it stands.
-func (a *assembly) coverage(os *engine.OS, all []*found) []engine.Coverage {
-	var out []engine.Coverage
+// gaps is what of the visible image could not be assessed. What could not be read counts wherever it stands.
+func (a *assembly) gaps(os *engine.OS, all []*found) []engine.Gap {
+	var out []engine.Gap
 	type kind struct{ subject, dir engine.Maybe }
 	folded := map[kind]int{}
 	for i := range a.layers {
 		for _, ev := range a.layers[i].Evidence {
 			visible := a.tree.Visible(ev.Layer, ev.Path)
-			for _, c := range ev.Coverage {
-				if !visible && c.Kind != engine.CoverageUnreadable && c.Kind != engine.CoverageLimit {
+			for _, c := range ev.Gaps {
+				if !visible && c.Kind != engine.GapUnreadable && c.Kind != engine.GapLimit {
 					continue
 				}
-				if c.Kind == engine.CoverageUnsupported && c.Subject != "" {
+				if c.Kind == engine.GapUnsupported && c.Subject != "" {
 					k := kind{c.Subject, engine.Maybe(path.Dir(string(c.Path)))}
 					if at, ok := folded[k]; ok {
 						out[at].Count++
@@ -158,24 +158,24 @@ func (a *assembly) coverage(os *engine.OS, all []*found) []engine.Coverage {
 		if os != nil {
 			detail = unknownRelease(os)
 		}
-		out = append(out, engine.Coverage{Kind: engine.CoverageUnknownOS, Subject: engine.Maybe(typ + " packages"), Detail: detail, Count: unknown[typ]})
+		out = append(out, engine.Gap{Kind: engine.GapUnknownOS, Subject: engine.Maybe(typ + " packages"), Detail: detail, Count: unknown[typ]})
 	}
 	return out
 }
 
 // emptyDatabases are package databases that list nothing, when nothing else lists packages of their type (distroless images have an empty status
 // beside status.d): what was installed is not known.
-func (a *assembly) emptyDatabases(all []*found) []engine.Coverage {
+func (a *assembly) emptyDatabases(all []*found) []engine.Gap {
 	listed := map[string]bool{}
 	for _, f := range all {
 		listed[f.Type] = true
 	}
 	databases := map[string]string{dpkg{}.Name(): "deb", apk{}.Name(): "apk", rpm{}.Name(): "rpm", rpmManifest{}.Name(): "rpm"}
-	var out []engine.Coverage
+	var out []engine.Gap
 	for _, at := range a.visible {
 		ev := a.last(at)
-		if typ := databases[at.inspector]; typ != "" && !listed[typ] && len(ev.Packages) == 0 && len(ev.Coverage) == 0 {
-			out = append(out, engine.Coverage{Kind: engine.CoverageMalformed, Path: engine.Maybe(ev.Path), Layer: a.diffID(ev.Layer), Detail: "the package database lists no installed package"})
+		if typ := databases[at.inspector]; typ != "" && !listed[typ] && len(ev.Packages) == 0 && len(ev.Gaps) == 0 {
+			out = append(out, engine.Gap{Kind: engine.GapMalformed, Path: engine.Maybe(ev.Path), Layer: a.diffID(ev.Layer), Detail: "the package database lists no installed package"})
 		}
 	}
 	return out

@@ -26,7 +26,7 @@ type parsed struct {
 	OS       *engine.OS
 	Packages []engine.Package
 	Owned    []engine.Owned
-	Coverage []string
+	Gaps     []string
 	Error    string
 }
 
@@ -41,8 +41,8 @@ func inspectAll(t testing.TB, path string, mode fs.FileMode, body []byte) []pars
 		f := engine.NewFile(engine.Entry{Path: path, Type: engine.TypeFile, Mode: mode, Size: int64(len(body))}, bytes.NewReader(body))
 		ev, err := insp.Inspect(context.Background(), f)
 		p := parsed{By: insp.Name(), OS: ev.OS, Packages: ev.Packages, Owned: ev.Owned}
-		for _, c := range ev.Coverage {
-			p.Coverage = append(p.Coverage, string(c.Kind)+": "+c.Detail)
+		for _, c := range ev.Gaps {
+			p.Gaps = append(p.Gaps, string(c.Kind)+": "+c.Detail)
 		}
 		if err != nil {
 			p.Error = err.Error()

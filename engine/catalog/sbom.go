@@ -38,7 +38,7 @@ type part struct {
 	code                bool          // a thing with a version that could be judged; not a file, a service, a group
 }
 
-// ReadSBOM reads a CycloneDX or SPDX document in JSON of at most engine.MaxSBOM bytes. What in it cannot be judged becomes coverage; the error
+// ReadSBOM reads a CycloneDX or SPDX document in JSON of at most engine.MaxSBOM bytes. What in it cannot be judged becomes a gap; the error
 // is for what is no such document.
 func ReadSBOM(raw []byte) (*SBOM, error) {
 	if len(raw) > engine.MaxSBOM {
@@ -96,7 +96,7 @@ func ReadSBOM(raw []byte) (*SBOM, error) {
 func (s *SBOM) fill(parts []part) {
 	s.OS = systemOf(parts)
 	var all []*found
-	gaps := map[string]*engine.Coverage{} // by subject; what the first of them says stands for all
+	gaps := map[string]*engine.Gap{} // by subject; what the first of them says stands for all
 	for i := range parts {
 		p := &parts[i]
 		switch {
@@ -126,10 +126,10 @@ func (s *SBOM) fill(parts []part) {
 	sort.Strings(s.Names)
 	s.Packages = merge(all)
 	for _, key := range slices.Sorted(maps.Keys(gaps)) {
-		s.Coverage = append(s.Coverage, *gaps[key])
+		s.Gaps = append(s.Gaps, *gaps[key])
 	}
 	if s.OS != nil && s.OS.Ecosystem == "" || s.OS == nil && slices.ContainsFunc(s.Packages, func(p engine.Package) bool { return osType(p.Type) }) {
-		s.Coverage = append(s.Coverage, engine.Coverage{Kind: engine.CoverageUnknownOS, Subject: "distribution packages",
+		s.Gaps = append(s.Gaps, engine.Gap{Kind: engine.GapUnknownOS, Subject: "distribution packages",
 			Detail: "the SBOM does not say which distribution and release its packages are of, or it is one without known advisories"})
 	}
 }
@@ -150,13 +150,13 @@ func named(p *engine.Package) bool {
 }
 
 // found is the package of one part; a gap beside it or in its place says what cannot be judged.
-func (p *part) found(os *engine.OS) (*found, *engine.Coverage) {
+func (p *part) found(os *engine.OS) (*found, *engine.Gap) {
 	if p.purl == "" {
-		return nil, &engine.Coverage{Kind: engine.CoverageUnsupported, Subject: "component without a package URL", Detail: "what has no package URL cannot be matched"}
+		return nil, &engine.Gap{Kind: engine.GapUnsupported, Subject: "component without a package URL", Detail: "what has no package URL cannot be matched"}
 	}
 	u, err := purl.Parse(p.purl)
 	if err != nil {
-		return nil, &engine.Coverage{Kind: engine.CoverageMalformed, Subject: "package URL", Detail: fmt.Sprintf("%.200q is no package URL", p.purl)}
+		return nil, &engine.Gap{Kind: engine.GapMalformed, Subject: "package URL", Detail: fmt.Sprintf("%.200q is no package URL", p.purl)}
 	}
 	if u.Version == "" {
 		u.Version = p.version
@@ -166,10 +166,10 @@ func (p *part) found(os *engine.OS) (*found, *engine.Coverage) {
 	case u.Type == "golang": // what was built from a working copy: Trivy leaves Go's own word for that out
 		u.Version = "(devel)"
 	default:
-		return nil, &engine.Coverage{Kind: engine.CoverageUnsupported, Subject: engine.Maybe(u.Type + " package without a version"), Detail: "without a version it cannot be matched"}
+		return nil, &engine.Gap{Kind: engine.GapUnsupported, Subject: engine.Maybe(u.Type + " package without a version"), Detail: "without a version it cannot be matched"}
 	}
 	pkg := engine.Package{Name: u.Name, Version: u.Version, Type: u.Type, Arch: engine.Maybe(u.Qualifiers["arch"]), Licenses: p.licenses, PURL: p.purl}
-	var gap *engine.Coverage
+	var gap *engine.Gap
 	switch {
 	case osType(u.Type):
 		gap = p.distribution(&pkg, u, os)
@@ -189,7 +189,7 @@ func (p *part) found(os *engine.OS) (*found, *engine.Coverage) {
 }
 
 // distribution completes a package of a distribution, whose advisories speak of source packages: the SBOM has to say which one that is.
-func (p *part) distribution(pkg *engine.Package, u purl.URL, os *engine.OS) *engine.Coverage {
+func (p *part) distribution(pkg *engine.Package, u purl.URL, os *engine.OS) *engine.Gap {
 	if epoch := u.Qualifiers["epoch"]; epoch != "" && epoch != "0" && !strings.Contains(pkg.Version, ":") {
 		pkg.Version = epoch + ":" + pkg.Version
 	}
@@ -200,14 +200,14 @@ func (p *part) distribution(pkg *engine.Package, u purl.URL, os *engine.OS) *eng
 	stated := src.Name != ""
 	pkg.Source = engine.Source{Name: cmp.Or(src.Name, pkg.Name), Version: cmp.Or(src.Version, pkg.Version)}
 	if os != nil && foreign(u, os) {
-		return &engine.Coverage{Kind: engine.CoverageUnknownOS, Subject: engine.Maybe(pkg.Type + " package of another release"),
+		return &engine.Gap{Kind: engine.GapUnknownOS, Subject: engine.Maybe(pkg.Type + " package of another release"),
 			Detail: fmt.Sprintf("%.200q names another distribution or release than the SBOM, %s %s, so that no advisories can be chosen", p.purl, os.ID, os.VersionID)}
 	}
 	if os != nil {
 		name(pkg, os)
 	}
 	if !stated && !p.sourced && !named(pkg) {
-		return &engine.Coverage{Kind: engine.CoverageUnsupported, Subject: engine.Maybe(pkg.Type + " package without a source package"),
+		return &engine.Gap{Kind: engine.GapUnsupported, Subject: engine.Maybe(pkg.Type + " package without a source package"),
 			Detail: "the SBOM does not say from which source packages these are, and the distribution's advisories speak of those: they were matched by their own names"}
 	}
 	return nil

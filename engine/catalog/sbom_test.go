@@ -32,7 +32,7 @@ func FuzzReadSBOM(f *testing.F) {
 				t.Errorf("%+v", p)
 			}
 		}
-		for _, c := range s.Coverage {
+		for _, c := range s.Gaps {
 			if c.Kind == "" || c.Count < 0 || c.Subject == "" {
 				t.Errorf("%+v", c)
 			}
@@ -72,7 +72,7 @@ func TestSBOMPackages(t *testing.T) {
 			engine.Package{Name: "y", Version: "1"}, 0},
 	} {
 		s, err := ReadSBOM([]byte(`{"bomFormat":"CycloneDX","specVersion":"1.5","components":[` + c.components + `]}`))
-		if err != nil || len(s.Packages) != 1 || len(s.Coverage) != c.gaps {
+		if err != nil || len(s.Packages) != 1 || len(s.Gaps) != c.gaps {
 			t.Errorf("%s: %v, %+v", name, err, s)
 			continue
 		}

@@ -135,7 +135,7 @@ func told(s *SBOM, err error) []string {
 		}
 		out = append(out, line)
 	}
-	for _, c := range s.Coverage {
+	for _, c := range s.Gaps {
 		out = append(out, strings.TrimSpace(fmt.Sprintf("gap %s %s %d", c.Kind, c.Subject, c.Count)))
 	}
 	return out

@@ -305,7 +305,7 @@ func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 // evidence is the program, or the gap that a file called like one leaves whose version is not found.
 func (s *search) evidence() engine.Evidence {
 	if s.found == "" {
-		return engine.Evidence{Coverage: []engine.Coverage{{Kind: engine.CoverageUnsupported, Subject: "programs without a version",
+		return engine.Evidence{Gaps: []engine.Gap{{Kind: engine.GapUnsupported, Subject: "programs without a version",
 			Detail: fmt.Sprintf("it is called like %s, but holds no version that is known", s.what.name)}}}
 	}
 	return engine.Evidence{Packages: []engine.Package{unpackaged(s.what.name, s.found, s.what.bitnami)}}

@@ -22,7 +22,7 @@ func signed(t *testing.T, f *engine.File) (found, gap string) {
 	for _, p := range ev.Packages {
 		found += " " + p.Name + " " + p.Version
 	}
-	for _, c := range ev.Coverage {
+	for _, c := range ev.Gaps {
 		gap = c.Detail
 	}
 	return strings.TrimPrefix(found, " "), gap

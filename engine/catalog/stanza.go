@@ -63,9 +63,9 @@ func add(ev *engine.Evidence, p *engine.Package) error {
 
 // malformed notes a stanza that cannot be read, up to the limit: beyond it the file is no database at all.
 func malformed(ev *engine.Evidence, detail string) error {
-	if len(ev.Coverage) >= engine.MaxGaps {
+	if len(ev.Gaps) >= engine.MaxGaps {
 		return &engine.LimitError{What: "number of faults of one database", Limit: engine.MaxGaps}
 	}
-	ev.Coverage = append(ev.Coverage, engine.Coverage{Kind: engine.CoverageMalformed, Detail: detail})
+	ev.Gaps = append(ev.Gaps, engine.Gap{Kind: engine.GapMalformed, Detail: detail})
 	return nil
 }

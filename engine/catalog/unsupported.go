@@ -31,6 +31,6 @@ func kindOf(p string) string {
 // Inspect says nothing but that it is there; the gate hashes the file, so that one which a package of the distribution owns
 // unchanged is no gap.
 func (unsupported) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
-	return engine.Evidence{Coverage: []engine.Coverage{{Kind: engine.CoverageUnsupported, Subject: engine.Maybe(kindOf(f.Path)),
+	return engine.Evidence{Gaps: []engine.Gap{{Kind: engine.GapUnsupported, Subject: engine.Maybe(kindOf(f.Path)),
 		Detail: kindOf(f.Path) + " packages are recognised, but not parsed yet"}}}, nil
 }

@@ -34,7 +34,7 @@ func TestGaps(t *testing.T) {
 		}
 		var paths, gaps []string
 		if _, err := m.Layers()[0].Walk(t.Context(), func(f *engine.File) error {
-			if err := f.Gap(); err != nil {
+			if err := f.Err(); err != nil {
 				gaps = append(gaps, err.Error())
 				if len(f.Path) > 200 {
 					t.Errorf("a path of %d bytes", len(f.Path))

@@ -67,7 +67,7 @@ type dirWalk struct {
 
 func (w *dirWalk) dir(ctx context.Context, p string, depth int) error {
 	if depth > engine.MaxDepth { // an operating system may allow more
-		return w.visit(engine.NewGap(p, &engine.LimitError{What: "depth of a path", Limit: engine.MaxDepth}))
+		return w.visit(engine.NewFailedEntry(p, &engine.LimitError{What: "depth of a path", Limit: engine.MaxDepth}))
 	}
 	f, err := w.root.Open(p)
 	if err != nil {
@@ -94,7 +94,7 @@ func (w *dirWalk) dir(ctx context.Context, p string, depth int) error {
 
 func (w *dirWalk) entry(ctx context.Context, p string, info fs.FileInfo, depth int) error {
 	if len(p) > engine.MaxPath {
-		return w.visit(engine.NewGap(p, &engine.LimitError{What: "length of a path", Limit: engine.MaxPath}))
+		return w.visit(engine.NewFailedEntry(p, &engine.LimitError{What: "length of a path", Limit: engine.MaxPath}))
 	}
 	e := engine.Entry{Path: p, Mode: info.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)}
 	e.UID, e.GID = owner(info)

@@ -93,11 +93,11 @@ func findTOC(ctx context.Context, b blob) (*toc, error) {
 }
 
 // Gaps implements engine.Sketched.
-func (l *layer) Gaps() []engine.Coverage {
+func (l *layer) Gaps() []engine.Gap {
 	if l.table == nil {
 		return nil
 	}
-	return []engine.Coverage{{Kind: engine.CoverageTOCOnly, Layer: engine.Maybe(l.info.DiffID),
+	return []engine.Gap{{Kind: engine.GapTOCOnly, Layer: engine.Maybe(l.info.DiffID),
 		Detail: "read by its " + l.table.format + " table of contents: the tar itself, which runtimes unpack, was not read and may hold something else; without --toc it is read"}}
 }
 

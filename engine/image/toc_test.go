@@ -143,7 +143,7 @@ func look(t *testing.T, l engine.Layer, want func(e engine.Entry) bool) ([]shown
 
 func all(engine.Entry) bool { return true }
 
-func gaps(t *testing.T, l engine.Layer) []engine.Coverage {
+func gaps(t *testing.T, l engine.Layer) []engine.Gap {
 	t.Helper()
 	s, ok := l.(engine.Sketched)
 	if !ok {
@@ -235,7 +235,7 @@ func TestTOC(t *testing.T) {
 				}
 			}
 			g := gaps(t, l)
-			if len(g) != 1 || g[0].Kind != engine.CoverageTOCOnly || string(g[0].Layer) != string(l.Info().DiffID) || g[0].Path != "" {
+			if len(g) != 1 || g[0].Kind != engine.GapTOCOnly || string(g[0].Layer) != string(l.Info().DiffID) || g[0].Path != "" {
 				t.Errorf("gaps: %+v", g)
 			}
 		})

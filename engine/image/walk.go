@@ -40,7 +40,7 @@ func walkTar(ctx context.Context, tr *tar.Reader, w *window, visit func(*engine.
 		}
 		e, err := entryOf(h)
 		if gap := (*gapError)(nil); errors.As(err, &gap) {
-			if err := visit(engine.NewGap(h.Name, err)); err != nil {
+			if err := visit(engine.NewFailedEntry(h.Name, err)); err != nil {
 				return err
 			}
 			continue

@@ -31,8 +31,8 @@ func (p *Policy) Decide(ctx context.Context, in *engine.Input) ([]engine.RuleRes
 	for i := range in.Secrets {
 		e.known[in.Secrets[i].Ref] = in.Secrets[i].Fingerprint
 	}
-	for i := range in.Coverage {
-		e.known[in.Coverage[i].Ref] = in.Coverage[i].Fingerprint
+	for i := range in.Gaps {
+		e.known[in.Gaps[i].Ref] = in.Gaps[i].Fingerprint
 	}
 	out := make([]engine.RuleResult, len(p.rules))
 	next := make(chan int)
@@ -60,7 +60,7 @@ type evaluation struct {
 	p       *Policy
 	missing []string
 	input   ast.Value
-	known   map[string]string // ref of a finding, secret or coverage fact: its fingerprint
+	known   map[string]string // ref of a finding, secret or gap: its fingerprint
 }
 
 // rule evaluates one rule: its results first; only when there are none is it asked whether it applies.

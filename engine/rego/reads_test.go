@@ -25,7 +25,7 @@ func TestReadsOfEveryForm(t *testing.T) {
 		`count({p | p := input.packages[_].name}) > 0`:                           "packages",
 		`{input.image.name: 1} == {"x": 1}`:                                      "image",
 		`branch == input.platform.os`:                                            "config image platform",
-		`helper(input.os)`:                                                       "coverage os",
+		`helper(input.os)`:                                                       "gaps os",
 		`object.get(input, "now", "") == "x"`:                                    "*",
 		`x := input; x.now == "x"`:                                               "*",
 		`walk(input, [_, "x"])`:                                                  "*",
@@ -42,7 +42,7 @@ func TestReadsOfEveryForm(t *testing.T) {
 	} {
 		text := "package own\n\nimport input as aliased\n\ndeny[\"it\"] contains \"x\" if {\n\t" + body + "\n}\n\n" +
 			"branch := \"a\" if {\n\tinput.config.user == \"a\"\n} else := input.image.name\n\n" +
-			"helper(_) if count(input.coverage) > 0\n\nthrough := input\n\nlimited := input.now\n\nuses_alias if aliased.now == \"x\"\n"
+			"helper(_) if count(input.gaps) > 0\n\nthrough := input\n\nlimited := input.now\n\nuses_alias if aliased.now == \"x\"\n"
 		p := compile(Options{Schema: schema, At: time.Unix(1, 0), Sources: []Source{{Name: "own.rego", FS: mapFS("own.rego", text), Path: "own.rego"}}}, false, false)
 		if p.compiler == nil || p.compiler.Failed() {
 			t.Errorf("%s: %v", body, p.problems.join())

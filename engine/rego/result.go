@@ -101,10 +101,10 @@ func (e *evaluation) key(out *engine.Result, key string, value any) error {
 func (e *evaluation) refer(out *engine.Result, value any) error {
 	ref, ok := value.(string)
 	if !ok {
-		return fmt.Errorf("finding is the ref of a finding or coverage fact, not %s", short(value))
+		return fmt.Errorf("finding is the ref of a finding or gap, not %s", short(value))
 	}
 	if _, ok := e.known[ref]; !ok {
-		return fmt.Errorf("no finding or coverage fact has the ref %q", ref)
+		return fmt.Errorf("no finding or gap has the ref %q", ref)
 	}
 	out.Findings = append(out.Findings, ref)
 	return nil

@@ -24,7 +24,7 @@ func sample() *engine.Input {
 			{Name: "b", Layer: "sha256:aa", Main: true}},
 		Findings: []engine.Finding{{ID: "CVE-2026-0001", CVEs: []string{"CVE-2026-0001"}, Ref: "v1", Severity: engine.Severity{Level: engine.High, Score: &score}},
 			{ID: "CVE-2026-0002", Ref: "v2"}},
-		Coverage: []engine.Coverage{{Kind: engine.CoverageLimit, Ref: "c1", Count: 2}},
+		Gaps:     []engine.Gap{{Kind: engine.GapLimit, Ref: "c1", Count: 2}},
 		Database: engine.Database{State: "ok", Shards: []engine.Shard{{Ecosystem: "npm", AgeDays: &days}}},
 	}, Weakened: []engine.Relaxation{{What: "--now"}}}
 	in.Index = engine.NewIndex(&in.Facts)

@@ -106,9 +106,9 @@ func (s *Inspector) Inspect(ctx context.Context, f *engine.File) (engine.Evidenc
 	switch {
 	case len(found) > engine.MaxSecrets:
 		found = found[:engine.MaxSecrets]
-		ev.Coverage = []engine.Coverage{{Kind: engine.CoverageLimit, Detail: fmt.Sprintf("it holds more than %d secrets, the rest is not listed", engine.MaxSecrets)}}
+		ev.Gaps = []engine.Gap{{Kind: engine.GapLimit, Detail: fmt.Sprintf("it holds more than %d secrets, the rest is not listed", engine.MaxSecrets)}}
 	case !whole:
-		ev.Coverage = []engine.Coverage{{Kind: engine.CoverageLimit, Detail: "so many places look like secrets that the rest was not searched for them"}}
+		ev.Gaps = []engine.Gap{{Kind: engine.GapLimit, Detail: "so many places look like secrets that the rest was not searched for them"}}
 	}
 	ev.Traits = &engine.Traits{}
 	for _, x := range found {

@@ -42,7 +42,7 @@ func (f *File) For(id engine.Identity, at time.Time) engine.Waivers {
 	return m
 }
 
-// thing is what a waiver may match: a finding, a secret or a coverage fact.
+// thing is what a waiver may match: a finding, a secret or a gap.
 type thing struct {
 	ids, cves   []string // ids that name the whole vulnerability; its CVEs
 	purl        string
@@ -53,7 +53,7 @@ type thing struct {
 }
 
 func things(f *engine.Facts) map[string]*thing {
-	all := make(map[string]*thing, len(f.Findings)+len(f.Secrets)+len(f.Coverage))
+	all := make(map[string]*thing, len(f.Findings)+len(f.Secrets)+len(f.Gaps))
 	for i := range f.Findings {
 		v := &f.Findings[i]
 		t := &thing{cves: v.CVEs, purl: v.Package.PURL, fingerprint: v.Fingerprint, fixed: len(v.FixedVersions) > 0, waivedBy: &v.WaivedBy}
@@ -76,8 +76,8 @@ func things(f *engine.Facts) map[string]*thing {
 		}
 		all[c.Ref] = t
 	}
-	for i := range f.Coverage {
-		c := &f.Coverage[i]
+	for i := range f.Gaps {
+		c := &f.Gaps[i]
 		t := &thing{fingerprint: c.Fingerprint, waivedBy: &c.WaivedBy}
 		if c.Path != "" {
 			t.paths = []string{string(c.Path)}
@@ -97,8 +97,8 @@ func (m marks) Mark(f *engine.Facts) error {
 	for i := range f.Secrets {
 		f.Secrets[i].WaivedBy = ""
 	}
-	for i := range f.Coverage {
-		f.Coverage[i].WaivedBy = ""
+	for i := range f.Gaps {
+		f.Gaps[i].WaivedBy = ""
 	}
 	rest := newShelf(f.Waivers, ambiguousPrefixes(f.Waivers, prints(all, nil)))
 	ends := make([]ending, len(f.Waivers))

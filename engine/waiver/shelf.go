@@ -7,7 +7,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// prints are the fingerprints that a shortened one may stand for: of findings, coverage facts and results.
+// prints are the fingerprints that a shortened one may stand for: of findings, gaps and results.
 func prints(all map[string]*thing, rules []engine.RuleResult) []string {
 	var out []string
 	for _, t := range all {

@@ -32,7 +32,7 @@ func vuln(ref, id, name string, cves ...string) engine.Finding {
 }
 
 func facts(fs ...engine.Finding) *engine.Facts {
-	f := &engine.Facts{Findings: fs, Coverage: []engine.Coverage{{Kind: engine.CoverageUnsupported, Path: "srv/app.jar", Ref: "c1", Fingerprint: engine.Fingerprint("c1")}}}
+	f := &engine.Facts{Findings: fs, Gaps: []engine.Gap{{Kind: engine.GapUnsupported, Path: "srv/app.jar", Ref: "c1", Fingerprint: engine.Fingerprint("c1")}}}
 	for i := range f.Findings {
 		f.Findings[i].FixedVersions = []string{"2.0"}
 	}
@@ -91,7 +91,7 @@ func TestMark(t *testing.T) {
 		"by another version":         {entry(`match: {purl: "pkg:deb/debian/nginx@1.1"}`), ""},
 		"by fingerprint":             {entry("match: {fingerprint: " + engine.Fingerprint("v1") + "}"), "v1"},
 		"by its first digits":        {entry("match: {fingerprint: '" + engine.Fingerprint("v1")[:8] + "'}"), "v1"},
-		"a coverage fact":            {entry("match: {path: 'srv/*.jar'}"), "c1"},
+		"a gap":                      {entry("match: {path: 'srv/*.jar'}"), "c1"},
 		"one star stays in a part":   {entry("match: {path: '*.jar'}"), ""},
 		"two stars do not":           {entry("match: {path: '**/*.jar'}"), "c1"},
 		"one CVE of two":             {entry("match: {vuln: CVE-2}"), ""},
@@ -117,7 +117,7 @@ func TestMark(t *testing.T) {
 					got = append(got, v.Ref)
 				}
 			}
-			if f.Coverage[0].WaivedBy != "" {
+			if f.Gaps[0].WaivedBy != "" {
 				got = append(got, "c1")
 			}
 			if s := strings.Join(got, " "); s != c.want {

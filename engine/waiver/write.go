@@ -218,7 +218,7 @@ func Baseline(run *engine.Run, template Entry) []Entry {
 		for _, v := range run.Reports[i].Findings {
 			names[v.Ref] = [2]string{v.Fingerprint, v.ID + " in " + v.Package.Name}
 		}
-		for _, c := range run.Reports[i].Coverage {
+		for _, c := range run.Reports[i].Gaps {
 			names[c.Ref] = [2]string{c.Fingerprint, string(c.Kind) + " " + string(c.Path+c.Subject)}
 		}
 		for _, rule := range run.Reports[i].Decision.Rules {

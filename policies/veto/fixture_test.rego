@@ -60,7 +60,7 @@ base := {
 	"findings": [],
 	"secrets": [],
 	"accounts": [],
-	"coverage": [],
+	"gaps": [],
 	"waivers": [],
 	"database": {"state": "ok", "shards": [shard], "kev": object.union(shard, {"ecosystem": "KEV"}), "epss": null},
 	"weakened": [],
@@ -199,7 +199,7 @@ gap := {
 # with_findings is the base input with these findings and an index that agrees.
 with_findings(findings) := object.union(base, {"findings": findings, "index": index([package_], findings)})
 
-with_coverage(coverage) := object.union(base, {"coverage": coverage})
+with_gaps(gaps) := object.union(base, {"gaps": gaps})
 
 with_packages(packages) := object.union(base, {"packages": packages, "index": index(packages, [])})
 

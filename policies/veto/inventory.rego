@@ -13,7 +13,7 @@ package veto.inventory
 # custom:
 #   severity: high
 #   remediation: Check that the right image was scanned. If it holds no package on purpose, waive this rule for it.
-#   categories: [coverage]
+#   categories: [assessment]
 #   waivable: true
 deny["inventory-empty"] contains r if {
 	count(input.packages) == 0

@@ -109,7 +109,7 @@ const (
 	locationBytes = 2
 	ownedBytes    = 4
 	evidenceBytes = 11
-	coverageBytes = 9
+	gapBytes      = 9
 	packageBytes  = 23
 	secretBytes   = 13
 	accountBytes  = 9
@@ -138,7 +138,7 @@ func (c *coder) evidence(ev *engine.Evidence) {
 	list(c, &ev.Packages, packageBytes, (*coder).pkg)
 	list(c, &ev.Owned, ownedBytes, (*coder).owned)
 	pointer(c, &ev.Traits, (*coder).traits)
-	list(c, &ev.Coverage, coverageBytes, (*coder).coverage)
+	list(c, &ev.Gaps, gapBytes, (*coder).gap)
 }
 
 func (c *coder) traits(t *engine.Traits) {
@@ -242,7 +242,7 @@ func (c *coder) location(l *engine.Location) {
 	text(c, &l.Layer)
 }
 
-func (c *coder) coverage(v *engine.Coverage) {
+func (c *coder) gap(v *engine.Gap) {
 	text(c, &v.Kind)
 	text(c, &v.Path)
 	text(c, &v.Layer)

@@ -38,7 +38,7 @@ func isTemp(name string) bool {
 // formatVersion changes whenever the same facts would be written otherwise, or other facts could be written the same: a test holds the
 // engine's types to it. It also changes when the walk of a layer comes to say other things of the same tar; what an inspector says is in
 // its own version, which is part of the key.
-const formatVersion = 3
+const formatVersion = 4
 
 // A file is a magic number of its kind (8 bytes), the format's version (4, little-endian), the key (32), the checksum of everything else
 // (32), and the payload.

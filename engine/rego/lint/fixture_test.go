@@ -51,7 +51,7 @@ func TestFixturesFollowTheSchema(t *testing.T) {
 		"data.veto.fixture.without_database",
 		"data.veto.fixture.with_packages([])",
 		"data.veto.fixture.with_findings([data.veto.fixture.finding])",
-		"data.veto.fixture.with_coverage([data.veto.fixture.gap])",
+		"data.veto.fixture.with_gaps([data.veto.fixture.gap])",
 	} {
 		rs, err := rego.New(rego.Query("x := "+query), rego.Compiler(c)).Eval(context.Background())
 		if err != nil || len(rs) != 1 {
@@ -67,7 +67,7 @@ func TestGoFollowsTheSchema(t *testing.T) {
 	in.Layers = []engine.LayerInfo{{Verified: engine.VerifiedClaimed}}
 	in.Packages = []engine.Package{{Reached: "unknown"}}
 	in.Findings = []engine.Finding{{Kind: "vulnerability", Origin: engine.OriginUnknown, Severity: engine.Severity{Level: engine.Unknown}, Fix: "none", Reachable: "unknown"}}
-	in.Coverage = []engine.Coverage{{Kind: engine.CoverageLimit}}
+	in.Gaps = []engine.Gap{{Kind: engine.GapLimit}}
 	in.Waivers = []engine.Waiver{{State: "active"}}
 	in.Database = engine.Database{State: "ok", Shards: []engine.Shard{{}}, KEV: &engine.Shard{}}
 	in.OS = &engine.OS{}

@@ -134,7 +134,7 @@ func ids(t testing.TB) map[string]*ast.Annotations {
 
 func TestLibraryHasItsMetadata(t *testing.T) {
 	want := []string{
-		"advisories-missing", "coverage-incomplete", "database-missing", "database-stale", "inventory-empty", "os-end-of-life",
+		"advisories-missing", "assessment-incomplete", "database-missing", "database-stale", "inventory-empty", "os-end-of-life",
 		"os-support-ended", "package-malicious", "secret-found", "user-root", "vuln-fixable", "vuln-known-exploited", "vuln-likely-exploited",
 	}
 	rules := ids(t)
@@ -167,10 +167,10 @@ func TestLibraryHasItsMetadata(t *testing.T) {
 }
 
 // Every kind of gap denies by default: a kind that is new to the schema must not be forgotten.
-func TestEveryKindOfCoverageDenies(t *testing.T) {
+func TestEveryKindOfGapDenies(t *testing.T) {
 	var schema struct {
 		Properties struct {
-			Coverage struct {
+			Gaps struct {
 				Items struct {
 					Properties struct{ Kind struct{ Enum []string } }
 				}
@@ -180,8 +180,8 @@ func TestEveryKindOfCoverageDenies(t *testing.T) {
 	if err := json.Unmarshal(policies.InputSchema(), &schema); err != nil {
 		t.Fatal(err)
 	}
-	kinds := schema.Properties.Coverage.Items.Properties.Kind.Enum
-	params := ids(t)["coverage-incomplete"].Custom["params"].(map[string]any)
+	kinds := schema.Properties.Gaps.Items.Properties.Kind.Enum
+	params := ids(t)["assessment-incomplete"].Custom["params"].(map[string]any)
 	var listed []string
 	for _, k := range params["kinds"].(map[string]any)["default"].([]any) {
 		listed = append(listed, k.(string))

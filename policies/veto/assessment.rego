@@ -1,7 +1,7 @@
 # METADATA
-# title: Coverage
+# title: Assessment
 # description: What veto recognised in the image but could not assess.
-package veto.coverage
+package veto.assessment
 
 # METADATA
 # title: Something could not be assessed
@@ -9,21 +9,21 @@ package veto.coverage
 #   A part of the image could not be read, understood or matched. Whatever hides there was not judged, so the image
 #   is not known to be good.
 # related_resources:
-#   - ref: https://github.com/vetoci/veto/blob/main/docs/policies.md#coverage-incomplete
+#   - ref: https://github.com/vetoci/veto/blob/main/docs/policies.md#assessment-incomplete
 # custom:
 #   severity: high
 #   remediation: Repair or remove what could not be assessed; if the gap is acceptable, waive it with a reason and a date.
-#   categories: [coverage]
+#   categories: [assessment]
 #   waivable: true
 #   params:
 #     kinds:
 #       type: array
 #       items: string
 #       default: [unreadable, malformed, limit, unsupported, unknown_os, platform_not_scanned, toc_only, third_party]
-#       description: The kinds of coverage facts that deny. Packages without advisories have a rule of their own, advisories-missing.
-deny["coverage-incomplete"] contains r if {
-	some c in input.coverage
-	c.kind in data.params["coverage-incomplete"].kinds
+#       description: The kinds of gaps that deny. Packages without advisories have a rule of their own, advisories-missing.
+deny["assessment-incomplete"] contains r if {
+	some c in input.gaps
+	c.kind in data.params["assessment-incomplete"].kinds
 	c.kind != "no_advisories"
 	r := {
 		"msg": sprintf("%s: %s", [place(c), c.detail]),
@@ -42,11 +42,11 @@ deny["coverage-incomplete"] contains r if {
 # custom:
 #   severity: high
 #   remediation: Add the ecosystem to the database with `veto db update --ecosystem NAME`; if no advisories exist for it, waive the gap.
-#   categories: [coverage, vulnerabilities]
+#   categories: [assessment, vulnerabilities]
 #   waivable: true
 deny["advisories-missing"] contains r if {
 	input.database.state != "none"
-	some c in input.coverage
+	some c in input.gaps
 	c.kind == "no_advisories"
 	r := {
 		"msg": sprintf("%s: %s", [place(c), c.detail]),
