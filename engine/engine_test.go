@@ -249,3 +249,20 @@ func TestIdentifyOrder(t *testing.T) {
 		}
 	}
 }
+
+func TestSumsAreTheSame(t *testing.T) {
+	all := Sums{MD5: "1", SHA1: "2", SHA256: "3"}
+	for want, others := range map[bool][]Sums{
+		true:  {all, {MD5: "1"}, {SHA256: "3"}},
+		false: {{}, {MD5: "2"}, {MD5: "1", SHA1: "2", SHA256: "4"}},
+	} {
+		for _, o := range others {
+			if all.Same(o) != want || o.Same(all) != want {
+				t.Errorf("%+v and %+v: want %v", all, o, want)
+			}
+		}
+	}
+	if (Sums{MD5: "1"}).Same(Sums{SHA1: "2"}) {
+		t.Error("without one algorithm in common nothing is known")
+	}
+}

@@ -25,7 +25,12 @@ type Anchored interface {
 
 // Sparse is the ability of an Inspector that looks at many files and finds something in few: of the others no evidence is kept.
 type Sparse interface {
-	Sparse()
+	FindsLittle()
+}
+
+// Hashing is the ability of an Inspector that wants the checksums of every file that it is shown, whatever else it finds.
+type Hashing interface {
+	HashesFiles()
 }
 
 // Recording is the ability of an Inspector of a package database that records checksums.
@@ -39,12 +44,12 @@ type Evidence struct {
 	Inspector string
 	Path      string // as the layer names it; once read through a link or a hard link, the path that was asked for
 	Layer     int    // index of the layer that it was read from, from 1
-	Sums      Sums   // of the file's body; only when it holds packages or gaps, or an inspector wants them
+	Sums      Sums   // of the file's body; only with packages, gaps or secrets, or where an inspector is Hashing
 	OS        *OS
 	Packages  []Package
 	Owned     []Owned
-	Traits    *Traits // what few files have, so that the many take no room for it; nil is none
-	// Gaps says what of this file could not be read or understood; path and layer are filled in by the gate.
+	Traits    *Traits // what few files have; nil, which takes no room, is none of it
+	// Gaps says what of this file could not be read or understood; path and layer are filled in by the reader.
 	Gaps []Gap
 }
 

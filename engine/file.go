@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"strings"
 	"sync"
 )
 
@@ -24,20 +25,20 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s is over the limit of %d", e.What, e.Limit)
 }
 
-// File is an entry with its body, valid while the walk that produced it is visiting it, or as Lasting has it. Not safe for concurrent use.
+// File is an entry with its body, valid while the walk that produced it is visiting it, or longer if it is ReadableLater. It is not safe for
+// concurrent use.
 type File struct {
 	Entry
-	body    io.Reader   // the stream, at the first byte not yet in buf
-	at      io.ReaderAt // set when the source seeks
-	lasting bool
-	buf     []byte // what has been read of a stream
-	memory  *Budget
-	held    int64
-	err     error // see NewFailedEntry
-	caps    []string
-	capErr  error // why they could not be read
-	passed  *sumReader
-	wanted  bool // its checksums, see WantSums
+	body   io.Reader   // the stream, at the first byte not yet in buf
+	at     io.ReaderAt // set when the source seeks
+	later  bool        // see SetReadableLater
+	buf    []byte      // what has been read of a stream
+	memory *Budget
+	held   int64 // bytes that buf takes from memory
+	err    error // see NewFailedEntry
+	caps   []string
+	capErr error      // why they could not be read
+	passed *sumReader // what Stream returned
 }
 
 // Algorithms are those that package databases record checksums by.
@@ -90,9 +91,6 @@ func (f *File) Stream() io.Reader {
 	return f.passed
 }
 
-// WantSums asks for checksums of the body beside an inspector's evidence also when that has neither packages nor gaps.
-func (f *File) WantSums() { f.wanted = true }
-
 // Sums returns checksums of the whole body, at least by the algorithms named.
 func (f *File) Sums(by Algorithms) (Sums, error) {
 	s := f.passed
@@ -119,11 +117,36 @@ func NewFile(e Entry, body io.Reader) *File { return &File{Entry: e, body: body}
 // NewFileAt makes a File of a source that seeks; the body is the first e.Size bytes of at.
 func NewFileAt(e Entry, at io.ReaderAt) *File { return &File{Entry: e, at: at} }
 
+// NewFailedEntry makes a File that stands for an entry which veto cannot take; err says why. It has no body, and its path is shortened, for
+// people. A walk shows it and goes on, because a runtime may unpack what veto leaves out.
+func NewFailedEntry(path string, err error) *File {
+	return &File{Entry: Entry{Path: ShortPath(path)}, err: err}
+}
+
+// Err returns why the entry could not be taken: nil for every File but those of NewFailedEntry.
+func (f *File) Err() error { return f.err }
+
+// ShortPath shortens a path for people to at most 161 characters and keeps both ends: the first names the place, the last the file.
+func ShortPath(path string) string {
+	const head, tail = 120, 40
+	if len(path) <= head+tail {
+		return strings.ToValidUTF8(path, "\uFFFD")
+	}
+	return strings.ToValidUTF8(path[:head], "") + "…" + strings.ToValidUTF8(path[len(path)-tail:], "")
+}
+
 // SetCapabilities gives the file its capabilities, or says why they could not be read.
 func (f *File) SetCapabilities(names []string, err error) { f.caps, f.capErr = names, err }
 
-// Lasting says that the body can still be read after the visit, until the image is closed, and beside it: files are then inspected in parallel.
-func (f *File) Lasting() { f.lasting = true }
+// Capabilities returns what SetCapabilities was given.
+func (f *File) Capabilities() ([]string, error) { return f.caps, f.capErr }
+
+// SetReadableLater says that the body can still be read after the visit, until the image is closed, and beside other files: they are then
+// inspected in parallel.
+func (f *File) SetReadableLater() { f.later = true }
+
+// ReadableLater says whether SetReadableLater was called.
+func (f *File) ReadableLater() bool { return f.later }
 
 // Charge makes the file's buffers count against b until Release.
 func (f *File) Charge(b *Budget) { f.memory = b }
@@ -229,47 +252,46 @@ func (f *File) short(err error) error {
 	return fmt.Errorf("reading %s: %w", f.Path, err)
 }
 
-// Budget bounds the bytes that all files under inspection hold in memory at once. A request waits for room; one larger than
-// the whole budget is a *LimitError.
+// Budget bounds the bytes that all files under inspection hold in memory at once. A request waits for room; one larger than the whole budget is
+// a *LimitError.
 type Budget struct {
-	ctx  context.Context // of the one scan that the budget belongs to
-	mu   sync.Mutex
-	cond *sync.Cond
-	free int64
-	size int64
+	ctx   context.Context // of the one scan that the budget belongs to
+	size  int64
+	mu    sync.Mutex
+	free  int64
+	given chan struct{} // closed when something is given back
 }
 
-// NewBudget makes a budget of size bytes for one scan; it stops waiting when ctx ends.
+// NewBudget makes a budget of size bytes for one scan. Whoever waits for room gets the error of ctx when that ends.
 func NewBudget(ctx context.Context, size int64) *Budget {
-	b := &Budget{ctx: ctx, free: size, size: size}
-	b.cond = sync.NewCond(&b.mu)
-	context.AfterFunc(ctx, func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.cond.Broadcast()
-	})
-	return b
+	return &Budget{ctx: ctx, size: size, free: size, given: make(chan struct{})}
 }
 
 func (b *Budget) take(n int64) error {
 	if n > b.size {
 		return &LimitError{What: "memory for one file", Limit: b.size}
 	}
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for b.free < n {
-		if err := b.ctx.Err(); err != nil {
-			return err
+	for {
+		b.mu.Lock()
+		if b.free >= n {
+			b.free -= n
+			b.mu.Unlock()
+			return nil
 		}
-		b.cond.Wait()
+		given := b.given
+		b.mu.Unlock()
+		select {
+		case <-given:
+		case <-b.ctx.Done():
+			return b.ctx.Err()
+		}
 	}
-	b.free -= n
-	return nil
 }
 
 func (b *Budget) give(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.free += n
-	b.cond.Broadcast()
+	close(b.given)
+	b.given = make(chan struct{})
 }

@@ -1,12 +1,13 @@
-// Package engine holds veto's vocabulary and its pipeline. Data flows one way:
+// Package engine holds veto's words, the types of what flows through it, and the Gate that judges facts. Data flows one way:
 //
-//	Image → layers → Inspectors → LayerFacts → merge, assemble → Inventory → Matcher → Findings → Waivers → Policy → Report
+//	Image → layers → Inspectors → LayerFacts → merge, assemble → Inventory → Matcher → Findings → VEX, Waivers → Policy → Report
 //
-// A Reader goes as far as the facts, a Gate from there. Every stage is handed in; the engine knows none of them and imports the standard library only.
+// Package scan goes as far as the facts, the Gate from there. The engine knows no stage, starts no goroutine and imports the standard library only.
 package engine
 
 import (
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -22,23 +23,17 @@ type GateParts struct {
 // Gate judges images by their facts. It is safe for concurrent use.
 type Gate struct{ p GateParts }
 
-// NewGate complains about a missing part here, not later.
+// NewGate makes a Gate. It complains about a missing part here, not later.
 func NewGate(p GateParts) (*Gate, error) {
-	return &Gate{p}, complete("gate", part{"waivers", p.Waivers == nil}, part{"policy", p.Policy == nil}, part{"plan", p.Plan == nil})
-}
-
-type part struct {
-	name    string
-	missing bool
-}
-
-func complete(of string, parts ...part) error {
-	for _, p := range parts {
-		if p.missing {
-			return fmt.Errorf("engine: the %s has no %s", of, p.name)
-		}
+	switch {
+	case p.Waivers == nil:
+		return nil, errors.New("engine: the gate has no waivers")
+	case p.Policy == nil:
+		return nil, errors.New("engine: the gate has no policy")
+	case p.Plan == nil:
+		return nil, errors.New("engine: the gate has no plan")
 	}
-	return nil
+	return &Gate{p}, nil
 }
 
 // Judge lets waivers and policies decide over facts, recorded or fresh. It changes in: marks, the index, the relaxations.

@@ -22,27 +22,6 @@ const (
 	OriginUnknown Origin = "unknown" // it is not known where the base ends
 )
 
-// originate gives each finding its origin.
-func originate(fs []Finding, b *Base, layers []LayerInfo) {
-	index := map[Maybe]int{}
-	for _, l := range layers {
-		if _, ok := index[Maybe(l.DiffID)]; !ok {
-			index[Maybe(l.DiffID)] = l.Index
-		}
-	}
-	for i := range fs {
-		at := index[fs[i].Layer]
-		switch {
-		case at == 0 || b == nil || b.Layers == 0:
-			fs[i].Origin = OriginUnknown
-		case at <= b.Layers:
-			fs[i].Origin = OriginBase
-		default:
-			fs[i].Origin = OriginOwn
-		}
-	}
-}
-
 // Referrer is an artifact that refers to the image: a signature, an attestation, an SBOM. That it is there is all that is known of it;
 // nothing has been verified.
 type Referrer struct {

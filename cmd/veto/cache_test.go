@@ -17,6 +17,7 @@ import (
 	"github.com/vetoci/veto/engine/catalog"
 	"github.com/vetoci/veto/engine/image"
 	"github.com/vetoci/veto/engine/image/cache"
+	"github.com/vetoci/veto/engine/scan"
 )
 
 // layout makes the quickstart's image as an OCI layout, whose layers are kept.
@@ -130,7 +131,7 @@ func realLayers(t testing.TB, name string) (layers []engine.LayerFacts) {
 	}
 	defer img.Close()
 	enough := errors.New("enough")
-	reader, err := engine.NewReader(engine.ReaderParts{
+	reader, err := scan.NewReader(scan.Parts{
 		Inspectors: catalog.All(), Matcher: advisory.None(), Workers: 2, Memory: engine.MaxMemory, Assemble: catalog.Assemble,
 		Merge: func(all []engine.LayerFacts) (*engine.Tree, error) {
 			layers = all
@@ -140,7 +141,7 @@ func realLayers(t testing.TB, name string) (layers []engine.LayerFacts) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := reader.Inspect(t.Context(), img, time.Time{}); !errors.Is(err, enough) {
+	if _, err := reader.Read(t.Context(), img, time.Time{}); !errors.Is(err, enough) {
 		t.Fatal(err)
 	}
 	return layers

@@ -25,7 +25,7 @@ its line, or the default. It checks the configuration, the policies and the waiv
 		Example: "  veto config\n  VETO_DB=/srv/veto-db veto config --trust origin/main",
 		Args:    none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			law, err := pf.load(cmd.Context(), cmd, sys)
+			rules, err := pf.load(cmd.Context(), cmd, sys)
 			if err != nil {
 				return err
 			}
@@ -40,7 +40,7 @@ its line, or the default. It checks the configuration, the policies and the waiv
 				}
 				fmt.Fprintf(p, "%-32s %-28s %s\n", f.Name, orDash(f.Value.String()), from)
 			})
-			printSettings(p, law)
+			printSettings(p, rules)
 			return p.err
 		},
 	}
@@ -58,7 +58,7 @@ func orDash(s string) string {
 	return formats.Escape(s)
 }
 
-func printSettings(p *printer, l *law) {
+func printSettings(p *printer, l *ruleset) {
 	from := l.settings.Name
 	if from == "" {
 		fmt.Fprintln(p, "no veto.yaml")

@@ -47,8 +47,8 @@ type database struct {
 	weakened []engine.Relaxation
 }
 
-func (f *databaseFlags) open(cmd *cobra.Command, sys *system, law *law, net *network, bar *progress) (*database, error) {
-	d := &database{now: law.at, network: net, bar: bar, mode: f.update}
+func (f *databaseFlags) open(cmd *cobra.Command, sys *system, rules *ruleset, net *network, bar *progress) (*database, error) {
+	d := &database{now: rules.at, network: net, bar: bar, mode: f.update}
 	modes := []string{"never", "missing", "auto"}
 	if f.update != "" && !slices.Contains(modes, f.update) {
 		return nil, engine.UnknownWord("mode of --db-update", f.update, modes)

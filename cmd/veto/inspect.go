@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -15,10 +16,7 @@ import (
 )
 
 func newInspect(sys *system) *cobra.Command {
-	var pf policyFlags
-	var df databaseFlags
-	var im imageFlags
-	var cf cacheFlags
+	var sf scanFlags
 	var out string
 	cmd := &cobra.Command{
 		Use:   "inspect SOURCE",
@@ -33,27 +31,17 @@ func newInspect(sys *system) *cobra.Command {
 			if err := removeStale(sys, outs); err != nil {
 				return err
 			}
-			law, err := pf.begin(cmd.Context(), cmd, sys)
+			s, err := sf.open(cmd, sys, newProgress(sys, out == ""), true)
 			if err != nil {
 				return err
 			}
-			s := scanner{sys: sys, law: law, images: im, bar: newProgress(sys, out == ""), facts: true}
-			s.look(cmd)
-			if s.layers, err = cf.open(sys); err != nil {
+			reading, stop := s.whileRulesHold(cmd.Context())
+			defer stop()
+			in, err := s.inspect(reading, target{args[0], sf.images.platform})
+			if err = errors.Join(cmp.Or(s.ruleset.wait(), err), s.database.Close()); err != nil {
 				return err
 			}
-			if s.network, err = im.network.open(sys, law.workspace.read); err != nil {
-				return err
-			}
-			if s.database, err = df.open(cmd, sys, law, s.network, s.bar); err != nil {
-				return err
-			}
-			s.database.begin(cmd.Context())
-			in, err := s.inspect(cmd.Context(), target{args[0], im.platform})
-			if err = errors.Join(err, s.database.Close()); err != nil {
-				return err
-			}
-			gate, err := law.gate(in.Image, slices.Concat(s.weakened, s.database.weakened))
+			gate, err := s.gate(in.Image)
 			if err != nil {
 				return err
 			}
@@ -64,10 +52,7 @@ func newInspect(sys *system) *cobra.Command {
 			return write(sys, outs, nil, func(w io.Writer) error { return writeFacts(w, in) })
 		},
 	}
-	pf.add(cmd)
-	df.add(cmd)
-	im.add(cmd)
-	cf.add(cmd)
+	sf.add(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "write to `FILE` instead of standard output")
 	return cmd
 }

@@ -13,7 +13,6 @@ import (
 
 	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/schema"
-	"github.com/vetoci/veto/formats"
 )
 
 func newJudge(sys *system) *cobra.Command {
@@ -33,7 +32,7 @@ old facts turn stale; --now sets it. A rule that reads a section which the file 
 			if err != nil {
 				return err
 			}
-			law, err := pf.load(cmd.Context(), cmd, sys)
+			rules, err := pf.load(cmd.Context(), cmd, sys)
 			if err != nil {
 				return err
 			}
@@ -41,10 +40,10 @@ old facts turn stale; --now sets it. A rule that reads a section which the file 
 			if err != nil {
 				return err
 			}
-			if err := redate(in, law.at); err != nil {
+			if err := redate(in, rules.at); err != nil {
 				return err
 			}
-			gate, err := law.gate(in.Image, ofFacts(in.Weakened))
+			gate, err := rules.gate(in.Image, ofFacts(in.Weakened))
 			if err != nil {
 				return err
 			}
@@ -182,33 +181,4 @@ func redate(in *engine.Input, at time.Time) error {
 		}
 	}
 	return nil
-}
-
-func newRender(sys *system) *cobra.Command {
-	var of outputFlags
-	cmd := &cobra.Command{
-		Use:   "render RUN.json",
-		Short: "Write a saved run in other formats",
-		Long:  "Render turns the JSON that scan -o json=FILE wrote into any other format. It decides nothing and exits 0 when it wrote.\n" + exitStatusPlain,
-		Example: `  veto render run.json -o sarif=out.sarif
-  veto render run.json --detail full`,
-		Args: exactly(1, "one saved run"),
-		RunE: func(_ *cobra.Command, args []string) error {
-			outs, err := of.parse(sys, false)
-			if err != nil {
-				return err
-			}
-			data, err := readInput(sys, args[0], engine.MaxFacts)
-			if err != nil {
-				return err
-			}
-			run, err := formats.ReadRun(bytes.NewReader(data))
-			if err != nil {
-				return engine.Hint(engine.Usage("%s: %v", args[0], err), "a run is written by `veto scan SOURCE -o json=FILE`")
-			}
-			return write(sys, outs, run, nil)
-		},
-	}
-	of.add(cmd)
-	return cmd
 }

@@ -39,12 +39,12 @@ func newPolicyList(sys *system) *cobra.Command {
 		Example: "  veto policy list\n  veto policy list policy/ --no-default-policy",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pf.policies = append(pf.policies, args...)
-			law, err := pf.load(cmd.Context(), cmd, sys)
+			rules, err := pf.load(cmd.Context(), cmd, sys)
 			if err != nil {
 				return err
 			}
 			p := &printer{w: sys.stdout}
-			for _, r := range law.policy.Rules() {
+			for _, r := range rules.policy.Rules() {
 				fmt.Fprintf(p, "%-5s %-26s %-9s %s  (%s, %s)\n", r.Action, r.ID, orDash(r.Severity), formats.Escape(r.Title), r.Package, r.Source)
 				for _, name := range sortedKeys(r.Params) {
 					fmt.Fprintf(p, "      %s.%s = %s\n", r.ID, name, formats.Escape(fmt.Sprint(r.Params[name])))
@@ -68,11 +68,11 @@ lets pass: fields that no input has, parameters that nobody declared, comparison
 		Example: "  veto policy check policy/",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pf.policies = append(pf.policies, args...)
-			law, err := pf.load(cmd.Context(), cmd, sys)
+			rules, err := pf.load(cmd.Context(), cmd, sys)
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(sys.stdout, "%d rules, no problems\n", len(law.policy.Rules()))
+			_, err = fmt.Fprintf(sys.stdout, "%d rules, no problems\n", len(rules.policy.Rules()))
 			return err
 		},
 	}

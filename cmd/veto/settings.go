@@ -1,10 +1,12 @@
 package main
 
 import (
+	"fmt"
 	"path"
 	"path/filepath"
 	"slices"
 	"sort"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -192,4 +194,21 @@ func sortedKeys[V any](m map[string]V) []string {
 	}
 	sort.Strings(keys)
 	return keys
+}
+
+// where says, for people, where the configuration sets "rules.<id>" or "params.<id>.<name>": "veto.yaml:7".
+func (s *settings) where(setting string) string {
+	parts := strings.SplitN(setting, ".", 3)
+	line := 0
+	switch {
+	case len(parts) == 2 && parts[0] == "rules":
+		line = s.Rules[parts[1]].Line
+	case len(parts) == 3 && parts[0] == "params":
+		line = s.ParamLine[parts[1]+"."+parts[2]]
+	}
+	name := filepath.Base(s.Name)
+	if line == 0 {
+		return name
+	}
+	return fmt.Sprintf("%s:%d", name, line)
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // loadVEX reads the VEX documents of the configuration, then those of the flags. Each is a relaxation: it sets findings aside.
-func (l *law) loadVEX(flags []string, whence string) error {
+func (l *ruleset) loadVEX(flags []string, whence string) error {
 	for i, path := range slices.Concat(l.settings.VEX, flags) {
 		where := whence
 		if i < len(l.settings.VEX) {

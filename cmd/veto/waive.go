@@ -42,17 +42,17 @@ its id, for a package, or for all that the last run denied (an adoption baseline
   veto waive --check`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			law, err := f.pf.load(cmd.Context(), cmd, sys)
+			rules, err := f.pf.load(cmd.Context(), cmd, sys)
 			if err != nil {
 				return err
 			}
 			if f.check {
-				return checkWaivers(sys, law, f.run)
+				return checkWaivers(sys, rules, f.run)
 			}
-			if law.workspace.trusted != nil {
+			if rules.workspace.trusted != nil {
 				return engine.Usage("waive writes into the working directory; leave --trust out")
 			}
-			return f.write(sys, law, args)
+			return f.write(sys, rules, args)
 		},
 	}
 	f.pf.add(cmd)
@@ -87,8 +87,8 @@ func loadRun(sys *system, path string) (*engine.Run, error) {
 }
 
 // write appends the entries to the waiver file, and checks the file as a whole before it is replaced.
-func (f *waiveFlags) write(sys *system, law *law, args []string) error {
-	template, err := f.template(law)
+func (f *waiveFlags) write(sys *system, rules *ruleset, args []string) error {
+	template, err := f.template(rules)
 	if err != nil {
 		return err
 	}
@@ -96,11 +96,11 @@ func (f *waiveFlags) write(sys *system, law *law, args []string) error {
 	if err != nil {
 		return err
 	}
-	path := law.waiverPath
+	path := rules.waiverPath
 	if path == "" {
 		path = "veto-waivers.yaml"
 	}
-	old, err := law.workspace.read(path)
+	old, err := rules.workspace.read(path)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
@@ -116,13 +116,13 @@ func (f *waiveFlags) write(sys *system, law *law, args []string) error {
 	}
 	p := &printer{w: sys.stdout}
 	fmt.Fprintf(p, "%s: %d waivers written, until %s\n", path, len(entries), template.Expires)
-	if law.waiverPath == "" {
+	if rules.waiverPath == "" {
 		fmt.Fprintf(p, "hint: name it in veto.yaml (waivers: %s) or give --waivers %s\n", path, path)
 	}
 	return p.err
 }
 
-func (f *waiveFlags) template(law *law) (waiver.Entry, error) {
+func (f *waiveFlags) template(rules *ruleset) (waiver.Entry, error) {
 	e := waiver.Entry{Reason: f.reason, Owner: f.owner, Ticket: f.ticket, Images: f.images}
 	for flag, v := range map[string]string{"expires": f.expires, "owner": f.owner, "reason": f.reason} {
 		if v == "" {
@@ -131,7 +131,7 @@ func (f *waiveFlags) template(law *law) (waiver.Entry, error) {
 		}
 	}
 	var err error
-	if e.Expires, err = expiry(f.expires, law.at); err != nil {
+	if e.Expires, err = expiry(f.expires, rules.at); err != nil {
 		return e, err
 	}
 	if f.untilFix {
@@ -220,8 +220,8 @@ func (f *waiveFlags) selects(id string, v *engine.Finding) bool {
 // expiringDays is how near an expiry --check names as expiring.
 const expiringDays = 14
 
-func checkWaivers(sys *system, law *law, runPath string) error {
-	if law.waivers == nil {
+func checkWaivers(sys *system, rules *ruleset, runPath string) error {
+	if rules.waivers == nil {
 		return engine.Hint(engine.Usage("there is no waiver file"), "name it in veto.yaml (waivers: FILE) or give --waivers FILE")
 	}
 	run, err := loadRun(sys, runPath)
@@ -237,10 +237,10 @@ func checkWaivers(sys *system, law *law, runPath string) error {
 		}
 	}
 	p := &printer{w: sys.stdout}
-	soon := law.at.AddDate(0, 0, expiringDays).Format(time.DateOnly)
-	today := law.at.Format(time.DateOnly)
+	soon := rules.at.AddDate(0, 0, expiringDays).Format(time.DateOnly)
+	today := rules.at.Format(time.DateOnly)
 	listed := 0
-	for _, w := range law.waivers.Waivers() {
+	for _, w := range rules.waivers.Waivers() {
 		state := ""
 		switch {
 		case w.Expires < today:
@@ -255,6 +255,6 @@ func checkWaivers(sys *system, law *law, runPath string) error {
 		listed++
 		fmt.Fprintf(p, "%-9s %s  %s  %s  owner %s: %s\n", state, w.Expires, w.ID, w.Where, formats.Escape(w.Owner), formats.Escape(w.Reason))
 	}
-	fmt.Fprintf(p, "%d waivers, %d to look at\n", len(law.waivers.Waivers()), listed)
+	fmt.Fprintf(p, "%d waivers, %d to look at\n", len(rules.waivers.Waivers()), listed)
 	return p.err
 }

@@ -21,7 +21,7 @@ type golang struct{}
 func (golang) Name() string { return "program/3" }
 
 // Sparse implements engine.Sparse.
-func (golang) Sparse() {}
+func (golang) FindsLittle() {}
 
 // smallest is the size in bytes below which no file is a Go program with build information.
 const smallest = 200

@@ -17,7 +17,7 @@ type licenseFiles struct{}
 func (licenseFiles) Name() string { return "license/1" }
 
 // Sparse implements engine.Sparse.
-func (licenseFiles) Sparse() {}
+func (licenseFiles) FindsLittle() {}
 
 func (licenseFiles) Wants(p string, _ fs.FileMode, size int64) bool {
 	if size > engine.MaxLicense {

@@ -20,7 +20,7 @@ type signature struct{}
 func (signature) Name() string { return "signature/1" }
 
 // Sparse implements engine.Sparse.
-func (signature) Sparse() {}
+func (signature) FindsLittle() {}
 
 // knownKind is one kind of program.
 type knownKind struct {

@@ -54,7 +54,7 @@ func walkTar(ctx context.Context, tr *tar.Reader, w *window, visit func(*engine.
 				return fmt.Errorf("entry %q: %w", e.Path, io.ErrUnexpectedEOF)
 			}
 			f = engine.NewFileAt(e, io.NewSectionReader(w.at, w.pos, e.Size))
-			f.Lasting()
+			f.SetReadableLater()
 		}
 		if attribute := h.PAXRecords[capabilityRecord]; attribute != "" {
 			f.SetCapabilities(capabilities(attribute))

@@ -43,7 +43,7 @@ func New() *Inspector {
 func (*Inspector) Name() string { return "secret/2" }
 
 // Sparse implements engine.Sparse.
-func (*Inspector) Sparse() {}
+func (*Inspector) FindsLittle() {}
 
 // Wants takes files that people or programs write as text. Left out are those that are none by their name, and folders of a distribution that
 // hold documentation, translations, tables and package databases: docs/secrets.md says which and why.
@@ -115,7 +115,6 @@ func (s *Inspector) Inspect(ctx context.Context, f *engine.File) (engine.Evidenc
 		x.Path = engine.Maybe(f.Path)
 		ev.Traits.Secrets = append(ev.Traits.Secrets, x.Secret)
 	}
-	f.WantSums()
 	return ev, nil
 }
 

@@ -3,15 +3,12 @@ package main
 import (
 	"context"
 	"errors"
-	"runtime"
 	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vetoci/veto/engine"
-	"github.com/vetoci/veto/engine/catalog"
-	"github.com/vetoci/veto/engine/image"
 	"github.com/vetoci/veto/engine/rego"
 	"github.com/vetoci/veto/engine/remedy"
 	"github.com/vetoci/veto/engine/vex"
@@ -40,8 +37,8 @@ func (p *policyFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&p.now, "now", "", "the clock, `RFC3339` or a day (listed as a relaxation)")
 }
 
-// law is everything that decides: the policies, the waivers, the clock, and what weakens them.
-type law struct {
+// ruleset is everything that decides: the policies, the waivers, the clock, and what weakens them.
+type ruleset struct {
 	settings   *settings
 	policy     *rego.Policy
 	waivers    *waiver.File // nil without a waiver file
@@ -55,7 +52,7 @@ type law struct {
 }
 
 // load reads and checks all of it. Every error is a usage error: nothing has been evaluated yet.
-func (p *policyFlags) load(ctx context.Context, cmd *cobra.Command, sys *system) (*law, error) {
+func (p *policyFlags) load(ctx context.Context, cmd *cobra.Command, sys *system) (*ruleset, error) {
 	l, err := p.begin(ctx, cmd, sys)
 	if err != nil {
 		return nil, err
@@ -64,8 +61,8 @@ func (p *policyFlags) load(ctx context.Context, cmd *cobra.Command, sys *system)
 }
 
 // begin reads the configuration and leaves the rest to wait, for who can read an image meanwhile.
-func (p *policyFlags) begin(ctx context.Context, cmd *cobra.Command, sys *system) (*law, error) {
-	l := &law{at: sys.now().UTC()}
+func (p *policyFlags) begin(ctx context.Context, cmd *cobra.Command, sys *system) (*ruleset, error) {
+	l := &ruleset{at: sys.now().UTC()}
 	if p.now != "" {
 		at, err := parseClock(p.now, whence(cmd, "now"))
 		if err != nil {
@@ -105,7 +102,7 @@ func (p *policyFlags) begin(ctx context.Context, cmd *cobra.Command, sys *system
 }
 
 // options names the policies: the shipped ones, those of the configuration, then those of the flags.
-func (p *policyFlags) options(l *law) (rego.Options, error) {
+func (p *policyFlags) options(l *ruleset) (rego.Options, error) {
 	o := rego.Options{Schema: policies.InputSchema(), At: l.at, Rules: map[string]rego.RuleSetting{}, Params: l.settings.Params, Where: l.settings.where}
 	if !p.noDefault {
 		o.Library = policies.Library()
@@ -123,11 +120,11 @@ func (p *policyFlags) options(l *law) (rego.Options, error) {
 	return o, nil
 }
 
-func (l *law) relax(what, from, to, where string) {
+func (l *ruleset) relax(what, from, to, where string) {
 	l.weakened = append(l.weakened, engine.Relaxation{What: what, From: engine.Maybe(from), To: engine.Maybe(to), Where: where})
 }
 
-func (l *law) loadWaivers(flag string) error {
+func (l *ruleset) loadWaivers(flag string) error {
 	path := l.settings.Waivers
 	if flag != "" {
 		path = flag
@@ -151,7 +148,7 @@ func (l *law) loadWaivers(flag string) error {
 }
 
 // gate puts together what decides about one image.
-func (l *law) gate(id engine.Identity, more []engine.Relaxation) (*engine.Gate, error) {
+func (l *ruleset) gate(id engine.Identity, more []engine.Relaxation) (*engine.Gate, error) {
 	marks := waiver.None()
 	if l.waivers != nil {
 		marks = l.waivers.For(id, l.at)
@@ -165,39 +162,8 @@ func (l *law) gate(id engine.Identity, more []engine.Relaxation) (*engine.Gate, 
 	})
 }
 
-// reader puts together what gathers the facts about one image.
-func (s *scanner) reader(base func(engine.Config, []engine.LayerInfo) *engine.Base) (*engine.Reader, error) {
-	parts := engine.ReaderParts{
-		Inspectors: s.inspectors(),
-		Merge:      image.Merge,
-		Assemble:   catalog.Assemble,
-		Matcher:    s.database,
-		Workers:    max(4, runtime.GOMAXPROCS(0)), // some of them wait for the network
-		Memory:     engine.MaxMemory,
-		Base:       base,
-		Verify:     s.verify(),
-		Progress:   s.bar.layers,
-		Wants:      func(section string) bool { return s.facts || s.law.wait() == nil && s.law.policy.Reads(section) },
-	}
-	if s.layers != nil {
-		parts.Cache = s.layers
-	}
-	if s.secrets != nil {
-		parts.Secrets = s.secrets.InFacts
-	}
-	return engine.NewReader(parts)
-}
-
-func (s *scanner) inspectors() []engine.Inspector {
-	all := catalog.All()
-	if s.secrets != nil {
-		all = append([]engine.Inspector{s.secrets}, all...) // before what hashes large bodies as they pass
-	}
-	if s.images.files {
-		all = append(all, catalog.VerifyFiles())
-	}
-	return all
-}
+// now is the clock as reports show it.
+func (l *ruleset) now() string { return l.at.Format(time.RFC3339) }
 
 // parseClock reads a clock that was given where from says.
 func parseClock(s, from string) (time.Time, error) {

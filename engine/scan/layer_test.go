@@ -1,4 +1,4 @@
-package engine
+package scan
 
 import (
 	"context"
@@ -9,36 +9,37 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/vetoci/veto/engine"
 )
 
 // lastingLayer is a memoryLayer whose bodies outlast the visit.
 type lastingLayer struct{ memoryLayer }
 
-func (l *lastingLayer) Walk(_ context.Context, visit func(*File) error) (Verified, error) {
+func (l *lastingLayer) Walk(_ context.Context, visit func(*engine.File) error) (engine.Verified, error) {
 	for _, n := range l.files {
 		e, body := n.Entry, n.Link
 		e.Link, e.Size = "", int64(len(body))
-		f := NewFileAt(e, strings.NewReader(body))
-		f.Lasting()
+		f := engine.NewFileAt(e, strings.NewReader(body))
+		f.SetReadableLater()
 		if err := visit(f); err != nil {
 			return "", err
 		}
 	}
-	return VerifiedContent, l.broken
+	return engine.VerifiedContent, l.broken
 }
 
-func learned(t *testing.T, l Layer, size int) *LayerFacts {
+func learned(t *testing.T, l engine.Layer, size int) *engine.LayerFacts {
 	t.Helper()
-	slow := reader{func(f *File) (Evidence, error) {
+	slow := reader{func(f *engine.File) (engine.Evidence, error) {
 		b, err := f.Bytes(100)
 		if rand.IntN(10) == 0 {
 			time.Sleep(time.Duration(rand.IntN(200)) * time.Microsecond)
 		}
 		name := string(b)
-		return Evidence{Packages: []Package{{Name: name, Type: "test", Version: strings.Repeat("x", size)}}}, err
+		return engine.Evidence{Packages: []engine.Package{{Name: name, Type: "test", Version: strings.Repeat("x", size)}}}, err
 	}}
-	r := &Reader{ReaderParts{Inspectors: []Inspector{slow, reader{}}}}
-	s := &scan{Reader: r, memory: NewBudget(t.Context(), 1<<20)}
+	s := &walker{inspectors: []engine.Inspector{slow, reader{}}, memory: engine.NewBudget(t.Context(), 1<<20)}
 	lf, err := s.readLayer(t.Context(), l)
 	if err != nil {
 		t.Fatal(err)
@@ -51,12 +52,12 @@ func learned(t *testing.T, l Layer, size int) *LayerFacts {
 func TestParallelInspection(t *testing.T) {
 	for name, size := range map[string]int{"whole": 0, "over the limit": 1 << 20} {
 		t.Run(name, func(t *testing.T) {
-			var files []Node
+			var files []engine.Node
 			for i := range 300 {
 				p := fmt.Sprintf("%d/want", i%290) // ten paths come twice
-				files = append(files, Node{Entry: Entry{Path: p, Type: TypeFile, Link: fmt.Sprintf("body %d", i)}})
+				files = append(files, engine.Node{Entry: engine.Entry{Path: p, Type: engine.TypeFile, Link: fmt.Sprintf("body %d", i)}})
 			}
-			info := LayerInfo{Index: 1}
+			info := engine.LayerInfo{Index: 1}
 			want := learned(t, &memoryLayer{info: info, files: files, again: true}, size)
 			if cut := len(want.Entries) < len(files); cut != (size > 0) || len(want.Evidence) < 90 {
 				t.Fatalf("%d entries, %d pieces of evidence", len(want.Entries), len(want.Evidence))

@@ -1,0 +1,138 @@
+// Package scan reads an image into the facts that policies see. One image goes one way through its files:
+//
+//	reader.go: Read      the whole of it: layers, links, inventory, findings, facts
+//	layers.go            every layer once, several at a time
+//	links.go             once more what only the merged tree reveals
+//	layer.go             one layer: each file to the inspectors that want it
+//	layercache.go        what is kept of layers that veto has hashed
+//	file.go              one file and one inspector: evidence, checksums
+//
+// The stages themselves (inspectors, merge, assembly, matcher) are handed in. Nothing here knows a package type, an advisory or a policy.
+package scan
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// Parts are the stages of a Reader. All are needed but for those that say so.
+type Parts struct {
+	Inspectors []engine.Inspector
+	Merge      func(layers []engine.LayerFacts) (*engine.Tree, error)
+	Assemble   func(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory, error)
+	Matcher    engine.Matcher
+	Workers    int   // layers read at once, at least 1
+	Memory     int64 // bytes that files under inspection may hold together
+	// Base says what the image was built on; nil when nothing asks.
+	Base func(c engine.Config, layers []engine.LayerInfo) *engine.Base
+	// Cache keeps what was found in layers; nil for none.
+	Cache engine.LayerCache
+	// Secrets finds credentials in what an image says of itself, its environment, labels and history, and masks them there; nil when nobody
+	// looks for any, in files neither: the section is then missing.
+	Secrets func(f *engine.Facts) []engine.Secret
+	// Verify says that layers check their diff IDs too, so that what the cache gives must have been checked likewise.
+	Verify bool
+	// Wants says whether a section that costs something is wanted: "files", "referrers". It may block until that is known; nil is no.
+	Wants func(section string) bool
+	// Progress is told how many of an image's layers have been read; nil for none. Of a source that streams, of is 0: nobody knows.
+	Progress func(read, of int)
+}
+
+// Reader gathers the facts about images. It is safe for concurrent use.
+type Reader struct{ p Parts }
+
+// NewReader makes a Reader. It complains about a missing part here, not later.
+func NewReader(p Parts) (*Reader, error) {
+	for _, part := range []struct {
+		name    string
+		missing bool
+	}{
+		{"inspectors", len(p.Inspectors) == 0}, {"merge", p.Merge == nil}, {"assemble", p.Assemble == nil}, {"matcher", p.Matcher == nil},
+		{"workers", p.Workers < 1}, {"memory", p.Memory < 1},
+	} {
+		if part.missing {
+			return nil, fmt.Errorf("scan: the reader has no %s", part.name)
+		}
+	}
+	if p.Wants == nil {
+		p.Wants = func(string) bool { return false }
+	}
+	return &Reader{p}, nil
+}
+
+// Read gathers the facts about an image as of a day: all that policies see but what the gate adds, which marks findings and builds the index.
+// What cannot be read of a part is a gap among them; the error says that the image as a whole cannot be judged.
+func (r *Reader) Read(ctx context.Context, img engine.Image, at time.Time) (*engine.Input, error) {
+	asking, stop := context.WithCancel(ctx)
+	defer stop()
+	referrers := askReferrers(asking, img, r.p.Wants)
+	content, err := r.content(ctx, img)
+	if err != nil {
+		stop()
+	}
+	referred := referrers() // also after an error: whoever closes the image must not find it in use
+	if err != nil {
+		return nil, err
+	}
+	matches, err := r.p.Matcher.Match(ctx, content.inventory, at)
+	if err != nil {
+		return nil, fmt.Errorf("matching: %w", err)
+	}
+	in := facts(img, content, matches, at)
+	if list, ok := img.(engine.Listed); ok {
+		in.Missing = list.Missing()
+	} else {
+		addReferrers(in, referred)
+		addFiles(in, content, r.p.Wants("files"))
+	}
+	if r.p.Base != nil {
+		in.Base = r.p.Base(in.Config, in.Layers)
+	}
+	setOrigins(in.Findings, in.Base, in.Layers)
+	if r.p.Secrets != nil {
+		in.Secrets = append(in.Secrets, r.p.Secrets(&in.Facts)...)
+	} else {
+		in.Missing = append(in.Missing, "secrets")
+	}
+	markReached(in, content.inventory)
+	in.Findings = engine.Identify(in.Findings)
+	in.Secrets = engine.IdentifySecrets(in.Secrets)
+	in.Gaps = engine.IdentifyGaps(foldGaps(in.Gaps))
+	return in, nil
+}
+
+// content is what an image holds. Of a list of packages, which has neither layers nor a tree, only the inventory is set.
+type content struct {
+	layers    []engine.LayerFacts // oldest first
+	tree      *engine.Tree
+	inventory *engine.Inventory
+}
+
+// content reads the layers, merges them, reads once more what only the merged tree reveals, and takes inventory.
+func (r *Reader) content(ctx context.Context, img engine.Image) (*content, error) {
+	if list, ok := img.(engine.Listed); ok {
+		return &content{inventory: list.Inventory()}, nil
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	w := &walker{inspectors: r.p.Inspectors, memory: engine.NewBudget(ctx, r.p.Memory), cache: newLayerCache(&r.p)}
+	layers, err := w.readLayers(ctx, cancel, img, &progress{tell: r.p.Progress}, r.p.Workers)
+	if err != nil {
+		return nil, err
+	}
+	tree, err := r.p.Merge(layers)
+	if err != nil {
+		return nil, fmt.Errorf("merging layers: %w", err)
+	}
+	if err := w.followLinks(ctx, img.Layers(), layers, tree); err != nil {
+		return nil, err
+	}
+	inventory, err := r.p.Assemble(tree, layers)
+	if err != nil {
+		return nil, fmt.Errorf("assembling the inventory: %w", err)
+	}
+	return &content{layers, tree, inventory}, nil
+}
