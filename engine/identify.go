@@ -31,7 +31,7 @@ func Fingerprint(parts ...string) string {
 func Identify(fs []Finding) []Finding {
 	for i := range fs {
 		f := &fs[i]
-		eco, _, _ := strings.Cut(string(f.Package.Ecosystem), ":")
+		eco, _ := SplitEcosystem(string(f.Package.Ecosystem))
 		where := ""
 		if len(f.Package.Locations) > 0 {
 			where = PathClass(f.Package.Locations[0].Path)

@@ -15,6 +15,7 @@ const (
 	MaxOwner          = 1<<32 - 1 // number of a user or group: Linux has 32 bits (uid_t)
 	MaxPath           = 4096      // PATH_MAX (limits.h)
 	MaxDepth          = 512       // components of a path
+	MaxLinks          = 40        // that one path leads through, as Linux's MAXSYMLINKS (path_resolution(7))
 	MaxLayers         = 1024      // Docker stops at 127, OCI names no number
 	MaxManifest       = 4 << 20   // distribution-spec: registries need not accept more
 	MaxConfig         = 4 << 20   // as a manifest; real ones have some kilobytes
@@ -107,6 +108,7 @@ const (
 // Limits of policies.
 const (
 	MaxPolicyEntries = 100_000 // files and folders below one policy path
+	MaxPattern       = 1024    // bytes of a glob: built-ins do not stop at a rule's budget, so each call has to be small
 	MaxRuleResults   = 1_000_000
 )
 

@@ -4,6 +4,7 @@ import (
 	"hash/fnv"
 	"io"
 	"slices"
+	"strings"
 )
 
 // OS is the distribution that an image says it is, from os-release, with what is known of its support.
@@ -22,6 +23,12 @@ type OS struct {
 	SupportSource   Maybe `json:"support_source"`
 	Path            Maybe `json:"path"`
 	Layer           Maybe `json:"layer"` // diff ID
+}
+
+// SplitEcosystem parts an OSV ecosystem such as "Debian:12" into its name and its release, which is "" when there is none.
+func SplitEcosystem(ecosystem string) (name, release string) {
+	name, release, _ = strings.Cut(ecosystem, ":")
+	return name, release
 }
 
 // Source is the source package that a binary package was built from.

@@ -35,9 +35,6 @@ type Tree struct {
 	Efficiency float64
 }
 
-// maxLinks is how many links one resolution follows, as Linux's MAXSYMLINKS (path_resolution(7)).
-const maxLinks = 40
-
 // ErrLinkLoop is a resolution that followed more links than Linux would.
 var ErrLinkLoop = errors.New("too many levels of symbolic links")
 
@@ -83,7 +80,7 @@ func (t *Tree) Resolve(p string) (*Node, error) {
 			done, node = append(done, part), n
 			continue
 		}
-		if links++; links > maxLinks {
+		if links++; links > MaxLinks {
 			return nil, fmt.Errorf("%s: %w", p, ErrLinkLoop)
 		}
 		if strings.HasPrefix(n.Link, "/") {

@@ -200,7 +200,7 @@ func (v *view) rows(r *engine.RuleResult) (packages, messages []*row) {
 			key := [5]string{f.Package.Type, f.Package.Name, f.Package.Version, string(f.Layer), path}
 			g := byKey[key]
 			if g == nil {
-				eco, _, _ := strings.Cut(string(f.Package.Ecosystem), ":")
+				eco, _ := engine.SplitEcosystem(string(f.Package.Ecosystem))
 				g = &row{name: f.Package.Name, ecosystem: cmp.Or(eco, f.Package.Type), from: f.Package.Version, path: path, layer: v.layers[string(f.Layer)]}
 				byKey[key] = g
 				packages = append(packages, g)

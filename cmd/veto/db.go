@@ -142,7 +142,7 @@ func (d *database) fetch(ctx context.Context, inv *engine.Inventory) error {
 	}
 	var want []string
 	for _, p := range inv.Packages {
-		base, _, _ := strings.Cut(string(p.Ecosystem), ":")
+		base, _ := engine.SplitEcosystem(string(p.Ecosystem))
 		held := slices.ContainsFunc(have, func(h string) bool { return h == base || strings.HasPrefix(h, base+":") })
 		if base != "" && !slices.Contains(want, base) && (d.mode == "auto" || !held) {
 			want = append(want, base)
@@ -247,7 +247,7 @@ func (f *updateFlags) run(ctx context.Context, sys *system) error {
 	}
 	o.Client = net.downloads()
 	for _, e := range f.ecosystems {
-		if base, _ := purl.SplitEcosystem(e); !slices.Contains(purl.Ecosystems(), base) {
+		if base, _ := engine.SplitEcosystem(e); !slices.Contains(purl.Ecosystems(), base) {
 			return engine.UnknownWord("ecosystem", base, purl.Ecosystems())
 		}
 	}

@@ -142,7 +142,7 @@ func (f *searchFlags) checkEcosystem(d *store.DB) error {
 	if f.ecosystem == "" || d.Has(f.ecosystem) {
 		return nil
 	}
-	base, _ := purl.SplitEcosystem(f.ecosystem)
+	base, _ := engine.SplitEcosystem(f.ecosystem)
 	for _, known := range purl.Ecosystems() {
 		if known == base && !d.Has(base) {
 			return engine.Hint(engine.Usage("the database has no advisories for %s", f.ecosystem), "run: veto db update --ecosystem '%s'", base)

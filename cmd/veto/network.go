@@ -29,7 +29,7 @@ func (f *networkFlags) add(cmd *cobra.Command) {
 // network is what the connections of one command share.
 type network struct {
 	cas      *x509.CertPool // nil is the system's
-	proxies  *proxies
+	proxies  proxyFunc
 	certDirs []string
 }
 
@@ -88,7 +88,7 @@ func certDirs(sys *system) []string {
 // downloads is the client for advisories. Its time limits are for the small steps: a feed may take long as a whole.
 func (n *network) downloads() *http.Client {
 	return &http.Client{Transport: &http.Transport{
-		Proxy:                 func(r *http.Request) (*url.URL, error) { return n.proxies.of(r.URL) },
+		Proxy:                 func(r *http.Request) (*url.URL, error) { return n.proxies(r.URL) },
 		TLSClientConfig:       &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: n.cas},
 		DialContext:           (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
 		TLSHandshakeTimeout:   15 * time.Second,

@@ -47,7 +47,7 @@ func TestProxies(t *testing.T) {
 		{"HTTPS_PROXY=" + p, "https://127.8.9.1", ""},
 		{"HTTPS_PROXY=" + p, "https://[::1]:5000", ""},
 		{"HTTPS_PROXY=" + p + " NO_PROXY=a.test", "https://a.test", ""},
-		{"HTTPS_PROXY=" + p + " NO_PROXY=a.test", "https://A.TEST.:8443", ""},
+		{"HTTPS_PROXY=" + p + " NO_PROXY=a.test", "https://A.TEST:8443", ""},
 		{"HTTPS_PROXY=" + p + " NO_PROXY=a.test", "https://x.a.test", ""},
 		{"HTTPS_PROXY=" + p + " NO_PROXY=a.test", "https://xa.test", p},
 		{"HTTPS_PROXY=" + p + " NO_PROXY=.a.test", "https://a.test", p},
@@ -80,7 +80,7 @@ func TestProxies(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := ""
-		if u, err := proxies.of(target); err != nil {
+		if u, err := proxies(target); err != nil {
 			t.Errorf("%s, %s: %v", c.environ, c.target, err)
 		} else if u != nil {
 			got = u.String()

@@ -129,7 +129,7 @@ func (s *scanner) base(ctx context.Context, t target, img engine.Image) (func(en
 func (s *scanner) client() (*registry.Client, error) {
 	o := registry.Options{
 		User: s.sys.getenv("VETO_REGISTRY_USER"), Password: s.sys.getenv("VETO_REGISTRY_PASSWORD"),
-		PlainHTTP: s.images.plainHTTP, UserAgent: "veto/" + version, CAs: s.network.cas, CertDirs: s.network.certDirs, Proxy: s.network.proxies.of,
+		PlainHTTP: s.images.plainHTTP, UserAgent: "veto/" + version, CAs: s.network.cas, CertDirs: s.network.certDirs, Proxy: s.network.proxies,
 	}
 	if v := s.sys.getenv("VETO_REGISTRY_TIMEOUT"); v != "" {
 		var err error

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/purl"
 	"github.com/vetoci/veto/engine/version"
 )
 
@@ -21,15 +23,15 @@ type verdict struct {
 
 // names says whether an affected entry speaks of the package. An entry without a release ("Debian") speaks of every release.
 func (f Affected) names(ecosystem, name string) bool {
-	base, _, _ := strings.Cut(ecosystem, ":")
+	base, _ := engine.SplitEcosystem(ecosystem)
 	return (f.Ecosystem == ecosystem || f.Ecosystem == base) && plainName(base, f.Name) == plainName(base, name)
 }
 
 // plainName spells a name in the one way that the ecosystem compares by.
 func plainName(base, name string) string {
 	switch base {
-	case "PyPI": // PEP 503
-		return strings.Join(strings.FieldsFunc(strings.ToLower(name), func(r rune) bool { return r == '-' || r == '_' || r == '.' }), "-")
+	case "PyPI":
+		return purl.NormalPython(name)
 	case "Packagist", "NuGet", "GitHub Actions":
 		return strings.ToLower(name)
 	}

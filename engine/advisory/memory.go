@@ -7,6 +7,8 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
+
+	"github.com/vetoci/veto/engine"
 )
 
 // Memory is a Store over records that are held in memory. Safe for concurrent use: it never changes.
@@ -61,7 +63,7 @@ func digest(b []byte) string {
 // Shard describes the records of an ecosystem. Those without a release serve every release only when no record names any release.
 func (m *Memory) Shard(ctx context.Context, ecosystem string) (Shard, bool, error) {
 	s, ok := m.shards[ecosystem]
-	if base, _, _ := strings.Cut(ecosystem, ":"); !ok {
+	if base, _ := engine.SplitEcosystem(ecosystem); !ok {
 		s, ok = m.shards[base]
 		for other := range m.shards {
 			if strings.HasPrefix(other, base+":") {

@@ -4,12 +4,14 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/vetoci/veto/engine"
 )
 
 // namesBinaries says whether an ecosystem's records name nothing but binary packages. A source package's version has no epoch there, so that what is
 // called like its source must be looked up by its own version alone: perl-Errno 0:1.30 is no perl 0:5.32, which would be older than any 4:5.32.
 func namesBinaries(ecosystem string) bool {
-	base, _, _ := strings.Cut(ecosystem, ":")
+	base, _ := engine.SplitEcosystem(ecosystem)
 	return base == "AlmaLinux" || base == "Rocky Linux" || base == "Red Hat"
 }
 

@@ -213,7 +213,7 @@ func name(p *engine.Package, os *engine.OS) {
 
 // compatible says whether packages of a type are those of the distribution: a dpkg database in an Alpine image is not Alpine's.
 func compatible(typ string, os *engine.OS) bool {
-	eco, _, _ := strings.Cut(string(os.Ecosystem), ":")
+	eco, _ := engine.SplitEcosystem(string(os.Ecosystem))
 	switch typ {
 	case "deb":
 		return eco == "Debian" || eco == "Ubuntu" || eco == "Echo"

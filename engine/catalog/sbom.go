@@ -145,7 +145,7 @@ func (p *part) judged() bool {
 
 // named says whether the distribution's advisories, or none at all, speak of binary packages.
 func named(p *engine.Package) bool {
-	eco, _, _ := strings.Cut(string(p.Ecosystem), ":")
+	eco, _ := engine.SplitEcosystem(string(p.Ecosystem))
 	return p.Type == "rpm" && (eco == "AlmaLinux" || eco == "Rocky Linux" || eco == "")
 }
 

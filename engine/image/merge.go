@@ -249,9 +249,6 @@ func (m *merger) checkPlace(p string, shared bool) error {
 	return nil
 }
 
-// maxLinks is how many links one path may lead through (Linux MAXSYMLINKS, path_resolution(7)).
-const maxLinks = 40
-
 var errNotDir = errors.New("a file stands where its path has a directory")
 
 // resolve follows the links on the way to a directory. With make it makes what is missing, else that is fs.ErrNotExist.
@@ -315,7 +312,7 @@ func (m *merger) follow(dir string, create bool) (string, error) {
 		case n.Type == engine.TypeDir:
 			done = at
 		case n.Type == engine.TypeSymlink:
-			if links++; links > maxLinks {
+			if links++; links > engine.MaxLinks {
 				return "", engine.ErrLinkLoop
 			}
 			if strings.HasPrefix(n.Link, "/") {

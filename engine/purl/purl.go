@@ -4,7 +4,6 @@ package purl
 import (
 	"fmt"
 	"path"
-	"regexp"
 	"sort"
 	"strings"
 
@@ -78,15 +77,20 @@ func Ecosystems() []string {
 		"NuGet", "openEuler", "openSUSE", "OSS-Fuzz", "Packagist", "Photon OS", "Pub", "PyPI", "Red Hat", "Rocky Linux", "Root", "RubyGems", "SUSE", "SwiftURL", "Ubuntu", "VSCode", "Wolfi", "crates.io"}
 }
 
-// SplitEcosystem parts "Debian:12" into "Debian" and "12"; the release is "" when there is none.
-func SplitEcosystem(ecosystem string) (base, release string) {
-	base, release, _ = strings.Cut(ecosystem, ":")
-	return base, release
-}
-
-var separators = regexp.MustCompile(`[-_.]+`)
-
-// NormalPython is a Python project's name in the form in which names are compared (PEP 503, "Normalized Names").
+// NormalPython spells the name of a Python project in the form in which names are compared (PEP 503, "Normalized Names"): lower case, each run of
+// "-", "_" and "." as one "-".
 func NormalPython(name string) string {
-	return strings.ToLower(separators.ReplaceAllString(name, "-"))
+	var b strings.Builder
+	separated := false
+	for _, r := range strings.ToLower(name) {
+		separator := r == '-' || r == '_' || r == '.'
+		switch {
+		case !separator:
+			b.WriteRune(r)
+		case !separated:
+			b.WriteByte('-')
+		}
+		separated = separator
+	}
+	return b.String()
 }

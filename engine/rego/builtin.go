@@ -9,6 +9,7 @@ import (
 	opa "github.com/open-policy-agent/opa/v1/rego"
 	"github.com/open-policy-agent/opa/v1/types"
 
+	"github.com/vetoci/veto/engine/glob"
 	"github.com/vetoci/veto/engine/purl"
 	"github.com/vetoci/veto/engine/version"
 )
@@ -28,7 +29,7 @@ func builtins() []builtin {
 			name: "veto.glob_match", about: "whether a path matches a glob: * and ? stay within one component, ** is any number of components",
 			args: []string{"pattern", "path"}, result: types.B,
 			call: func(a []string) (ast.Value, error) {
-				ok, err := globMatch(a[0], a[1])
+				ok, err := glob.Match(a[0], a[1])
 				return ast.Boolean(ok), err
 			},
 		},

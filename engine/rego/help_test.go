@@ -17,21 +17,6 @@ func typeOfInput() reflect.Type { return reflect.TypeFor[engine.Input]() }
 
 func mapFS(name, text string) fs.FS { return fstest.MapFS{name: &fstest.MapFile{Data: []byte(text)}} }
 
-func FuzzGlob(f *testing.F) {
-	for _, s := range []string{"usr/**/*.so", "**", "[", `\`, "a/?/c", "**/**/**/x", "[^a]", ""} {
-		f.Add(s, "usr/lib/a/x.so")
-	}
-	f.Fuzz(func(t *testing.T, pattern, name string) {
-		ok, err := globMatch(pattern, name)
-		if err != nil && ok {
-			t.Error("matches with an error")
-		}
-		if all, err := globMatch("**", name); len(name) <= engine.MaxPath && (err != nil || !all) {
-			t.Errorf("** does not match %q: %v", name, err)
-		}
-	})
-}
-
 func FuzzData(f *testing.F) {
 	f.Add("d.yaml", []byte("a: [1, 2.5, x]\nb: {c: 2026-01-01}\n"))
 	f.Add("d.yaml", []byte("a: &x [1]\nb: *x\n"))

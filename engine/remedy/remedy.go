@@ -261,7 +261,7 @@ func command(kind string, ups []engine.Upgrade, binaries []string, all bool) str
 
 // rpmCommand depends on the distribution: its family has several package managers.
 func rpmCommand(ecosystem string, binaries []string, all bool) string {
-	distribution, _, _ := strings.Cut(ecosystem, ":")
+	distribution, _ := engine.SplitEcosystem(ecosystem)
 	tool := "dnf upgrade -y"
 	switch distribution {
 	case "openSUSE", "SUSE":

@@ -47,7 +47,7 @@ func (v Version) String() string { return v.text }
 // Scheme names the order of an ecosystem, which is given as OSV writes it, with or without its release ("Debian:12"). OSV's other
 // ecosystems (Android, FreeBSD, Linux, OSS-Fuzz, GIT) have no order that is known here, which is an error.
 func Scheme(ecosystem string) (string, error) {
-	base, release, _ := strings.Cut(ecosystem, ":")
+	base, release := engine.SplitEcosystem(ecosystem)
 	switch base {
 	case "Docker Hardened Images", "Root", "TuxCare": // patched packages of another ecosystem: "TuxCare:Alpine:v3.16"
 		base, _, _ = strings.Cut(release, ":")

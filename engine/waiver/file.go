@@ -14,6 +14,7 @@ import (
 
 	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/document"
+	"github.com/vetoci/veto/engine/glob"
 	"github.com/vetoci/veto/engine/purl"
 )
 
@@ -153,7 +154,7 @@ func setKey(y document.File, w *engine.Waiver, key string, n *yaml.Node) (err er
 			err = y.Errorf(n, "images is empty: it would match no image; leave it out for every image")
 		}
 		for _, g := range w.Images {
-			if err == nil && !validGlob(g) {
+			if err == nil && (g == "" || glob.Check(g) != nil) {
 				err = y.Errorf(n, "images: %q is no pattern", g)
 			}
 		}
@@ -193,7 +194,7 @@ func setMatch(y document.File, m *engine.WaiverMatch, n *yaml.Node) error {
 			}
 			m.PURL = engine.Maybe(s)
 		case "path":
-			if !validGlob(s) {
+			if s == "" || glob.Check(s) != nil {
 				return y.Errorf(v, "match.path: %q is no pattern", s)
 			}
 			m.Path = engine.Maybe(s)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/glob"
 	"github.com/vetoci/veto/engine/purl"
 )
 
@@ -33,7 +34,7 @@ func (f *File) For(id engine.Identity, at time.Time) engine.Waivers {
 		switch {
 		case w.Expires < today:
 			w.State = expired
-		case len(w.Images) > 0 && !(id.Named && slices.ContainsFunc(w.Images, func(g string) bool { return matchGlob(g, id.Name) })):
+		case len(w.Images) > 0 && !(id.Named && slices.ContainsFunc(w.Images, func(g string) bool { return matches(g, id.Name) })):
 			w.State = otherImage
 		default:
 			w.State = active
@@ -178,5 +179,11 @@ func (t *thing) matches(m *engine.WaiverMatch) bool {
 		return false
 	}
 	// A package found in two places is accepted only where both are.
-	return m.Path == "" || len(t.paths) > 0 && !slices.ContainsFunc(t.paths, func(p string) bool { return !matchGlob(string(m.Path), p) })
+	return m.Path == "" || len(t.paths) > 0 && !slices.ContainsFunc(t.paths, func(p string) bool { return !matches(string(m.Path), p) })
+}
+
+// matches says whether a name matches a glob that the file's reader has checked. A name that is too long to match is not accepted.
+func matches(pattern, name string) bool {
+	ok, err := glob.Match(pattern, name)
+	return ok && err == nil
 }

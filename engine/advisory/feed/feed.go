@@ -19,7 +19,6 @@ import (
 
 	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/advisory"
-	"github.com/vetoci/veto/engine/purl"
 )
 
 // Bucket is where OSV publishes an export per ecosystem (google.github.io/osv.dev/data).
@@ -114,7 +113,7 @@ func (s *Source) Ecosystems(ctx context.Context) ([]string, error) {
 		if !ecosystemName.MatchString(line) {
 			return nil, fmt.Errorf("listing the ecosystems of %s: ecosystems.txt names %q, which is no ecosystem's name", s.name, line)
 		}
-		base, _ := purl.SplitEcosystem(line)
+		base, _ := engine.SplitEcosystem(line)
 		names = append(names, base)
 	}
 	slices.Sort(names)
@@ -160,7 +159,7 @@ func (s *Source) zipEcosystems(ctx context.Context) ([]string, error) {
 	seen := map[string]bool{}
 	err = x.Each(ctx, func(a *advisory.Advisory) error {
 		for _, affected := range a.Affected {
-			base, _ := purl.SplitEcosystem(affected.Ecosystem)
+			base, _ := engine.SplitEcosystem(affected.Ecosystem)
 			seen[base] = base != ""
 		}
 		return nil

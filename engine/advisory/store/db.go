@@ -20,7 +20,6 @@ import (
 	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/advisory"
 	"github.com/vetoci/veto/engine/advisory/feed"
-	"github.com/vetoci/veto/engine/purl"
 )
 
 var _ advisory.Store = (*DB)(nil)
@@ -148,7 +147,7 @@ func (d *DB) serving(ecosystem string) (ShardInfo, bool) {
 	if s, ok := d.man.find(ecosystem); ok {
 		return s, true
 	}
-	base, release := purl.SplitEcosystem(ecosystem)
+	base, release := engine.SplitEcosystem(ecosystem)
 	if release == "" || slices.ContainsFunc(d.man.Shards, func(s ShardInfo) bool { return strings.HasPrefix(s.Ecosystem, base+":") }) {
 		return ShardInfo{}, false
 	}

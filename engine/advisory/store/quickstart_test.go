@@ -5,11 +5,11 @@ import (
 	"context"
 	"os"
 	"path/filepath"
-	"strings"
 	"testing"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
+	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/advisory"
 )
 
@@ -27,7 +27,7 @@ func TestQuickstart(t *testing.T) {
 		if s.AsOf == "" {
 			t.Errorf("%s has no date", s.Ecosystem)
 		}
-		base, _, _ := strings.Cut(s.Ecosystem, ":")
+		base, _ := engine.SplitEcosystem(s.Ecosystem)
 		bases[base] += s.Advisories
 	}
 	for _, base := range realEcosystems() {

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/advisory"
 	"github.com/vetoci/veto/engine/purl"
 )
@@ -29,7 +30,7 @@ func newGathering() *gathering { return &gathering{shards: map[string]map[string
 func (g *gathering) add(a *advisory.Advisory, base string) error {
 	by := map[string][]advisory.Affected{}
 	for _, affected := range a.Affected {
-		if b, _ := purl.SplitEcosystem(affected.Ecosystem); b == "" || base != "" && b != base {
+		if b, _ := engine.SplitEcosystem(affected.Ecosystem); b == "" || base != "" && b != base {
 			continue
 		}
 		by[affected.Ecosystem] = append(by[affected.Ecosystem], affected)
@@ -54,7 +55,7 @@ func (g *gathering) add(a *advisory.Advisory, base string) error {
 // release's shard is complete by itself.
 func (g *gathering) spread() {
 	for _, ecosystem := range slices.Sorted(maps.Keys(g.shards)) {
-		base, release := purl.SplitEcosystem(ecosystem)
+		base, release := engine.SplitEcosystem(ecosystem)
 		if release == "" {
 			continue
 		}
@@ -73,7 +74,7 @@ func (g *gathering) ecosystems() []string { return slices.Sorted(maps.Keys(g.sha
 
 // packageKey is how a package's name is looked up: in the ecosystem's own equality of names where it has one.
 func packageKey(ecosystem, name string) string {
-	switch base, _ := purl.SplitEcosystem(ecosystem); base {
+	switch base, _ := engine.SplitEcosystem(ecosystem); base {
 	case "PyPI":
 		return purl.NormalPython(name)
 	case "Packagist", "NuGet", "GitHub Actions":

@@ -7,7 +7,6 @@ import (
 
 	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/advisory"
-	"github.com/vetoci/veto/engine/purl"
 )
 
 // Hit is a record that a search found, as one shard has it.
@@ -72,7 +71,7 @@ func (d *DB) within(ecosystem string) []ShardInfo {
 	}
 	var out []ShardInfo
 	for _, s := range d.man.Shards {
-		if base, _ := purl.SplitEcosystem(s.Ecosystem); ecosystem == "" || base == ecosystem {
+		if base, _ := engine.SplitEcosystem(s.Ecosystem); ecosystem == "" || base == ecosystem {
 			out = append(out, s)
 		}
 	}

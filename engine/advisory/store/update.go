@@ -14,7 +14,6 @@ import (
 	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/advisory"
 	"github.com/vetoci/veto/engine/advisory/feed"
-	"github.com/vetoci/veto/engine/purl"
 )
 
 // UpdateOptions say what to add to a database or refresh in it.
@@ -180,7 +179,7 @@ func (b *build) wanted() (map[string][]string, error) {
 	wanted := map[string][]string{}
 	whole := map[string]bool{}
 	for _, n := range names {
-		base, release := purl.SplitEcosystem(n)
+		base, release := engine.SplitEcosystem(n)
 		if release == "" {
 			whole[base] = true
 			wanted[base] = nil
@@ -290,7 +289,7 @@ func (b *build) asOf(own, what string) (string, error) {
 // forget drops the releases that the export does not have any more.
 func (b *build) forget(base string, g *gathering) {
 	b.next.Shards = slices.DeleteFunc(b.next.Shards, func(s ShardInfo) bool {
-		own, _ := purl.SplitEcosystem(s.Ecosystem)
+		own, _ := engine.SplitEcosystem(s.Ecosystem)
 		if own != base || g.shards[s.Ecosystem] != nil {
 			return false
 		}
