@@ -1,171 +1,137 @@
-// Command mutate deletes error returns below engine/, one at a time, and prints those whose absence no test notices.
+// Command mutate makes one small mistake at a time in the code below a folder, and prints those that no test notices.
 //
-//	go run cmd/veto/testdata/mutate/main.go -n 40 -seed 1
+//	go run ./cmd/veto/testdata/mutate -dir engine/image -n 40 -seed 1
 //
-// It works on a copy of the tree. An error return is an if statement on an error whose body only returns. For each of a seeded
-// sample the return is taken out, the package's own tests run, and if those pass the end-to-end faults of cmd/veto.
+// The mistakes are those of sites.go: a condition negated or forced, a boundary moved by one, && for ||, an error not returned, a statement left out,
+// a result replaced by its zero value. A seeded sample is tried: each mutant goes through the tests of its own package, and if those pass
+// through the end-to-end tests of cmd/veto. The tree itself is never changed: a mutant is an overlay (go help build, -overlay).
 package main
 
 import (
-	"bytes"
+	"context"
+	"encoding/json"
 	"flag"
 	"fmt"
-	"go/ast"
-	"go/parser"
-	"go/token"
-	"io/fs"
 	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sort"
 	"strings"
+	"time"
 )
 
 // endToEnd are the tests of cmd/veto that go through every stage.
-const endToEnd = "TestFaults|TestScript|TestExamples"
+const endToEnd = "^(TestFaults|TestScript|TestExamples|TestKinds)"
 
-type site struct {
-	file       string // relative to the root
-	line       int
-	from, to   int // offsets of the body, braces excluded
-	statements string
-}
+// What became of a mutant.
+const (
+	noticed  = "noticed"
+	survived = "survived"
+	unbuilt  = "does not build"
+)
 
 func main() {
-	n := flag.Int("n", 40, "how many to delete")
+	dir := flag.String("dir", "engine", "the folder whose code is changed, below the repository's root")
+	n := flag.Int("n", 40, "how many mutants to try")
 	seed := flag.Uint64("seed", 1, "of the sample")
 	from := flag.Int("from", 0, "where in the sample to begin, to go on with an earlier run")
-	root := flag.String("root", ".", "the repository")
+	only := flag.String("only", "", "a single FILE:LINE, all mutants of that line")
+	timeout := flag.Duration("timeout", 2*time.Minute, "of one run of tests; a mutant that hangs counts as noticed")
+	list := flag.Bool("list", false, "print the sample and try nothing")
 	flag.Parse()
-	if err := mutate(*root, *n, *from, *seed); err != nil {
+	if err := mutate(*dir, *n, *from, *seed, *only, *timeout, *list); err != nil {
 		fmt.Fprintln(os.Stderr, "mutate:", err)
 		os.Exit(1)
 	}
 }
 
-func mutate(root string, n, from int, seed uint64) error {
-	work, err := os.MkdirTemp("", "mutate-")
+func mutate(dir string, n, from int, seed uint64, only string, timeout time.Duration, list bool) error {
+	sites, err := find(dir)
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(work)
-	if out, err := exec.Command("cp", "-r", root+"/.", work).CombinedOutput(); err != nil {
-		return fmt.Errorf("copying: %w: %s", err, out)
-	}
-	sites, err := find(work)
-	if err != nil {
-		return err
-	}
+	total := len(sites)
 	rand.New(rand.NewPCG(seed, 0)).Shuffle(len(sites), func(i, j int) { sites[i], sites[j] = sites[j], sites[i] })
-	fmt.Printf("%d error returns in engine/, seed %d\n", len(sites), seed)
-	tried, survived, skipped := 0, 0, 0
-	sound := map[string]bool{} // folders whose tests pass as they are: only there does a failure say something
-	for _, s := range sites[min(from, len(sites)):] {
-		if tried == n {
+	sites = sites[min(from, len(sites)):]
+	if only != "" {
+		var kept []site
+		for _, s := range sites {
+			if s.where() == only {
+				kept = append(kept, s)
+			}
+		}
+		sites, n = kept, len(kept)
+	}
+	fmt.Printf("%d places below %s, seed %d\n", total, dir, seed)
+	count := map[string]int{}
+	for i, s := range sites {
+		if count[noticed]+count[survived] >= n {
 			break
 		}
-		if dir := filepath.Dir(s.file); !sound[dir] {
-			if !s.passes(work, "test", "./"+dir) || len(sound) == 0 && !s.passes(work, "test", "-run", endToEnd, "./cmd/veto") {
-				return fmt.Errorf("the tests of %s fail without any change", dir)
-			}
-			sound[dir] = true
+		if list {
+			count[noticed]++
+			fmt.Printf("%5d  %s  %s\n", from+i, s.where(), s.what)
+			continue
 		}
-		verdict, err := s.try(work)
+		verdict, err := try(s, timeout)
 		if err != nil {
 			return err
 		}
-		if verdict == "does not build" {
-			skipped++
-			continue
-		}
-		tried++
-		if verdict == "survived" {
-			survived++
-		}
-		fmt.Printf("%-9s %s:%d  %s\n", verdict, s.file, s.line, s.statements)
+		count[verdict]++
+		fmt.Printf("%-14s %5d  %s  %s\n", verdict, from+i, s.where(), s.what)
 	}
-	fmt.Printf("%d deleted, %d noticed, %d survived (%d more did not build)\n", tried, tried-survived, survived, skipped)
+	fmt.Printf("%d tried, %d noticed, %d survived (%d more did not build)\n", count[noticed]+count[survived], count[noticed], count[survived], count[unbuilt])
 	return nil
 }
 
-func find(work string) ([]site, error) {
-	var sites []site
-	err := filepath.WalkDir(filepath.Join(work, "engine"), func(p string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(p, ".go") || strings.HasSuffix(p, "_test.go") || strings.Contains(p, "imagetest") {
-			return err
-		}
-		src, err := os.ReadFile(p)
-		if err != nil {
-			return err
-		}
-		fset := token.NewFileSet()
-		f, err := parser.ParseFile(fset, p, src, 0)
-		if err != nil {
-			return err
-		}
-		rel, err := filepath.Rel(work, p)
-		if err != nil {
-			return err
-		}
-		ast.Inspect(f, func(node ast.Node) bool {
-			stmt, ok := node.(*ast.IfStmt)
-			if !ok || len(stmt.Body.List) != 1 || stmt.Else != nil || !aboutError(stmt.Cond) {
-				return true
-			}
-			if _, returns := stmt.Body.List[0].(*ast.ReturnStmt); returns {
-				from, to := fset.Position(stmt.Body.Lbrace).Offset+1, fset.Position(stmt.Body.Rbrace).Offset
-				text := string(bytes.TrimSpace(src[fset.Position(stmt.Pos()).Offset:to]))
-				sites = append(sites, site{rel, fset.Position(stmt.Pos()).Line, from, to, strings.Join(strings.Fields(text), " ")})
-			}
-			return true
-		})
-		return nil
-	})
-	sort.Slice(sites, func(i, j int) bool {
-		return sites[i].file < sites[j].file || sites[i].file == sites[j].file && sites[i].line < sites[j].line
-	})
-	return sites, err
-}
-
-// aboutError says whether a condition is "err != nil" for some name of an error.
-func aboutError(cond ast.Expr) bool {
-	b, ok := cond.(*ast.BinaryExpr)
-	if !ok || b.Op != token.NEQ {
-		return false
-	}
-	x, ok := b.X.(*ast.Ident)
-	y, isNil := b.Y.(*ast.Ident)
-	return ok && isNil && y.Name == "nil" && strings.HasSuffix(strings.ToLower(x.Name), "err")
-}
-
-func (s site) try(work string) (string, error) {
-	path := filepath.Join(work, s.file)
-	src, err := os.ReadFile(path)
+// try builds a mutant and runs tests until one fails.
+func try(s site, timeout time.Duration) (string, error) {
+	tmp, err := os.MkdirTemp("", "mutate-")
 	if err != nil {
 		return "", err
 	}
-	if err := os.WriteFile(path, append(append(append([]byte{}, src[:s.from]...), ' '), src[s.to:]...), 0o644); err != nil {
+	defer os.RemoveAll(tmp)
+	src, err := os.ReadFile(s.file)
+	if err != nil {
 		return "", err
 	}
-	verdict := "survived"
-	switch {
-	case !s.passes(work, "vet", "./"+filepath.Dir(s.file)) && !s.passes(work, "build", "./"+filepath.Dir(s.file)):
-		verdict = "does not build"
-	case !s.passes(work, "test", "./"+filepath.Dir(s.file)):
-		verdict = "noticed"
-	case !s.passes(work, "test", "-run", endToEnd, "./cmd/veto"):
-		verdict = "noticed"
+	changed, overlay := filepath.Join(tmp, "mutant.go"), filepath.Join(tmp, "overlay.json")
+	text := string(src[:s.from]) + s.with + string(src[s.to:])
+	path, err := filepath.Abs(s.file)
+	if err != nil {
+		return "", err
 	}
-	return verdict, os.WriteFile(path, src, 0o644)
+	replace, err := json.Marshal(map[string]map[string]string{"Replace": {path: changed}})
+	if err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(changed, []byte(text), 0o600); err != nil {
+		return "", err
+	}
+	if err := os.WriteFile(overlay, replace, 0o600); err != nil {
+		return "", err
+	}
+	pkg := "./" + filepath.Dir(s.file)
+	switch {
+	case !passes(timeout, "build", "-overlay", overlay, "-o", os.DevNull, pkg):
+		return unbuilt, nil
+	case !passes(timeout, "test", "-vet=off", "-short", "-count=1", "-failfast", "-overlay", overlay, pkg):
+		return noticed, nil
+	case !passes(timeout, "test", "-vet=off", "-short", "-count=1", "-failfast", "-overlay", overlay, "-run", endToEnd, "./cmd/veto"):
+		return noticed, nil
+	}
+	return survived, nil
 }
 
-func (s site) passes(work string, args ...string) bool {
-	cmd := exec.Command("go", args...)
-	cmd.Dir = work
-	cmd.Env = append(os.Environ(), "VETO_IMAGES=", "VETO_ORACLES=", "VETO_REGISTRY_BIN=")
-	if args[0] == "test" {
-		cmd.Args = append(cmd.Args, "-count=1", "-timeout=300s")
+func passes(timeout time.Duration, args ...string) bool {
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "go", args...)
+	for _, kv := range os.Environ() {
+		if !strings.HasPrefix(kv, "VETO_") || strings.HasPrefix(kv, "VETO_TESTDATA=") {
+			cmd.Env = append(cmd.Env, kv)
+		}
 	}
+	cmd.WaitDelay = time.Second
 	return cmd.Run() == nil
 }
