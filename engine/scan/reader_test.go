@@ -124,14 +124,6 @@ func parts() Parts {
 	return Parts{Inspectors: []engine.Inspector{reader{}}, Merge: lastWins, Assemble: assemble, Matcher: namer{}, Workers: 2, Memory: 1 << 20}
 }
 
-func mustRead(t *testing.T, p Parts, img engine.Image) *engine.Input {
-	t.Helper()
-	in, err := tryRead(t.Context(), p, img)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return in
-}
 
 func tryRead(ctx context.Context, p Parts, img engine.Image) (*engine.Input, error) {
 	r, err := NewReader(p)
