@@ -124,7 +124,6 @@ func parts() Parts {
 	return Parts{Inspectors: []engine.Inspector{reader{}}, Merge: lastWins, Assemble: assemble, Matcher: namer{}, Workers: 2, Memory: 1 << 20}
 }
 
-
 func tryRead(ctx context.Context, p Parts, img engine.Image) (*engine.Input, error) {
 	r, err := NewReader(p)
 	if err != nil {
