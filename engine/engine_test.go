@@ -185,7 +185,8 @@ func TestFillAndNulls(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{`"findings":[]`, `"licenses":[]`, `"layer":null`, `"labels":{}`, `"os":null`, `"kev":null`, `"results":[]`, `"digest":null`} {
+	for _, want := range []string{`"findings":[]`, `"licenses":[]`, `"layer":null`, `"labels":{}`, `"os":null`, `"kev":null`, `"results":[]`,
+		`"digest":null`} {
 		if !strings.Contains(string(b), want) {
 			t.Errorf("the JSON lacks %s:\n%s", want, b)
 		}
@@ -211,7 +212,8 @@ func TestNearest(t *testing.T) {
 // A fingerprint survives what changes from build to build, and differs where the thing differs.
 func TestFingerprints(t *testing.T) {
 	finding := func(id, name, version, eco, p string) Finding {
-		return Finding{Kind: "vulnerability", ID: id, Package: FoundPackage{Name: name, Version: version, Ecosystem: Maybe(eco), Locations: []Location{{Path: p}}}}
+		return Finding{Kind: "vulnerability", ID: id,
+			Package: FoundPackage{Name: name, Version: version, Ecosystem: Maybe(eco), Locations: []Location{{Path: p}}}}
 	}
 	fs := Identify([]Finding{
 		finding("CVE-1", "x", "1.0", "Debian:12", "var/lib/dpkg/status"),
@@ -238,7 +240,8 @@ func TestFingerprints(t *testing.T) {
 func TestIdentifyOrder(t *testing.T) {
 	var fs []Finding
 	for i := range 60 {
-		fs = append(fs, Finding{Kind: "vulnerability", ID: "CVE-" + string(rune('a'+i%7)), Package: FoundPackage{Name: string(rune('a' + i%5)), Version: string(rune('0' + i%9)), Ecosystem: "npm"}})
+		fs = append(fs, Finding{Kind: "vulnerability", ID: "CVE-" + string(rune('a'+i%7)),
+			Package: FoundPackage{Name: string(rune('a' + i%5)), Version: string(rune('0' + i%9)), Ecosystem: "npm"}})
 	}
 	want := Identify(append([]Finding{}, fs...))
 	r := rand.New(rand.NewPCG(1, 2))

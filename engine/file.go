@@ -25,8 +25,8 @@ func (e *LimitError) Error() string {
 	return fmt.Sprintf("%s is over the limit of %d", e.What, e.Limit)
 }
 
-// File is an entry with its body, valid while the walk that produced it is visiting it, or longer if it is ReadableLater. It is not safe for
-// concurrent use.
+// File is an entry with its body, valid while the walk that produced it is visiting it, or longer if it is ReadableLater. It is not safe
+// for concurrent use.
 type File struct {
 	Entry
 	body   io.Reader   // the stream, at the first byte not yet in buf
@@ -61,7 +61,8 @@ type sumReader struct {
 func summed(r io.Reader, by Algorithms) *sumReader {
 	s := &sumReader{}
 	var to []io.Writer
-	for i, make := range []func() hash.Hash{md5.New, sha1.New, sha256.New} { //nolint:gosec // compared with what the package databases record, never trusted alone
+	for i, make := range []func() hash.Hash{md5.New, sha1.New,
+		sha256.New} { //nolint:gosec // compared with what the package databases record, never trusted alone
 		if by&(1<<i) != 0 {
 			s.sums[i] = make()
 			to = append(to, s.sums[i])
@@ -81,8 +82,8 @@ func (s *sumReader) hex(i int) string {
 // Seekable says whether the body can be read at random without being held in memory.
 func (f *File) Seekable() bool { return f.at != nil }
 
-// Stream returns the body from its first byte, for who does not want to hold it. It can be called once; but for Head before it and Sums after
-// it, no other method can be used beside it where the source does not seek.
+// Stream returns the body from its first byte, for who does not want to hold it. It can be called once; but for Head before it and Sums
+// after it, no other method can be used beside it where the source does not seek.
 func (f *File) Stream() io.Reader {
 	if f.at != nil {
 		return io.NewSectionReader(f.at, 0, f.Size)
@@ -252,8 +253,8 @@ func (f *File) short(err error) error {
 	return fmt.Errorf("reading %s: %w", f.Path, err)
 }
 
-// Budget bounds the bytes that all files under inspection hold in memory at once. A request waits for room; one larger than the whole budget is
-// a *LimitError.
+// Budget bounds the bytes that all files under inspection hold in memory at once. A request waits for room; one larger than the whole
+// budget is a *LimitError.
 type Budget struct {
 	ctx   context.Context // of the one scan that the budget belongs to
 	size  int64

@@ -8,21 +8,22 @@ import (
 
 // FileFact is one path of the merged image. Layers are indexes, from 1, as in layers[].index.
 type FileFact struct {
-	Path          string   `json:"path"` // relative to the image's root, no leading "/"
-	Type          string   `json:"type" enum:"file,dir,symlink,char,block,fifo"`
-	Mode          string   `json:"mode"` // four octal digits, as chmod(1) takes them: "4755"
-	SetUID        bool     `json:"setuid"`
-	SetGID        bool     `json:"setgid"`
-	WorldWritable bool     `json:"world_writable"` // any user may write it; a symbolic link never is
-	UID           int      `json:"uid"`
-	GID           int      `json:"gid"`
-	Size          int64    `json:"size"`                         // bytes
-	Target        Maybe    `json:"target"`                       // of a symbolic link, as written
-	Brought       int      `json:"brought"`                      // the oldest layer from which the path has been there, of this type, without a break
-	Changed       int      `json:"changed"`                      // the layer that last wrote it
-	Capabilities  []string `json:"capabilities"`                 // of an executable: "cap_net_raw"; sorted
-	OwnedBy       Maybe    `json:"owned_by"`                     // "deb/bash": the package of the distribution that lists it
-	Intact        string   `json:"intact" enum:"yes,no,unknown"` // whether it is as that package recorded it; only where it was compared
+	Path          string `json:"path"` // relative to the image's root, no leading "/"
+	Type          string `json:"type" enum:"file,dir,symlink,char,block,fifo"`
+	Mode          string `json:"mode"` // four octal digits, as chmod(1) takes them: "4755"
+	SetUID        bool   `json:"setuid"`
+	SetGID        bool   `json:"setgid"`
+	WorldWritable bool   `json:"world_writable"` // any user may write it; a symbolic link never is
+	UID           int    `json:"uid"`
+	GID           int    `json:"gid"`
+	Size          int64  `json:"size"`   // bytes
+	Target        Maybe  `json:"target"` // of a symbolic link, as written
+	// the oldest layer from which the path has been there, of this type, without a break
+	Brought      int      `json:"brought"`
+	Changed      int      `json:"changed"`                      // the layer that last wrote it
+	Capabilities []string `json:"capabilities"`                 // of an executable: "cap_net_raw"; sorted
+	OwnedBy      Maybe    `json:"owned_by"`                     // "deb/bash": the package of the distribution that lists it
+	Intact       string   `json:"intact" enum:"yes,no,unknown"` // whether it is as that package recorded it; only where it was compared
 }
 
 // FileFacts lists the merged tree, sorted by path.

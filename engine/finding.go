@@ -88,10 +88,12 @@ type Finding struct {
 	Fix      string `json:"fix" enum:"released,none,wont_fix"`
 	FixSince Maybe  `json:"fix_since"` // when the fix was announced: the date of the notice that brought it, RFC 3339; null when unknown
 	// Reachable says whether the vulnerable code is in the program: by the functions that the advisory names, of Go programs.
-	Reachable   string        `json:"reachable" enum:"yes,no,unknown"`
-	VEX         []VEX         `json:"vex"`                                                               // statements about this finding, the newest last
-	VEXStatus   Maybe         `json:"vex_status" enum:"not_affected,affected,fixed,under_investigation"` // of the newest; null without any, or when one of several CVEs is left open
-	Published   Maybe         `json:"published"`                                                         // RFC 3339, UTC
+	Reachable string `json:"reachable" enum:"yes,no,unknown"`
+	// statements about this finding, the newest last
+	VEX []VEX `json:"vex"`
+	// of the newest; null without any, or when one of several CVEs is left open
+	VEXStatus   Maybe         `json:"vex_status" enum:"not_affected,affected,fixed,under_investigation"`
+	Published   Maybe         `json:"published"` // RFC 3339, UTC
 	Modified    Maybe         `json:"modified"`
 	Layer       Maybe         `json:"layer"` // diff ID of the layer that brought the package
 	Origin      Origin        `json:"origin" enum:"base,own,unknown"`

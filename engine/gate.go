@@ -1,8 +1,10 @@
 // Package engine holds veto's words, the types of what flows through it, and the Gate that judges facts. Data flows one way:
 //
-//	Image → layers → Inspectors → LayerFacts → merge, assemble → Inventory → Matcher → Findings → VEX, Waivers → Policy → Report
+//	Image → layers → inspectors → LayerFacts → merge, assembly → Inventory
+//	      → matcher → Findings → VEX, waivers → policy → Report
 //
-// Package scan goes as far as the facts, the Gate from there. The engine knows no stage, starts no goroutine and imports the standard library only.
+// Package scan goes as far as the facts, the Gate from there. The engine knows no stage, starts no goroutine and imports the standard
+// library only.
 package engine
 
 import (

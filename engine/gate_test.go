@@ -35,7 +35,8 @@ func denying() GateParts {
 func found(names ...string) *Input {
 	in := &Input{}
 	for _, n := range names {
-		in.Findings = append(in.Findings, Finding{Kind: "vulnerability", ID: "CVE-" + n, Package: FoundPackage{Name: n, Ecosystem: "test"}, FixedVersions: []string{"2"}})
+		in.Findings = append(in.Findings, Finding{Kind: "vulnerability", ID: "CVE-" + n, Package: FoundPackage{Name: n, Ecosystem: "test"},
+			FixedVersions: []string{"2"}})
 	}
 	in.Findings = Identify(in.Findings)
 	return in
@@ -52,7 +53,8 @@ func judge(t *testing.T, p GateParts, in *Input) (*Report, error) {
 
 func TestNewGateNamesWhatIsMissing(t *testing.T) {
 	for name, drop := range map[string]func(*GateParts){
-		"waivers": func(p *GateParts) { p.Waivers = nil }, "policy": func(p *GateParts) { p.Policy = nil }, "plan": func(p *GateParts) { p.Plan = nil },
+		"waivers": func(p *GateParts) { p.Waivers = nil }, "policy": func(p *GateParts) { p.Policy = nil },
+		"plan": func(p *GateParts) { p.Plan = nil },
 	} {
 		p := denying()
 		drop(&p)
@@ -78,7 +80,8 @@ func TestPlanIsAskedAgain(t *testing.T) {
 			t.Fatal(err)
 		}
 		if r.Decision.Verdict != Denied || r.Decision.Plan.Passes != clearAll || len(r.Findings) != 2 {
-			t.Errorf("clearing all %v: verdict %s, passes %v, %d findings kept", clearAll, r.Decision.Verdict, r.Decision.Plan.Passes, len(r.Findings))
+			t.Errorf("clearing all %v: verdict %s, passes %v, %d findings kept", clearAll, r.Decision.Verdict, r.Decision.Plan.Passes,
+				len(r.Findings))
 		}
 		if (len(r.Decision.Plan.Left) == 0) != clearAll {
 			t.Errorf("left = %v", r.Decision.Plan.Left)

@@ -100,7 +100,8 @@ func IdentifyGaps(cs []Gap) []Gap {
 
 // NewIndex builds the positions into the arrays of f.
 func NewIndex(f *Facts) Index {
-	x := Index{PackagesByName: map[string][]int{}, PackagesByType: map[string][]int{}, FindingsByCVE: map[string][]int{}, FindingsByRef: map[string]int{}, FilesByPath: map[string]int{}}
+	x := Index{PackagesByName: map[string][]int{}, PackagesByType: map[string][]int{}, FindingsByCVE: map[string][]int{},
+		FindingsByRef: map[string]int{}, FilesByPath: map[string]int{}}
 	for i, p := range f.Packages {
 		x.PackagesByName[p.Name] = append(x.PackagesByName[p.Name], i)
 		x.PackagesByType[p.Type] = append(x.PackagesByType[p.Type], i)

@@ -67,8 +67,8 @@ type Package struct {
 	// Reached says whether what the image starts can get to it: "yes" is the entrypoint's own package and what it needs, transitively and by
 	// the package database; "no" is what has no code; "unknown" all else, since a program may start others.
 	Reached string `json:"reached" enum:"yes,no,unknown"`
-	// Depends and Provides are what a package database says of the distribution's package, in its own words (dpkg, apk) or lines (rpm, pacman); each
-	// at most MaxRelations bytes.
+	// Depends and Provides are what a package database says of the distribution's package, in its own words (dpkg, apk) or lines (rpm,
+	// pacman); each at most MaxRelations bytes.
 	Depends  string `json:"-"`
 	Provides string `json:"-"`
 	// Symbols are, of a Go module, the functions of each program that holds it; nil of a program whose functions are not known.
@@ -119,6 +119,7 @@ const (
 
 // Gap is something that veto recognised but could not assess. Policies see it, the default policy denies it.
 type Gap struct {
+	//nolint:lll // a struct tag has one line
 	Kind        GapKind `json:"kind" enum:"unreadable,malformed,limit,unsupported,no_advisories,unknown_os,platform_not_scanned,toc_only,third_party"`
 	Path        Maybe   `json:"path"`
 	Layer       Maybe   `json:"layer"`   // diff ID

@@ -16,8 +16,10 @@ func BenchmarkScan(b *testing.B) {
 		source, dir := filepath.Join(images(b), c.image), b.TempDir()
 		scan := func() {
 			var out bytes.Buffer
-			sys := &system{stdin: strings.NewReader(""), stdout: &out, stderr: &out, environ: []string{"VETO_CACHE=" + filepath.Join(dir, "cache")}, dir: dir, now: time.Now, width: 100}
-			args := []string{"scan", source, "--db", db, "--now", clock, "-q", "-o", "sarif=" + filepath.Join(dir, "x.sarif"), "-o", "junit=" + filepath.Join(dir, "x.xml")}
+			sys := &system{stdin: strings.NewReader(""), stdout: &out, stderr: &out, environ: []string{"VETO_CACHE=" + filepath.Join(dir, "cache")},
+				dir: dir, now: time.Now, width: 100}
+			args := []string{"scan", source, "--db", db, "--now", clock, "-q", "-o", "sarif=" + filepath.Join(dir, "x.sarif"), "-o",
+				"junit=" + filepath.Join(dir, "x.xml")}
 			if c.cache == "none" {
 				args = append(args, "--no-cache")
 			}

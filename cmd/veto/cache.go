@@ -86,7 +86,8 @@ func unit(word, from string) (int64, error) {
 	units := []struct {
 		word  string
 		bytes int64
-	}{{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40}, {"B", 1}, {"", 1}}
+	}{{"KB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"TB", 1e12}, {"KiB", 1 << 10}, {"MiB", 1 << 20}, {"GiB", 1 << 30}, {"TiB", 1 << 40},
+		{"B", 1}, {"", 1}}
 	var words []string
 	for _, u := range units {
 		if strings.EqualFold(word, u.word) {
@@ -103,8 +104,8 @@ func newCache(sys *system) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "cache",
 		Short: "Say what is kept of layers, or remove it",
-		Long: `Cache works on the layer cache: what scans have learned from layers whose content veto has hashed, so that the next image with such a
-layer is judged without reading it again. It stands in the folder layers of VETO_CACHE, else of the user's cache folder.
+		Long: `Cache works on the layer cache: what scans found in layers whose content veto has hashed, so that the next image with such a layer
+is judged without reading it again. It is the folder layers of VETO_CACHE, else of the user's cache folder.
 ` + exitStatusPlain,
 		Example: "  veto cache status\n  veto cache clean",
 		Args: func(_ *cobra.Command, args []string) error {
@@ -123,9 +124,11 @@ func newCacheStatus(sys *system) *cobra.Command {
 	var f cacheFlags
 	var asJSON bool
 	cmd := &cobra.Command{
-		Use:     "status",
-		Short:   "Say how much is kept, where, and when it was used",
-		Long:    "Status counts the files of the layer cache. It says nothing of their content: what is damaged is read again when a scan comes upon it.\n" + exitStatusPlain,
+		Use:   "status",
+		Short: "Say how much is kept, where, and when it was used",
+		Long: `Status counts the files of the layer cache. It says nothing of their content: what is damaged is read again when a scan needs
+it.
+` + exitStatusPlain,
 		Example: "  veto cache status\n  veto cache status --json",
 		Args:    none,
 		RunE: func(_ *cobra.Command, _ []string) error {
@@ -140,7 +143,8 @@ func newCacheStatus(sys *system) *cobra.Command {
 				enc.SetIndent("", "  ")
 				return enc.Encode(status)
 			}
-			fmt.Fprintf(p, "%s\n%d layers in %s, %s of at most %s\n", formats.Escape(status.Dir), status.Layers, files(status), megabytes(status.Bytes), megabytes(status.Limit))
+			fmt.Fprintf(p, "%s\n%d layers in %s, %s of at most %s\n", formats.Escape(status.Dir), status.Layers, files(status),
+				megabytes(status.Bytes), megabytes(status.Limit))
 			if status.Files > 0 {
 				fmt.Fprintf(p, "used between %s and %s\n", status.Oldest, status.Newest)
 			}
@@ -155,9 +159,10 @@ func newCacheStatus(sys *system) *cobra.Command {
 func newCacheClean(sys *system) *cobra.Command {
 	var f cacheFlags
 	cmd := &cobra.Command{
-		Use:     "clean",
-		Short:   "Remove what is kept of layers",
-		Long:    "Clean removes the layer cache's own files and nothing else: not the database, not the folder, not what others put in it.\n" + exitStatusPlain,
+		Use:   "clean",
+		Short: "Remove what is kept of layers",
+		Long: "Clean removes the layer cache's own files and nothing else: not the database, not the folder, not what others put in it.\n" +
+			exitStatusPlain,
 		Example: "  veto cache clean",
 		Args:    none,
 		RunE: func(_ *cobra.Command, _ []string) error {
@@ -182,7 +187,8 @@ func (f *cacheFlags) kept(sys *system, ask func(*cache.Cache) (cache.Status, err
 	}
 	dir := inCache(sys, "layers")
 	if dir == "" {
-		return status, engine.Hint(engine.Usage("there is no layer cache: neither VETO_CACHE nor HOME nor XDG_CACHE_HOME is set"), "set VETO_CACHE to a folder")
+		return status, engine.Hint(engine.Usage("there is no layer cache: neither VETO_CACHE nor HOME nor XDG_CACHE_HOME is set"),
+			"set VETO_CACHE to a folder")
 	}
 	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
 		return cache.Status{Dir: dir, Limit: limit}, nil

@@ -21,7 +21,8 @@ func scanLater(t *testing.T, source, kept string, more ...string) (int, *engine.
 	sys := &system{stdin: strings.NewReader(""), stdout: &stderr, stderr: &stderr, environ: []string{"VETO_CACHE=" + kept}, dir: t.TempDir(),
 		now: func() time.Time { return time.Now().Add(time.Minute) }, width: 100}
 	code := run(t.Context(), append([]string{"scan", source, "-q", "-o", "json=" + out, "--now", clock,
-		"--config", filepath.Join(root(t), "examples", "quickstart", "veto.yaml"), "--db", filepath.Join(root(t), "examples", "quickstart", "advisories")}, more...), sys)
+		"--config", filepath.Join(root(t), "examples", "quickstart", "veto.yaml"), "--db", filepath.Join(root(t), "examples", "quickstart",
+			"advisories")}, more...), sys)
 	b, err := os.ReadFile(out)
 	if err != nil {
 		t.Fatalf("exit %d: %v: %s", code, err, &stderr)

@@ -35,7 +35,8 @@ func scanLayout(t testing.TB, source, kept string) (int, []byte) {
 	t.Helper()
 	out := filepath.Join(t.TempDir(), "run.json")
 	var stderr bytes.Buffer
-	sys := &system{stdin: strings.NewReader(""), stdout: &stderr, stderr: &stderr, environ: []string{"VETO_CACHE=" + kept}, dir: t.TempDir(), now: time.Now, width: 100}
+	sys := &system{stdin: strings.NewReader(""), stdout: &stderr, stderr: &stderr, environ: []string{"VETO_CACHE=" + kept}, dir: t.TempDir(),
+		now: time.Now, width: 100}
 	code := run(t.Context(), []string{"scan", source, "-q", "-o", "json=" + out, "--now", clock,
 		"--db", filepath.Join(root(t), "examples", "quickstart", "advisories")}, sys)
 	b, err := os.ReadFile(out)

@@ -123,7 +123,8 @@ func (r *runner) run(a action) bool {
 		}
 		cmd := exec.Command("bash", "--noprofile", "--norc", "-eo", "pipefail", script)
 		cmd.Dir, cmd.Stdout, cmd.Stderr = r.dir, &r.log, &r.log
-		cmd.Env = append(cleanEnv(), "RUNNER_TEMP="+r.temp, "GITHUB_ACTION_PATH="+root(t), "GITHUB_OUTPUT="+output, "GITHUB_STEP_SUMMARY="+summary, "GITHUB_ACTIONS=true", "CI=true")
+		cmd.Env = append(cleanEnv(), "RUNNER_TEMP="+r.temp, "GITHUB_ACTION_PATH="+root(t), "GITHUB_OUTPUT="+output,
+			"GITHUB_STEP_SUMMARY="+summary, "GITHUB_ACTIONS=true", "CI=true")
 		for k, v := range s.Env {
 			cmd.Env = append(cmd.Env, k+"="+r.expand(v))
 		}
@@ -149,7 +150,8 @@ func (r *runner) run(a action) bool {
 // cleanEnv is the environment without variables that would steer veto or git from outside.
 func cleanEnv() (env []string) {
 	for _, kv := range os.Environ() {
-		if !strings.HasPrefix(kv, "VETO_") && !strings.HasPrefix(kv, "GIT_") && !strings.HasPrefix(kv, "GITHUB_") && !strings.HasPrefix(kv, "CI_") {
+		if !strings.HasPrefix(kv, "VETO_") && !strings.HasPrefix(kv, "GIT_") && !strings.HasPrefix(kv, "GITHUB_") && !strings.HasPrefix(kv,
+			"CI_") {
 			env = append(env, kv)
 		}
 	}
@@ -158,7 +160,8 @@ func cleanEnv() (env []string) {
 
 func git(t *testing.T, dir string, args ...string) {
 	t.Helper()
-	cmd := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.test", "-c", "init.defaultBranch=main", "-c", "protocol.file.allow=always"}, args...)...)
+	cmd := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.test", "-c", "init.defaultBranch=main", "-c",
+		"protocol.file.allow=always"}, args...)...)
 	cmd.Dir, cmd.Env = dir, cleanEnv()
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("git %v: %v: %s", args, err, out)
@@ -199,12 +202,14 @@ deny["no-nginx"] contains r if {
 	git(t, work, "checkout", "-qb", "pr")
 	var off strings.Builder
 	off.WriteString("version: 1\nwaivers: waivers.yaml\nrules:\n")
-	for _, id := range []string{"vuln-known-exploited", "vuln-fixable", "package-malicious", "os-end-of-life", "assessment-incomplete", "advisories-missing", "database-missing", "database-stale", "inventory-empty", "user-root"} {
+	for _, id := range []string{"vuln-known-exploited", "vuln-fixable", "package-malicious", "os-end-of-life", "assessment-incomplete",
+		"advisories-missing", "database-missing", "database-stale", "inventory-empty", "user-root"} {
 		off.WriteString("  " + id + ": off\n")
 	}
 	write1(t, filepath.Join(work, "veto.yaml"), off.String())
 	write1(t, filepath.Join(work, "policy", "own.rego"), "package own\n\nwarn[\"no-nginx\"] contains \"never mind\" if false\n")
-	write1(t, filepath.Join(work, "waivers.yaml"), "version: 1\nwaivers:\n  - {rule: vuln-fixable, broad: true, reason: because, owner: me, expires: 2099-01-01}\n")
+	write1(t, filepath.Join(work, "waivers.yaml"),
+		"version: 1\nwaivers:\n  - {rule: vuln-fixable, broad: true, reason: because, owner: me, expires: 2099-01-01}\n")
 	// A folder named like the revision must not be taken for it.
 	write1(t, filepath.Join(work, "refs", "veto", "trust", "veto.yaml"), off.String())
 	git(t, work, "add", ".")
@@ -254,8 +259,10 @@ func TestActionTrustsTheTargetBranch(t *testing.T) {
 func TestActionHostileInputs(t *testing.T) {
 	a := readAction(t)
 	dir := pullRequest(t)
-	for _, hostile := range []string{"./x$(touch pwned).tar", "./x`touch pwned`.tar", "./x;touch pwned;.tar", "./x\"; touch pwned; \".tar", "--help", "./x\nverdict=pass.tar"} {
-		r := &runner{t: t, dir: dir, temp: t.TempDir(), inputs: map[string]string{"image": hostile, "policies": hostile, "db": "examples", "trust": "none"}}
+	for _, hostile := range []string{"./x$(touch pwned).tar", "./x`touch pwned`.tar", "./x;touch pwned;.tar", "./x\"; touch pwned; \".tar",
+		"--help", "./x\nverdict=pass.tar"} {
+		r := &runner{t: t, dir: dir, temp: t.TempDir(),
+			inputs: map[string]string{"image": hostile, "policies": hostile, "db": "examples", "trust": "none"}}
 		if r.run(a) {
 			t.Errorf("%q: the action succeeded", hostile)
 		}
@@ -335,7 +342,8 @@ func TestPrePush(t *testing.T) {
 	push := func(image string, args ...string) (string, error) {
 		cmd := exec.Command("git", append([]string{"push", "-q", "origin"}, args...)...)
 		cmd.Dir = work
-		cmd.Env = append(cleanEnv(), "PATH="+bin+":"+os.Getenv("PATH"), "VETO_IMAGE="+image, "VETO_DB="+filepath.Join(root(t), "examples", "quickstart", "advisories"))
+		cmd.Env = append(cleanEnv(), "PATH="+bin+":"+os.Getenv("PATH"), "VETO_IMAGE="+image,
+			"VETO_DB="+filepath.Join(root(t), "examples", "quickstart", "advisories"))
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}

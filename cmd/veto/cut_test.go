@@ -82,7 +82,8 @@ func TestRegistryThatIsCut(t *testing.T) {
 		if err := os.RemoveAll(out); err != nil {
 			t.Fatal(err)
 		}
-		code, _, stderr := vetoIn(t, dir, env, "scan", address+"/shop/"+name+":1.0", "--db", databaseDir(t), "--now", clock, "-q", "--no-cache", "-o", "json="+out)
+		code, _, stderr := vetoIn(t, dir, env, "scan", address+"/shop/"+name+":1.0", "--db", databaseDir(t), "--now", clock, "-q", "--no-cache",
+			"-o", "json="+out)
 		n, _ := cuts()
 		broken += n
 		switch code {

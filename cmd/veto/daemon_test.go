@@ -86,7 +86,8 @@ func TestDaemonStory(t *testing.T) {
 	}
 	for i, host := range cuts {
 		code, out := scan(host, "docker:example.test/good:1")
-		if code != exitUndecided || !strings.Contains(out, "docker save") && !strings.Contains(out, "cut short") && !strings.Contains(out, "unexpected EOF") {
+		if code != exitUndecided || !strings.Contains(out, "docker save") && !strings.Contains(out, "cut short") && !strings.Contains(out,
+			"unexpected EOF") {
 			t.Errorf("cut %d: exit %d:\n%s", i, code, out)
 		}
 	}
@@ -134,8 +135,9 @@ func TestRealPodman(t *testing.T) {
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	podman := func(args ...string) *exec.Cmd {
-		cmd := exec.CommandContext(t.Context(), bin, append([]string{"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "--tmpdir", filepath.Join(dir, "tmp"),
-			"--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none"}, args...)...)
+		cmd := exec.CommandContext(t.Context(), bin,
+			append([]string{"--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "--tmpdir", filepath.Join(dir, "tmp"),
+				"--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none"}, args...)...)
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir}
 		return cmd
 	}

@@ -60,7 +60,8 @@ func (f *databaseFlags) open(cmd *cobra.Command, sys *system, rules *ruleset, ne
 	}
 	d.dir = databaseDirectory(sys, f.db)
 	if d.dir == "" {
-		return nil, engine.Hint(engine.Usage("there is no place for a database: neither HOME nor XDG_CACHE_HOME is set"), "give one with --db DIR")
+		return nil, engine.Hint(engine.Usage("there is no place for a database: neither HOME nor XDG_CACHE_HOME is set"),
+			"give one with --db DIR")
 	}
 	switch {
 	case f.offline:
@@ -81,7 +82,8 @@ func databaseDirectory(sys *system, db string) string {
 	return inCache(sys, "db")
 }
 
-// begin opens what every match needs, ratings and the catalogue, while the image is read. What fails here fails again in Match, which says so.
+// begin opens what every match needs, ratings and the catalogue, while the image is read. What fails here fails again in Match, which
+// says so.
 func (d *database) begin(ctx context.Context) {
 	if d.dir == "" {
 		return
@@ -161,11 +163,13 @@ func (d *database) fetch(ctx context.Context, inv *engine.Inventory) error {
 	d.bar.say("fetching advisories for " + strings.Join(want, ", ") + " into " + d.dir)
 	ctx, cancel := context.WithTimeout(ctx, maxFetch)
 	defer cancel()
-	_, err := store.Update(ctx, store.UpdateOptions{Dir: d.dir, Ecosystems: want, Now: d.now, KEV: feed.CISA, UserAgent: "veto/" + version, Progress: d.progress,
-		Client: d.network.downloads()})
+	_, err := store.Update(ctx, store.UpdateOptions{Dir: d.dir, Ecosystems: want, Now: d.now, KEV: feed.CISA, UserAgent: "veto/" + version,
+		Progress: d.progress,
+		Client:   d.network.downloads()})
 	if err != nil {
 		return engine.Hint(fmt.Errorf("fetching advisories for %s: %w", strings.Join(want, ", "), err),
-			"veto db update --source DIR|URL reads a copy; --db-update never goes without fetching; --ca-file FILE names the authority of a certificate")
+			"veto db update --source DIR|URL reads a copy; --db-update never goes without fetching; "+
+				"--ca-file FILE names the authority of a certificate")
 	}
 	return nil
 }
@@ -223,7 +227,8 @@ the update; where none is known, the data counts as stale.
 		RunE: func(cmd *cobra.Command, _ []string) error { return f.run(cmd.Context(), sys) },
 	}
 	cmd.Flags().StringVar(&f.db, "db", "", "`DIR` of the database (default: the user's cache)")
-	cmd.Flags().StringArrayVar(&f.sources, "source", nil, "`[osv=]DIR|ZIP|URL` of OSV exports, kev=PATH|URL, epss=PATH|URL or cve=DIR|ZIP|FILE; repeats")
+	cmd.Flags().StringArrayVar(&f.sources, "source", nil,
+		"`[osv=]DIR|ZIP|URL` of OSV exports, kev=PATH|URL, epss=PATH|URL or cve=DIR|ZIP|FILE; repeats")
 	cmd.Flags().StringSliceVarP(&f.ecosystems, "ecosystem", "e", nil, "`NAMES` to add or refresh, separated by commas; repeats")
 	cmd.Flags().StringVar(&f.asOf, "as-of", "", "the `DAY` of the data, where its source does not say")
 	cmd.Flags().StringVar(&f.now, "now", "", "the clock, `RFC3339` or a day")
@@ -233,7 +238,8 @@ the update; where none is known, the data counts as stale.
 }
 
 func (f *updateFlags) run(ctx context.Context, sys *system) error {
-	o := store.UpdateOptions{Dir: databaseDirectory(sys, f.db), AsOf: f.asOf, Now: sys.now().UTC(), UserAgent: "veto/" + version, Ecosystems: f.ecosystems}
+	o := store.UpdateOptions{Dir: databaseDirectory(sys, f.db), AsOf: f.asOf, Now: sys.now().UTC(), UserAgent: "veto/" + version,
+		Ecosystems: f.ecosystems}
 	if f.now != "" {
 		at, err := parseClock(f.now, "--now")
 		if err != nil {

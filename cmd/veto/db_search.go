@@ -63,8 +63,8 @@ func newDBSearch(sys *system) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "search ID|PACKAGE[@VERSION]",
 		Short: "Show what the database says of a vulnerability or a package, and why a version is affected",
-		Long: `Search looks an id, an alias or the exact name of a package up, as advisories have it: of a distribution that is mostly the source package.
-It shows each record with its other ids, ranges, fixes, severities with their sources, exploitation, and the date of the data. Given a
+		Long: `Search looks up an id, an alias or the exact name of a package, as advisories write it: of a distribution mostly the source
+package. It shows each record with its other ids, ranges, fixes, severities with their sources, exploitation, and the date of the data. Given a
 version, it says of each record whether a scan would report that version, and why or why not.
 
 EXIT STATUS
@@ -77,7 +77,8 @@ EXIT STATUS
   veto db search GHSA-35jh-r3h4-6jhm --json`,
 		Args: func(cmd *cobra.Command, args []string) error {
 			if len(args) == 2 {
-				return engine.Hint(engine.Usage("%s takes an id or a package name, got 2 arguments", cmd.CommandPath()), "a version goes behind an @: %s %s@%s", cmd.CommandPath(), args[0], args[1])
+				return engine.Hint(engine.Usage("%s takes an id or a package name, got 2 arguments", cmd.CommandPath()),
+					"a version goes behind an @: %s %s@%s", cmd.CommandPath(), args[0], args[1])
 			}
 			return exactly(1, "an id or a package name")(cmd, args)
 		},
@@ -161,8 +162,10 @@ func (f *searchFlags) dossier(ctx context.Context, d *store.DB, h *store.Hit) (*
 	if err != nil {
 		return nil, err
 	}
-	out := &dossier{Ecosystem: h.Ecosystem, AsOf: engine.Maybe(h.Shard.AsOf), Shard: h.Shard.Digest, ID: a.ID, Aliases: a.Aliases, Upstream: a.Upstream,
-		Summary: engine.Maybe(a.Summary), Published: engine.Maybe(a.Published), Modified: engine.Maybe(a.Modified), Withdrawn: engine.Maybe(a.Withdrawn),
+	out := &dossier{Ecosystem: h.Ecosystem, AsOf: engine.Maybe(h.Shard.AsOf), Shard: h.Shard.Digest, ID: a.ID, Aliases: a.Aliases,
+		Upstream: a.Upstream,
+		Summary:  engine.Maybe(a.Summary), Published: engine.Maybe(a.Published),
+		Modified: engine.Maybe(a.Modified), Withdrawn: engine.Maybe(a.Withdrawn),
 		CWEs: a.CWEs, Dossier: *more}
 	at := map[string]int{}
 	for _, af := range a.Affected {

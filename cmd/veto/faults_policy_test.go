@@ -9,7 +9,8 @@ import (
 
 // rule is a policy of one deny rule with this body.
 func rule(body string) string {
-	return "# METADATA\n# scope: package\n# description: a test\npackage own\n\n# METADATA\n# title: A test\ndeny[\"own-test\"] contains r if {\n\t" +
+	return "# METADATA\n# scope: package\n# description: a test\npackage own\n\n# METADATA\n# title: A test\n" +
+		"deny[\"own-test\"] contains r if {\n\t" +
 		strings.ReplaceAll(body, "\n", "\n\t") + "\n}\n"
 }
 
@@ -19,18 +20,30 @@ func typoFaults() []fault {
 		return func(f *faultDir) []string { f.write("own.rego", text); return f.scan(f.good(), "--policy", "own.rego") }
 	}
 	out := []fault{
-		{name: "a field", prepare: policy(rule(`some p in input.packages` + "\n" + `p.nmae == "x"` + "\n" + `r := "x"`)), code: 2, says: `"name"`},
+		{name: "a field", prepare: policy(rule(`some p in input.packages` + "\n" + `p.nmae == "x"` + "\n" + `r := "x"`)), code: 2,
+			says: `"name"`},
 		{name: "a section", prepare: policy(rule(`count(input.pakages) > 0` + "\n" + `r := "x"`)), code: 2, says: `packages`},
-		{name: "a field under a map view", prepare: policy(rule(`some n` + "\n" + `some i in input.index.packages_by_name[n]` + "\n" + `input.packages[i].versio == "1"` + "\n" + `r := "x"`)), code: 2, says: `"version"`},
-		{name: "a closed key of a map view", prepare: policy(rule(`some i in input.index.findings_by_severity.hihg` + "\n" + `r := input.findings[i].id`)), code: 2, says: `high`},
-		{name: "inside a helper", prepare: policy(rule(`some p in input.packages`+"\n"+`old(p)`+"\n"+`r := "x"`) + "\nold(p) if p.versoin == \"1\"\n"), code: 2, says: `"version"`},
-		{name: "in object.get", prepare: policy(rule(`some p in input.packages` + "\n" + `object.get(p, "licences", []) == []` + "\n" + `r := "x"`)), code: 2, says: `"licenses"`},
-		{name: "in object.get with a path", prepare: policy(rule(`object.get(input, ["config", "usr"], "root") == "root"` + "\n" + `r := "x"`)), code: 2, says: `"user"`},
+		{name: "a field under a map view",
+			prepare: policy(rule(`some n` + "\n" + `some i in input.index.packages_by_name[n]` + "\n" + `input.packages[i].versio == "1"` + "\n" +
+				`r := "x"`)), code: 2, says: `"version"`},
+		{name: "a closed key of a map view",
+			prepare: policy(rule(`some i in input.index.findings_by_severity.hihg` + "\n" + `r := input.findings[i].id`)), code: 2, says: `high`},
+		{name: "inside a helper",
+			prepare: policy(rule(`some p in input.packages`+"\n"+`old(p)`+"\n"+`r := "x"`) +
+				"\nold(p) if p.versoin == \"1\"\n"), code: 2, says: `"version"`},
+		{name: "in object.get",
+			prepare: policy(rule(`some p in input.packages` + "\n" + `object.get(p, "licences", []) == []` + "\n" +
+				`r := "x"`)), code: 2, says: `"licenses"`},
+		{name: "in object.get with a path", prepare: policy(rule(`object.get(input, ["config", "usr"], "root") == "root"` + "\n" + `r := "x"`)),
+			code: 2, says: `"user"`},
 		{name: "in data.params", prepare: policy(rule(`data.params["own-test"].most > 3` + "\n" + `r := "x"`)), code: 2, says: "declares"},
 		{name: "in data", prepare: policy(rule(`data.allowed.names[_] == "x"` + "\n" + `r := "x"`)), code: 2, says: "data.allowed"},
-		{name: "a level that is none", prepare: policy(rule(`some f in input.findings` + "\n" + `f.severity.level == "HIGH"` + "\n" + `r := f.id`)), code: 2, says: `high`},
-		{name: "a comparison with another type", prepare: policy(rule(`some f in input.findings` + "\n" + `f.severity.level == 3` + "\n" + `r := f.id`)), code: 2, says: "own.rego:"},
-		{name: "an order over what may be null", prepare: policy(rule(`some f in input.findings` + "\n" + `f.severity.score > 7` + "\n" + `r := f.id`)), code: 2, says: "null"},
+		{name: "a level that is none",
+			prepare: policy(rule(`some f in input.findings` + "\n" + `f.severity.level == "HIGH"` + "\n" + `r := f.id`)), code: 2, says: `high`},
+		{name: "a comparison with another type",
+			prepare: policy(rule(`some f in input.findings` + "\n" + `f.severity.level == 3` + "\n" + `r := f.id`)), code: 2, says: "own.rego:"},
+		{name: "an order over what may be null",
+			prepare: policy(rule(`some f in input.findings` + "\n" + `f.severity.score > 7` + "\n" + `r := f.id`)), code: 2, says: "null"},
 	}
 	for i := range out {
 		out[i].class = "typos in policies"
@@ -47,7 +60,8 @@ func policyFaults() []fault {
 	}
 	loop := `some a in numbers.range(1, 100000)` + "\n" + `some b in numbers.range(1, 100000)` + "\n" + `a * b == -1` + "\n" + `r := "x"`
 	out := []fault{
-		{name: "a second file in a library package", prepare: policy("package veto.vulnerabilities\n\ndeny[\"mine\"] contains \"x\" if false\n"), code: 2, says: "veto."},
+		{name: "a second file in a library package", prepare: policy("package veto.vulnerabilities\n\ndeny[\"mine\"] contains \"x\" if false\n"),
+			code: 2, says: "veto."},
 		{name: "a package below veto", prepare: policy("package veto.mine\n\ndeny[\"mine\"] contains \"x\" if false\n"), code: 2, says: "veto"},
 		{name: "a rule that fails", prepare: policy(rule(`to_number("n/a") == 1` + "\n" + `r := "x"`)), code: 3, says: "own-test"},
 		{name: "a rule that loops", prepare: policy(rule(loop)), code: 3, says: "own-test"},
@@ -55,19 +69,28 @@ func policyFaults() []fault {
 		{name: "a result with an unknown key", prepare: policy(rule(`r := {"msg": "x", "fnding": "y"}`)), code: 2, says: "fnding"},
 		{name: "a result that names no finding", prepare: policy(rule(`r := {"msg": "x", "finding": "v0000"}`)), code: 3, says: "v0000"},
 		{name: "a result without a message", prepare: policy(rule(`r := {"subject": "x"}`)), code: 2, says: "msg"},
-		{name: "a result with an unknown key that only the run shows", prepare: policy(rule("r := json.unmarshal(`{\"msg\": \"x\", \"fnding\": 1}`)")), code: 3, says: "fnding"},
+		{name: "a result with an unknown key that only the run shows",
+			prepare: policy(rule("r := json.unmarshal(`{\"msg\": \"x\", \"fnding\": 1}`)")), code: 3, says: "fnding"},
 		{name: "zero rules", prepare: func(f *faultDir) []string {
 			f.write("own.rego", "package own\n\nallow := true\n")
 			return f.bare(f.good(), "--no-default-policy", "--policy", "own.rego")
 		}, code: 2, says: "rule"},
 		{name: "no policy at all", prepare: func(f *faultDir) []string { return f.bare(f.good(), "--no-default-policy") }, code: 2, says: "rule"},
-		{name: "a folder without policies", prepare: func(f *faultDir) []string { f.write("p/README", "x"); return f.scan(f.good(), "--policy", "p") }, code: 2, says: ".rego"},
-		{name: "a policy that is not there", prepare: func(f *faultDir) []string { return f.scan(f.good(), "--policy", "nope.rego") }, code: 2, says: "nope.rego"},
+		{name: "a folder without policies", prepare: func(f *faultDir) []string {
+			f.write("p/README", "x")
+			return f.scan(f.good(), "--policy",
+				"p")
+		}, code: 2, says: ".rego"},
+		{name: "a policy that is not there", prepare: func(f *faultDir) []string { return f.scan(f.good(), "--policy", "nope.rego") }, code: 2,
+			says: "nope.rego"},
 		{name: "syntax", prepare: policy("package own\n\ndeny[\"x\"] contains r if {\n"), code: 2, says: "own.rego:"},
 		{name: "deny as a complete rule", prepare: policy("package own\n\ndeny if true\n"), code: 2, says: "deny"},
-		{name: "an id that is not constant", prepare: policy("package own\n\ndeny[id] contains \"x\" if some id in [\"a\"]\n"), code: 2, says: "own.rego:3"},
+		{name: "an id that is not constant", prepare: policy("package own\n\ndeny[id] contains \"x\" if some id in [\"a\"]\n"), code: 2,
+			says: "own.rego:3"},
 		{name: "an id twice", prepare: policy("package own\n\ndeny[\"user-root\"] contains \"x\" if false\n"), code: 2, says: "user-root"},
-		{name: "the network", prepare: policy(rule(`http.send({"method": "get", "url": "http://127.0.0.1/"}).status_code == 200` + "\n" + `r := "x"`)), code: 2, says: "http.send"},
+		{name: "the network",
+			prepare: policy(rule(`http.send({"method": "get", "url": "http://127.0.0.1/"}).status_code == 200` + "\n" +
+				`r := "x"`)), code: 2, says: "http.send"},
 		{name: "the environment", prepare: policy(rule(`opa.runtime().env.HOME == "x"` + "\n" + `r := "x"`)), code: 2, says: "opa.runtime"},
 		{name: "a policy test that fails", prepare: func(f *faultDir) []string {
 			f.write("p/own.rego", rule(`r := "x"`))
@@ -95,18 +118,29 @@ func waiverFaults() []fault {
 		}
 	}
 	out := []fault{
-		{name: "expired", prepare: waived("  - {rule: user-root, broad: true, reason: a, owner: b, expires: 2020-01-01}\n"), code: 1, says: "expired"},
-		{name: "rule-wide without broad", prepare: waived("  - {rule: user-root, reason: a, owner: b, expires: 2099-01-01}\n"), code: 2, says: "waivers.yaml:3"},
+		{name: "expired", prepare: waived("  - {rule: user-root, broad: true, reason: a, owner: b, expires: 2020-01-01}\n"), code: 1,
+			says: "expired"},
+		{name: "rule-wide without broad", prepare: waived("  - {rule: user-root, reason: a, owner: b, expires: 2099-01-01}\n"), code: 2,
+			says: "waivers.yaml:3"},
 		{name: "no reason", prepare: waived("  - {rule: user-root, broad: true, owner: b, expires: 2099-01-01}\n"), code: 2, says: "reason"},
 		{name: "no owner", prepare: waived("  - {rule: user-root, broad: true, reason: a, expires: 2099-01-01}\n"), code: 2, says: "owner"},
 		{name: "no expiry", prepare: waived("  - {rule: user-root, broad: true, reason: a, owner: b}\n"), code: 2, says: "expires"},
-		{name: "an expiry that is no day", prepare: waived("  - {rule: user-root, broad: true, reason: a, owner: b, expires: 2099-13-01}\n"), code: 2, says: "2099-13-01"},
-		{name: "an unknown rule", prepare: waived("  - {rule: user-rot, broad: true, reason: a, owner: b, expires: 2099-01-01}\n"), code: 2, says: `"user-root"`},
-		{name: "an unknown key", prepare: waived("  - {rule: user-root, broad: true, reson: a, owner: b, expires: 2099-01-01}\n"), code: 2, says: `"reason"`},
-		{name: "nothing to match", prepare: waived("  - {match: {}, reason: a, owner: b, expires: 2099-01-01}\n"), code: 2, says: "waivers.yaml:3"},
-		{name: "for another image", prepare: waived("  - {rule: user-root, broad: true, images: [other/*], reason: a, owner: b, expires: 2099-01-01}\n", "--as", "example.test/good"), code: 1, says: "user-root"},
-		{name: "for a name inside the archive", prepare: waived("  - {rule: user-root, broad: true, images: [\"example.test/*\"], reason: a, owner: b, expires: 2099-01-01}\n"), code: 1, says: "user-root"},
-		{name: "a file that is not there", prepare: func(f *faultDir) []string { return f.scan(f.good(), "--waivers", "nope.yaml") }, code: 2, says: "nope.yaml"},
+		{name: "an expiry that is no day", prepare: waived("  - {rule: user-root, broad: true, reason: a, owner: b, expires: 2099-13-01}\n"),
+			code: 2, says: "2099-13-01"},
+		{name: "an unknown rule", prepare: waived("  - {rule: user-rot, broad: true, reason: a, owner: b, expires: 2099-01-01}\n"), code: 2,
+			says: `"user-root"`},
+		{name: "an unknown key", prepare: waived("  - {rule: user-root, broad: true, reson: a, owner: b, expires: 2099-01-01}\n"), code: 2,
+			says: `"reason"`},
+		{name: "nothing to match", prepare: waived("  - {match: {}, reason: a, owner: b, expires: 2099-01-01}\n"), code: 2,
+			says: "waivers.yaml:3"},
+		{name: "for another image",
+			prepare: waived("  - {rule: user-root, broad: true, images: [other/*], reason: a, owner: b, expires: 2099-01-01}\n", "--as",
+				"example.test/good"), code: 1, says: "user-root"},
+		{name: "for a name inside the archive",
+			prepare: waived("  - {rule: user-root, broad: true, images: [\"example.test/*\"], reason: a, owner: b, expires: 2099-01-01}\n"),
+			code:    1, says: "user-root"},
+		{name: "a file that is not there", prepare: func(f *faultDir) []string { return f.scan(f.good(), "--waivers", "nope.yaml") }, code: 2,
+			says: "nope.yaml"},
 	}
 	for i := range out {
 		out[i].class = "waivers"
@@ -119,7 +153,8 @@ func shardFaults() []fault {
 	shard := func(change func(f *faultDir, shard string)) func(*faultDir) []string {
 		return func(f *faultDir) []string {
 			source := testdata(f.t)
-			code, _, stderr := vetoIn(f.t, f.dir, nil, "db", "update", "--db", "db", "--source", filepath.Join(source, "osv"), "--ecosystem", "Debian", "--source", "kev="+filepath.Join(source, "kev", "known_exploited_vulnerabilities.json"), "--as-of", clock, "--now", clock)
+			code, _, stderr := vetoIn(f.t, f.dir, nil, "db", "update", "--db", "db", "--source", filepath.Join(source, "osv"), "--ecosystem",
+				"Debian", "--source", "kev="+filepath.Join(source, "kev", "known_exploited_vulnerabilities.json"), "--as-of", clock, "--now", clock)
 			if code != 0 {
 				f.t.Fatal(stderr)
 			}
@@ -132,12 +167,14 @@ func shardFaults() []fault {
 		{name: "truncated", prepare: shard(func(f *faultDir, s string) { f.cut(s, 0.5) }), code: 3, says: "veto db update"},
 		{name: "empty", prepare: shard(func(f *faultDir, s string) { f.cut(s, 0) }), code: 3, says: "veto db update"},
 		{name: "missing", prepare: shard(func(f *faultDir, s string) { f.remove(s) }), code: 3, says: "veto db update"},
-		{name: "manifest truncated", prepare: shard(func(f *faultDir, _ string) { f.cut("db/manifest.json", 0.5) }), code: 3, says: "manifest.json"},
+		{name: "manifest truncated", prepare: shard(func(f *faultDir, _ string) { f.cut("db/manifest.json", 0.5) }), code: 3,
+			says: "manifest.json"},
 		{name: "manifest of a later version", prepare: shard(func(f *faultDir, _ string) {
 			text := regexp.MustCompile(`"schema_version": *2\b`).ReplaceAllString(f.read("db/manifest.json"), `"schema_version":99`)
 			f.write("db/manifest.json", text)
 		}), code: 3, says: "99"},
-		{name: "no database", prepare: func(f *faultDir) []string { return []string{"scan", f.good(), "--db", "nope", "-o", "json=run.json"} }, code: 3, says: "veto db update"},
+		{name: "no database", prepare: func(f *faultDir) []string { return []string{"scan", f.good(), "--db", "nope", "-o", "json=run.json"} },
+			code: 3, says: "veto db update"},
 		{name: "a source that is cut", prepare: func(f *faultDir) []string {
 			b, err := os.ReadFile(filepath.Join(testdata(f.t), "osv", "npm", "all.zip"))
 			if err != nil {
@@ -146,7 +183,8 @@ func shardFaults() []fault {
 			f.write("osv/npm/all.zip", string(b[:len(b)/2]))
 			return []string{"db", "update", "--db", "db", "--source", "osv", "--ecosystem", "npm"}
 		}, code: 3, says: "all.zip"},
-		{name: "--db none", prepare: func(f *faultDir) []string { return []string{"scan", f.good(), "--db", "none", "-o", "json=run.json"} }, code: 1, says: "database-missing"},
+		{name: "--db none", prepare: func(f *faultDir) []string { return []string{"scan", f.good(), "--db", "none", "-o", "json=run.json"} },
+			code: 1, says: "database-missing"},
 		{name: "stale data", prepare: func(f *faultDir) []string { return f.bare(f.good()) }, code: 1, says: "database-stale"},
 	}
 	for i := range out {
@@ -157,7 +195,8 @@ func shardFaults() []fault {
 
 // shard is the file of an ecosystem's shard.
 func (f *faultDir) shard(dir, ecosystem string) string {
-	m := regexp.MustCompile(`"ecosystem": *"` + ecosystem + `",\s*"digest": *"sha256:([0-9a-f]{64})"`).FindStringSubmatch(f.read(dir + "/manifest.json"))
+	m := regexp.MustCompile(`"ecosystem": *"` + ecosystem +
+		`",\s*"digest": *"sha256:([0-9a-f]{64})"`).FindStringSubmatch(f.read(dir + "/manifest.json"))
 	if m == nil {
 		f.t.Fatalf("no shard of %s in the manifest", ecosystem)
 	}

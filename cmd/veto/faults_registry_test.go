@@ -74,7 +74,8 @@ func registryFaults() []fault {
 		{name: "429", prepare: serve(status(429)), code: 3, says: "429"},
 		{name: "500", prepare: serve(status(500)), code: 3, says: "500"},
 		{name: "nobody listens", prepare: func(f *faultDir) []string { return f.scan("127.0.0.1:1/shop/web:1") }, code: 3, says: "127.0.0.1:1"},
-		{name: "a manifest that is no JSON", prepare: serve(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<html>") }), code: 3, says: "manifest"},
+		{name: "a manifest that is no JSON", prepare: serve(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<html>") }), code: 3,
+			says: "manifest"},
 		{name: "a manifest without an end", prepare: serve(func(w http.ResponseWriter, r *http.Request) {
 			for i := 0; i < 1<<10 && r.URL.Path != "/v2/"; i++ {
 				if _, err := w.Write(make([]byte, 1<<14)); err != nil {
@@ -88,9 +89,11 @@ func registryFaults() []fault {
 			args[last] = strings.TrimSuffix(args[last], ":1") + "@sha256:" + strings.Repeat("0", 64)
 			return args
 		}, code: 3, says: "digest"},
-		{name: "a layer with other content", prepare: image(func(w http.ResponseWriter, b []byte) { b[len(b)/2] ^= 1; w.Write(b) }), code: 3, says: "layer 1"},
+		{name: "a layer with other content", prepare: image(func(w http.ResponseWriter, b []byte) { b[len(b)/2] ^= 1; w.Write(b) }), code: 3,
+			says: "layer 1"},
 		{name: "a layer that is cut every time", prepare: image(cut), code: 3, says: "layer 1"},
-		{name: "a layer that is missing", prepare: image(func(w http.ResponseWriter, _ []byte) { w.WriteHeader(http.StatusNotFound) }), code: 3, says: "404"},
+		{name: "a layer that is missing", prepare: image(func(w http.ResponseWriter, _ []byte) { w.WriteHeader(http.StatusNotFound) }), code: 3,
+			says: "404"},
 		{name: "no such platform", prepare: func(f *faultDir) []string {
 			return append(image(func(w http.ResponseWriter, b []byte) { w.Write(b) })(f), "--platform", "linux/s390x")
 		}, code: 3, says: "linux/s390x"},
@@ -111,13 +114,19 @@ func pathFaults() []fault {
 	out := []fault{
 		{name: "no such file", prepare: func(f *faultDir) []string { return f.scan("./missing.tar") }, code: 2, says: "missing.tar"},
 		{name: "no such folder", prepare: func(f *faultDir) []string { return f.scan("oci:missing") }, code: 2, says: "missing"},
-		{name: "a source tree", prepare: func(f *faultDir) []string { f.write("src/main.go", "package main\n"); return f.scan("./src") }, code: 2, says: "hint:"},
-		{name: "the working directory", prepare: func(f *faultDir) []string { f.write("Dockerfile", "FROM scratch\n"); return f.scan(".") }, code: 2, says: "hint:"},
-		{name: "a text file", prepare: func(f *faultDir) []string { return f.scan("./" + f.write("notes.txt", "hello\n")) }, code: 3, says: "notes.txt"},
-		{name: "a daemon that is not there", prepare: func(f *faultDir) []string { return f.scan("docker:nginx") }, code: 3, says: "no docker daemon"},
+		{name: "a source tree", prepare: func(f *faultDir) []string { f.write("src/main.go", "package main\n"); return f.scan("./src") }, code: 2,
+			says: "hint:"},
+		{name: "the working directory", prepare: func(f *faultDir) []string { f.write("Dockerfile", "FROM scratch\n"); return f.scan(".") },
+			code: 2, says: "hint:"},
+		{name: "a text file", prepare: func(f *faultDir) []string { return f.scan("./" + f.write("notes.txt", "hello\n")) }, code: 3,
+			says: "notes.txt"},
+		{name: "a daemon that is not there", prepare: func(f *faultDir) []string { return f.scan("docker:nginx") }, code: 3,
+			says: "no docker daemon"},
 		{name: "no source at all", prepare: func(f *faultDir) []string { return f.scan() }, code: 2, says: "SOURCE"},
-		{name: "a name that no registry allows", prepare: func(f *faultDir) []string { return f.scan("Nginx:UPPER/case") }, code: 2, says: "Nginx"},
-		{name: "an output folder that is not there", prepare: func(f *faultDir) []string { return append(f.scan(f.good()), "-o", "sarif=no/such/x.sarif") }, code: 2, says: "no/such"},
+		{name: "a name that no registry allows", prepare: func(f *faultDir) []string { return f.scan("Nginx:UPPER/case") }, code: 2,
+			says: "Nginx"},
+		{name: "an output folder that is not there",
+			prepare: func(f *faultDir) []string { return append(f.scan(f.good()), "-o", "sarif=no/such/x.sarif") }, code: 2, says: "no/such"},
 	}
 	for i := range out {
 		out[i].class = "no image there"
@@ -143,8 +152,10 @@ func wordFaults() []fault {
 		{name: "rule", prepare: settings("rules: {user-rooot: off}\n"), code: 2, says: `"user-root"`},
 		{name: "action", prepare: settings("rules: {user-root: denyy}\n"), code: 2, says: `"deny"`},
 		{name: "parameter", prepare: settings("params: {database-stale: {max_age_dys: 3}}\n"), code: 2, says: `"max_age_days"`},
-		{name: "parameter of another type", prepare: settings("params: {database-stale: {max_age_days: often}}\n"), code: 2, says: "max_age_days"},
-		{name: "version of the settings", prepare: func(f *faultDir) []string { f.write("veto.yaml", "version: 2\n"); return f.bare(f.good()) }, code: 2, says: "version"},
+		{name: "parameter of another type", prepare: settings("params: {database-stale: {max_age_days: often}}\n"), code: 2,
+			says: "max_age_days"},
+		{name: "version of the settings", prepare: func(f *faultDir) []string { f.write("veto.yaml", "version: 2\n"); return f.bare(f.good()) },
+			code: 2, says: "version"},
 		{name: "ecosystem", prepare: func(f *faultDir) []string {
 			return []string{"db", "update", "--db", "db", "--source", filepath.Join(root(f.t), "examples"), "--ecosystem", "Debain"}
 		}, code: 2, says: `"Debian"`},

@@ -91,42 +91,58 @@ func sourceFaults() []fault {
 		{name: "an entry that leaves the root", prepare: image(with("../../etc/passwd", "x")), code: 3, says: ".."},
 		{name: "an endless path", prepare: image(with(strings.Repeat("d/", 3000)+"x", "x")), code: 1, says: "length of a path", kind: "limit"},
 
-		{name: "garbage dpkg status", prepare: image(with("var/lib/dpkg/status", "\x01\x02 no colon here\nPackage\n\n")), code: 1, says: "assessment-incomplete", kind: "malformed"},
-		{name: "truncated dpkg status", prepare: image(with("var/lib/dpkg/status", "Package: curl\nStatus: install ok installed\nArchitecture: amd64\n")), code: 1, says: "assessment-incomplete", kind: "malformed"},
-		{name: "garbage apk database", prepare: image(with("lib/apk/db/installed", "P:busybox\nno field here at all\n\n")), code: 1, says: "assessment-incomplete", kind: "malformed"},
-		{name: "truncated apk database", prepare: image(with("lib/apk/db/installed", "P:busybox\nA:x86_64\n\n")), code: 1, says: "assessment-incomplete", kind: "malformed"},
-		{name: "garbage package.json", prepare: image(with("srv/node_modules/a/package.json", `{"name": "a", "version": `)), code: 1, says: "assessment-incomplete", kind: "malformed"},
-		{name: "package.json of the wrong types", prepare: image(with("srv/node_modules/a/package.json", `{"name": 1, "version": []}`)), code: 1, says: "assessment-incomplete", kind: "malformed"},
+		{name: "garbage dpkg status", prepare: image(with("var/lib/dpkg/status", "\x01\x02 no colon here\nPackage\n\n")), code: 1,
+			says: "assessment-incomplete", kind: "malformed"},
+		{name: "truncated dpkg status", prepare: image(with("var/lib/dpkg/status",
+			"Package: curl\nStatus: install ok installed\nArchitecture: amd64\n")), code: 1, says: "assessment-incomplete", kind: "malformed"},
+		{name: "garbage apk database", prepare: image(with("lib/apk/db/installed", "P:busybox\nno field here at all\n\n")), code: 1,
+			says: "assessment-incomplete", kind: "malformed"},
+		{name: "truncated apk database", prepare: image(with("lib/apk/db/installed", "P:busybox\nA:x86_64\n\n")), code: 1,
+			says: "assessment-incomplete", kind: "malformed"},
+		{name: "garbage package.json", prepare: image(with("srv/node_modules/a/package.json", `{"name": "a", "version": `)), code: 1,
+			says: "assessment-incomplete", kind: "malformed"},
+		{name: "package.json of the wrong types", prepare: image(with("srv/node_modules/a/package.json", `{"name": 1, "version": []}`)), code: 1,
+			says: "assessment-incomplete", kind: "malformed"},
 		{name: "oversized package.json", prepare: func(f *faultDir) []string {
 			f.write("big.json", `{"name": "a", "version": "1.0.0", "x": "`+strings.Repeat("x", 17<<20)+`"}`)
 			return f.scan(f.image("save", goodImage+"file srv/node_modules/a/package.json big.json\n"))
 		}, code: 1, says: "assessment-incomplete", kind: "limit"},
-		{name: "garbage METADATA", prepare: image(with("usr/lib/python3/dist-packages/x-1.dist-info/METADATA", "\x00\x01\x02")), code: 1, says: "assessment-incomplete", kind: "malformed"},
-		{name: "METADATA without a version", prepare: image(with("usr/lib/python3/dist-packages/x-1.dist-info/METADATA", "Metadata-Version: 2.1\nName: x\n\n")), code: 1, says: "assessment-incomplete", kind: "malformed"},
-		{name: "garbage os-release", prepare: image(with("etc/os-release", "this is not\nkey value\n")), code: 1, says: "assessment-incomplete", kind: "unknown_os"},
+		{name: "garbage METADATA", prepare: image(with("usr/lib/python3/dist-packages/x-1.dist-info/METADATA", "\x00\x01\x02")), code: 1,
+			says: "assessment-incomplete", kind: "malformed"},
+		{name: "METADATA without a version", prepare: image(with("usr/lib/python3/dist-packages/x-1.dist-info/METADATA",
+			"Metadata-Version: 2.1\nName: x\n\n")), code: 1, says: "assessment-incomplete", kind: "malformed"},
+		{name: "garbage os-release", prepare: image(with("etc/os-release", "this is not\nkey value\n")), code: 1, says: "assessment-incomplete",
+			kind: "unknown_os"},
 		{name: "truncated Go program", prepare: func(f *faultDir) []string {
 			b := goProgram("go1.21.0", []string{"example.test/a@v1.0.0"})
 			f.write("program", string(b[:len(b)-40]))
 			return f.scan(f.image("save", goodImage+"file usr/bin/program program 0755\n"))
 		}, code: 1, says: "assessment-incomplete"},
-		{name: "a jar that is cut off", prepare: image(with("srv/app.jar", "PK\x03\x04")), code: 1, says: "assessment-incomplete", kind: "malformed"},
-		{name: "Rust, which is not parsed from its sources", prepare: image(with("srv/Cargo.lock", "")), code: 1, says: "assessment-incomplete", kind: "unsupported"},
-		{name: "an rpm database that is cut off", prepare: image(with("var/lib/rpm/Packages", "x")), code: 1, says: "assessment-incomplete", kind: "malformed"},
-		{name: "an empty image", prepare: image("name a:1\nconfig {\"User\": \"app\"}\nlayer FROM scratch\ntext etc/motd hello\n"), code: 1, says: "inventory-empty"},
+		{name: "a jar that is cut off", prepare: image(with("srv/app.jar", "PK\x03\x04")), code: 1, says: "assessment-incomplete",
+			kind: "malformed"},
+		{name: "Rust, which is not parsed from its sources", prepare: image(with("srv/Cargo.lock", "")), code: 1, says: "assessment-incomplete",
+			kind: "unsupported"},
+		{name: "an rpm database that is cut off", prepare: image(with("var/lib/rpm/Packages", "x")), code: 1, says: "assessment-incomplete",
+			kind: "malformed"},
+		{name: "an empty image", prepare: image("name a:1\nconfig {\"User\": \"app\"}\nlayer FROM scratch\ntext etc/motd hello\n"), code: 1,
+			says: "inventory-empty"},
 
-		{name: "garbage facts", prepare: func(f *faultDir) []string { return []string{"judge", f.write("facts.json", `{"packages": [`)} }, code: 2, says: "facts.json"},
+		{name: "garbage facts", prepare: func(f *faultDir) []string { return []string{"judge", f.write("facts.json", `{"packages": [`)} },
+			code: 2, says: "facts.json"},
 		{name: "facts with an unknown field", prepare: func(f *faultDir) []string {
 			return []string{"judge", f.write("facts.json", `{"schema_version": "1", "pakages": []}`)}
 		}, code: 2, says: "pakages"},
 		{name: "facts that lack a section", prepare: func(f *faultDir) []string {
 			return []string{"judge", f.write("facts.json", `{"schema_version": "1", "now": "2026-11-23T00:00:00Z"}`), "-o", "json=run.json"}
 		}, code: 3, says: "no data"},
-		{name: "garbage run", prepare: func(f *faultDir) []string { return []string{"render", f.write("run.json", "[]")} }, code: 2, says: "run.json"},
+		{name: "garbage run", prepare: func(f *faultDir) []string { return []string{"render", f.write("run.json", "[]")} }, code: 2,
+			says: "run.json"},
 		{name: "garbage veto.yaml", prepare: func(f *faultDir) []string {
 			f.write("veto.yaml", "version: 1\nrules: [\n")
 			return f.bare(f.good())
 		}, code: 2, says: "veto.yaml"},
-		{name: "empty veto.yaml", prepare: func(f *faultDir) []string { f.write("veto.yaml", ""); return f.bare(f.good()) }, code: 2, says: "version: 1"},
+		{name: "empty veto.yaml", prepare: func(f *faultDir) []string { f.write("veto.yaml", ""); return f.bare(f.good()) }, code: 2,
+			says: "version: 1"},
 	}
 	for i := range out {
 		out[i].class = "truncated, garbage, oversized"
@@ -250,9 +266,11 @@ func digestFaults() []fault {
 			}
 			f.write(f.layerBlob(0), string(packed))
 		}), code: 3, says: "layer 1"},
-		{name: "configuration blob", prepare: layout("oci", func(f *faultDir) { _, m := f.manifest(); f.flip(blobPath(m.Config.Digest)) }), code: 3, says: "digest"},
+		{name: "configuration blob", prepare: layout("oci", func(f *faultDir) { _, m := f.manifest(); f.flip(blobPath(m.Config.Digest)) }),
+			code: 3, says: "digest"},
 		{name: "manifest blob", prepare: layout("oci", func(f *faultDir) { p, _ := f.manifest(); f.flip(p) }), code: 3, says: "digest"},
-		{name: "diff ID of a gzip layer, with --verify", prepare: layout("oci", wrongDiff, "--verify"), code: 3, says: "the inflated content has the digest"},
+		{name: "diff ID of a gzip layer, with --verify", prepare: layout("oci", wrongDiff, "--verify"), code: 3,
+			says: "the inflated content has the digest"},
 		{name: "plain layer, with --verify", prepare: func(f *faultDir) []string {
 			f.good()
 			b := f.read("image.tar")
@@ -299,16 +317,21 @@ func agreementFaults() []fault {
 		}
 	}
 	out := []fault{
-		{name: "a layer more than diff IDs", prepare: manifest(func(m *ociManifest) { m.Layers = append(m.Layers, m.Layers[0]) }), code: 3, says: "layers"},
+		{name: "a layer more than diff IDs", prepare: manifest(func(m *ociManifest) { m.Layers = append(m.Layers, m.Layers[0]) }), code: 3,
+			says: "layers"},
 		{name: "no layers, but diff IDs", prepare: manifest(func(m *ociManifest) { m.Layers = nil }), code: 3, says: "layers"},
-		{name: "a configuration that is a layer", prepare: manifest(func(m *ociManifest) { m.Config = m.Layers[0] }), code: 2, says: "not a container image"},
-		{name: "a digest that is none", prepare: manifest(func(m *ociManifest) { m.Layers[0].Digest = "sha256:../../etc/passwd" }), code: 3, says: "digest"},
-		{name: "a size that is not the blob's", prepare: manifest(func(m *ociManifest) { m.Layers[0].Size += 7 }), code: 3, says: "manifest says"},
+		{name: "a configuration that is a layer", prepare: manifest(func(m *ociManifest) { m.Config = m.Layers[0] }), code: 2,
+			says: "not a container image"},
+		{name: "a digest that is none", prepare: manifest(func(m *ociManifest) { m.Layers[0].Digest = "sha256:../../etc/passwd" }), code: 3,
+			says: "digest"},
+		{name: "a size that is not the blob's", prepare: manifest(func(m *ociManifest) { m.Layers[0].Size += 7 }), code: 3,
+			says: "manifest says"},
 		{name: "a layer that is elsewhere", prepare: manifest(func(m *ociManifest) {
 			m.Layers[0].MediaType = "application/vnd.oci.image.layer.nondistributable.v1.tar+gzip"
 		}), code: 3, says: "layer 1"},
 		{name: "the manifest names a layer that is not there", prepare: replace("/layer.tar", "/lay.tar"), code: 3, says: "lay.tar"},
-		{name: "two entries of the same name", prepare: rewrite(func(e []imagetest.Entry) []imagetest.Entry { return append(e, e[len(e)-1]) }), code: 3, says: "twice"},
+		{name: "two entries of the same name", prepare: rewrite(func(e []imagetest.Entry) []imagetest.Entry { return append(e, e[len(e)-1]) }),
+			code: 3, says: "twice"},
 		{name: "manifest.json and index.json name different images", prepare: func(f *faultDir) []string {
 			f.image("docker", goodImage)
 			first := layerOf(f.t, filepath.Join(f.dir, "image.tar"))
@@ -334,7 +357,9 @@ func agreementFaults() []fault {
 			entries := layerOf(f.t, filepath.Join(f.dir, "image.tar"))
 			for i := range entries {
 				if entries[i].Path == "index.json" {
-					entries[i].Body = bytes.Replace(entries[i].Body, []byte(`"manifests":[`), []byte(`"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"sha256:`+strings.Repeat("ab", 32)+`","size":100},`), 1)
+					entries[i].Body = bytes.Replace(entries[i].Body, []byte(`"manifests":[`),
+						[]byte(`"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"sha256:`+strings.Repeat("ab",
+							32)+`","size":100},`), 1)
 				}
 			}
 			b, err := imagetest.Tar(entries...)
@@ -346,7 +371,9 @@ func agreementFaults() []fault {
 		{name: "docker schema 1", prepare: func(f *faultDir) []string {
 			p := f.image("oci", goodImage)
 			d := f.putBlob([]byte(`{"schemaVersion": 1, "fsLayers": []}`))
-			f.write("image/index.json", fmt.Sprintf(`{"schemaVersion": 2, "manifests": [{"mediaType": "application/vnd.docker.distribution.manifest.v1+json", "digest": %q, "size": %d}]}`, d.Digest, d.Size))
+			f.write("image/index.json",
+				fmt.Sprintf(`{"schemaVersion": 2, "manifests": [{"mediaType": "application/vnd.docker.distribution.manifest.v1+json", `+
+					`"digest": %q, "size": %d}]}`, d.Digest, d.Size))
 			return f.scan(p)
 		}, code: 3, says: "schema"},
 	}

@@ -76,7 +76,8 @@ func (f *faultDir) bare(args ...string) []string {
 }
 
 func faults() []fault {
-	return slices.Concat(sourceFaults(), digestFaults(), agreementFaults(), registryFaults(), pathFaults(), wordFaults(), typoFaults(), policyFaults(), waiverFaults(), shardFaults())
+	return slices.Concat(sourceFaults(), digestFaults(), agreementFaults(), registryFaults(), pathFaults(), wordFaults(), typoFaults(),
+		policyFaults(), waiverFaults(), shardFaults())
 }
 
 func TestFaults(t *testing.T) {

@@ -112,7 +112,8 @@ func hostileBlobs() []hostile {
 				}
 				return h.save(layers...)
 			}},
-			hostile{name: pack + " with zeros after its tar", code: 1, says: "assessment-incomplete", kind: engine.GapLimit, path: "var/lib/dpkg/status",
+			hostile{name: pack + " with zeros after its tar", code: 1, says: "assessment-incomplete", kind: engine.GapLimit,
+				path: "var/lib/dpkg/status",
 				image: func(h *hostileDir) string {
 					return h.save(h.base(), h.zeros(pack, h.base().packed.Bytes(), engine.MaxTrailing+64<<20))
 				}},
@@ -132,10 +133,12 @@ func hostileBlobs() []hostile {
 			limit("a negative size "+pack, "layer 2", raw(pack, rawHeader([]byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xf0")))),
 			limit("a size that overflows "+pack, "layer 2", raw(pack, rawHeader([]byte("\x80\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")))),
 			limit("a size of 8 EB "+pack, "layer 2", raw(pack, rawHeader([]byte("\x80\x00\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xff")))),
-			limit("a wrong checksum "+pack, "layer 2", raw(pack, bytes.Replace(rawHeader([]byte("00000000000")), []byte("f\x00"), []byte("g\x00"), 1))),
+			limit("a wrong checksum "+pack, "layer 2",
+				raw(pack, bytes.Replace(rawHeader([]byte("00000000000")), []byte("f\x00"), []byte("g\x00"), 1))),
 			limit("a PAX name with NUL "+pack, "layer 2", raw(pack, paxTar("path", "a\x00b"))),
 			limit("a PAX header of 2 MB "+pack, "layer 2", raw(pack, paxTar("path", strings.Repeat("x", 2<<20)))),
-			limit("a sparse file of 8 EB "+pack, "layer 2", raw(pack, paxTar("GNU.sparse.major", "1", "GNU.sparse.minor", "0", "GNU.sparse.realsize", "9223372036854775807"))))
+			limit("a sparse file of 8 EB "+pack, "layer 2",
+				raw(pack, paxTar("GNU.sparse.major", "1", "GNU.sparse.minor", "0", "GNU.sparse.realsize", "9223372036854775807"))))
 	}
 	return append(out,
 		hostile{name: "a zstd frame with a window of 1 GB", code: 1, says: "assessment-incomplete", kind: engine.GapLimit,
@@ -172,7 +175,8 @@ func hostileBlobs() []hostile {
 			return h.save(layers...)
 		}),
 		limit("a configuration of 20 MB", "limit", func(h *hostileDir) string {
-			return h.documents(`{"os":"linux","architecture":"amd64","x":"`+strings.Repeat("x", 20<<20)+`"}`, `[{"Config":"config.json","Layers":[]}]`)
+			return h.documents(`{"os":"linux","architecture":"amd64","x":"`+strings.Repeat("x", 20<<20)+`"}`,
+				`[{"Config":"config.json","Layers":[]}]`)
 		}),
 		limit("a configuration 10,000 deep", "depth of JSON", func(h *hostileDir) string {
 			return h.documents(`{"os":`+strings.Repeat("[", 10_000), `[{"Config":"config.json","Layers":[]}]`)
@@ -182,7 +186,8 @@ func hostileBlobs() []hostile {
 			for i := 0; b.Len() < engine.MaxConfig-200; i++ {
 				fmt.Fprintf(&b, `"%s":"",`, strconv.FormatInt(int64(i), 36))
 			}
-			return h.documents(`{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]},"config":{"Labels":{`+b.String()+`"X":""}}}`, `[{"Config":"config.json","Layers":[]}]`)
+			return h.documents(`{"os":"linux","architecture":"amd64","rootfs":{"type":"layers","diff_ids":[]},"config":{"Labels":{`+
+				b.String()+`"X":""}}}`, `[{"Config":"config.json","Layers":[]}]`)
 		}},
 		limit("a manifest of many lists", "manifest.json", func(h *hostileDir) string {
 			return h.documents(`{}`, `[`+strings.Repeat("[],", 1<<20)+`[]]`)

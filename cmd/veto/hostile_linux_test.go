@@ -101,7 +101,8 @@ func (h *hostileDir) entries(pack string, write func(add func(hd tar.Header, bod
 func (h *hostileDir) base() *hostileBlob {
 	return h.entries("", func(add func(tar.Header, []byte)) {
 		add(tar.Header{Name: "etc/os-release"}, []byte("ID=debian\nVERSION_ID=\"12\"\n"))
-		add(tar.Header{Name: "var/lib/dpkg/status"}, []byte("Package: base-files\nStatus: install ok installed\nArchitecture: amd64\nVersion: 12.4\n"))
+		add(tar.Header{Name: "var/lib/dpkg/status"},
+			[]byte("Package: base-files\nStatus: install ok installed\nArchitecture: amd64\nVersion: 12.4\n"))
 	})
 }
 
@@ -154,7 +155,8 @@ func one(pack string, write func(add func(tar.Header, []byte))) func(*hostileDir
 
 func TestHostile(t *testing.T) {
 	canary := filepath.Join(t.TempDir(), "canary")
-	if err := os.WriteFile(canary, []byte("Package: canary-of-the-host\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n"), 0o600); err != nil {
+	if err := os.WriteFile(canary, []byte("Package: canary-of-the-host\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n"),
+		0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range append(hostileTrees(canary), hostileBlobs()...) {
@@ -174,7 +176,8 @@ func (c hostile) check(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, self, h.bare(source, "--no-cache", "-o", "text=run.txt", "-o", "sarif=run.sarif", "-o", "junit=run.xml", "-o", "markdown=run.md", "-o", "github=run.github")...)
+	cmd := exec.CommandContext(ctx, self, h.bare(source, "--no-cache", "-o", "text=run.txt", "-o", "sarif=run.sarif", "-o", "junit=run.xml",
+		"-o", "markdown=run.md", "-o", "github=run.github")...)
 	cmd.Dir, cmd.Stdin = h.dir, h.in
 	cmd.Env = []string{runMain + "=1", "HOME=" + t.TempDir(), "GOMAXPROCS=2"}
 	var said bytes.Buffer
@@ -205,8 +208,8 @@ func (c hostile) check(t *testing.T) {
 	}
 }
 
-// runWatched runs a process and returns its largest resident set, in bytes, as the kernel has it. (The one that wait(2) returns is never less
-// than that of the process which began it.)
+// runWatched runs a process and returns its largest resident set, in bytes, as the kernel has it. (The one that wait(2) returns is never
+// less than that of the process which began it.)
 func runWatched(cmd *exec.Cmd) (peak int64, err error) {
 	if err := cmd.Start(); err != nil {
 		return 0, err

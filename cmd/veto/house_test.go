@@ -27,7 +27,8 @@ type room struct {
 }
 
 func rooms() []room {
-	instruments := []string{"engine", "engine/daemon", "engine/document", "engine/registry", "engine/glob", "engine/version", "engine/purl", "engine/inflate", "engine/schema"}
+	instruments := []string{"engine", "engine/daemon", "engine/document", "engine/registry", "engine/glob", "engine/version", "engine/purl",
+		"engine/inflate", "engine/schema"}
 	with := func(more ...string) []string { return append(append([]string{}, instruments...), more...) }
 	return []room{
 		{"engine", nil, "the words and the gate know no stage: standard library only"},
@@ -308,7 +309,8 @@ func checkShape(t *testing.T, fset *token.FileSet, f *ast.File, where string, cm
 				return true
 			}
 			call := pkg.Name + "." + n.Sel.Name
-			forbidden := []string{"os.Exit", "os.Getenv", "os.LookupEnv", "os.Environ", "time.Now", "time.Since", "fmt.Print", "fmt.Println", "fmt.Printf", "os.Stdout", "os.Stderr", "os.Stdin"}
+			forbidden := []string{"os.Exit", "os.Getenv", "os.LookupEnv", "os.Environ", "time.Now", "time.Since", "fmt.Print", "fmt.Println",
+				"fmt.Printf", "os.Stdout", "os.Stderr", "os.Stdin"}
 			if slices.Contains(forbidden, call) {
 				t.Errorf("%s: %s belongs to cmd/veto; it is passed in", at(n), call)
 			}

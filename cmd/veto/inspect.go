@@ -57,8 +57,8 @@ func newInspect(sys *system) *cobra.Command {
 	return cmd
 }
 
-// writeFacts writes the policy input as indented JSON, but each file on one line: there are tens of thousands. Sections that the source could not give
-// are left out, so that whoever decides over the facts again lacks them too.
+// writeFacts writes the policy input as indented JSON, but each file on one line: there are tens of thousands. Sections that the source
+// could not give are left out, so that whoever decides over the facts again lacks them too.
 func writeFacts(w io.Writer, in *engine.Input) error {
 	const noFiles = "\n  \"files\": [],"
 	short := *in

@@ -115,14 +115,16 @@ func readFacts(sys *system, name string) (*engine.Input, error) {
 		return nil, engine.Hint(engine.Usage("%s: %v", name, err), "facts are written by `veto inspect SOURCE` or `veto scan -o facts=FILE`")
 	}
 	if sections["decision"] != nil || sections["reports"] != nil {
-		return nil, engine.Hint(engine.Usage("%s holds a run, not facts", name), "render it with `veto render %s`; facts are written by `veto inspect`", name)
+		return nil, engine.Hint(engine.Usage("%s holds a run, not facts", name),
+			"render it with `veto render %s`; facts are written by `veto inspect`", name)
 	}
 	if v := string(sections["schema_version"]); v != `"`+engine.SchemaVersion+`"` {
 		return nil, engine.Hint(engine.Usage("%s: schema_version is %s, this veto reads %q", name, orNone(v), engine.SchemaVersion),
 			"record the facts again with this version of veto")
 	}
 	if sections["coverage"] != nil {
-		return nil, engine.Hint(engine.Usage("%s: its section \"coverage\" is called \"gaps\" now, and this veto reads no facts of before that", name),
+		return nil, engine.Hint(engine.Usage("%s: its section \"coverage\" is called \"gaps\" now, and this veto reads no facts of before that",
+			name),
 			"record the facts again with this version of veto")
 	}
 	in := &engine.Input{}

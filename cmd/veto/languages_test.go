@@ -220,7 +220,8 @@ func TestPythonTruth(t *testing.T) {
 	if len(picked) < 40 {
 		t.Fatalf("%d packages picked, want 40", len(picked))
 	}
-	compare(t, "pypi", packed(t, dir), ask(t, picked, "/usr/bin/python3", "-c", pythonOracle, filepath.Join(testdata(t), "osv", "PyPI", "all.zip")))
+	compare(t, "pypi", packed(t, dir), ask(t, picked, "/usr/bin/python3", "-c", pythonOracle,
+		filepath.Join(testdata(t), "osv", "PyPI", "all.zip")))
 }
 
 const nodeOracle = `
@@ -255,7 +256,8 @@ func TestNodeTruth(t *testing.T) {
 	dir := t.TempDir()
 	for name, versions := range picked {
 		for i, v := range versions {
-			write1(t, filepath.Join(dir, fmt.Sprintf("srv/app%d/node_modules", i), name, "package.json"), fmt.Sprintf("{%q: %q, %q: %q}", "name", name, "version", v))
+			write1(t, filepath.Join(dir, fmt.Sprintf("srv/app%d/node_modules", i), name, "package.json"),
+				fmt.Sprintf("{%q: %q, %q: %q}", "name", name, "version", v))
 		}
 	}
 	if len(picked) < 40 {
@@ -271,7 +273,8 @@ func TestNodeTruth(t *testing.T) {
 		t.Fatal(err)
 	}
 	write1(t, filepath.Join(tool, "records.json"), string(records))
-	compare(t, "npm", packed(t, dir), ask(t, picked, "node", "-e", nodeOracle, filepath.Join(tool, "node_modules", "semver"), filepath.Join(tool, "records.json")))
+	compare(t, "npm", packed(t, dir), ask(t, picked, "node", "-e", nodeOracle, filepath.Join(tool, "node_modules", "semver"),
+		filepath.Join(tool, "records.json")))
 }
 
 // goPrograms are two real programs: the same modules before and after fixes.

@@ -54,11 +54,13 @@ func TestLimitsOfPartsAreDocumented(t *testing.T) {
 		t.Fatal(err)
 	}
 	rows := map[string]string{}
-	for _, m := range regexp.MustCompile("(?m)^\\| `([a-z]+\\.[mM]ax\\w+)` \\| ([^|]+) \\| [^|]+ \\| [^|]+ \\|$").FindAllStringSubmatch(string(b), -1) {
+	row := regexp.MustCompile("(?m)^\\| `([a-z]+\\.[mM]ax\\w+)` \\| ([^|]+) \\| [^|]+ \\| [^|]+ \\|$")
+	for _, m := range row.FindAllStringSubmatch(string(b), -1) {
 		rows[m[1]] = m[2]
 	}
 	// What a format or a number type has is no limit of veto's.
-	formats := []string{"inflate.maxDistBits", "inflate.maxCodeBits", "inflate.maxLit", "inflate.maxDist", "version.maxInt64", "version.maxInt32"}
+	formats := []string{"inflate.maxDistBits", "inflate.maxCodeBits", "inflate.maxLit", "inflate.maxDist", "version.maxInt64",
+		"version.maxInt32"}
 	for _, p := range listPackages(t) {
 		for _, name := range p.GoFiles {
 			if p.ImportPath == module+"/engine" && name == "limits.go" {

@@ -7,8 +7,8 @@ import (
 )
 
 // A scan is short, and most are over before the collector would pay: it starts when the process holds firstCollection bytes. From then on
-// the heap may grow by headroom, or double if that is more, and the collector works harder as the process comes near softLimit. Without it a
-// heap that is small after the first collection would be collected every few milliseconds, in memory that the process has anyway.
+// the heap may grow by headroom, or double if that is more, and the collector works harder as the process comes near softLimit. Without
+// it a heap that is small after the first collection would be collected every few milliseconds, in memory that the process has anyway.
 const (
 	firstCollection = 72 << 20
 	headroom        = 48 << 20
@@ -22,8 +22,8 @@ func collectLate() {
 	afterCollection(func() { debug.SetMemoryLimit(softLimit) })
 }
 
-// afterCollection sets after each collection when the next will be, and calls first after the first. An object that nothing holds tells by its
-// cleanup that there was one.
+// afterCollection sets after each collection when the next will be, and calls first after the first. An object that nothing holds tells
+// by its cleanup that there was one.
 func afterCollection(first func()) {
 	sentinel := new([64]byte)
 	runtime.AddCleanup(sentinel, func(int) {

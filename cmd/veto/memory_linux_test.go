@@ -22,7 +22,8 @@ func peakMemory(t *testing.T, want int, stdin, source string) int64 {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), self, "scan", source, "-q", "--no-cache", "--now", clock, "--db", filepath.Join(root(t), "examples", "quickstart", "advisories"))
+	cmd := exec.CommandContext(t.Context(), self, "scan", source, "-q", "--no-cache", "--now", clock, "--db",
+		filepath.Join(root(t), "examples", "quickstart", "advisories"))
 	cmd.Env = []string{runMain + "=1", "HOME=" + t.TempDir(), "GOMAXPROCS=2"}
 	if stdin != "" {
 		f, err := os.Open(stdin)
@@ -41,9 +42,9 @@ func peakMemory(t *testing.T, want int, stdin, source string) int64 {
 	return peak
 }
 
-// Memory does not grow with the bytes of an image: 2,000 files with 64 MB, 1 GB and 4 GB of content in a plain layer, with 64 MB and 1 GB in a
-// compressed one, from a file and from a pipe. The configurations name no diff ID that holds, so that what is hashed ends in exit 3, after
-// everything has been read.
+// Memory does not grow with the bytes of an image: 2,000 files with 64 MB, 1 GB and 4 GB of content in a plain layer, with 64 MB and 1 GB
+// in a compressed one, from a file and from a pipe. The configurations name no diff ID that holds, so that what is hashed ends in exit 3,
+// after everything has been read.
 func TestMemoryDoesNotGrow(t *testing.T) {
 	dir := t.TempDir()
 	first := map[string]int64{}

@@ -206,7 +206,8 @@ func goProgram(goVersion string, modules []string) []byte {
 	const base, offset = 0x400000, 128
 	var elf bytes.Buffer
 	elf.WriteString("\x7fELF\x02\x01\x01\x00\x00\x00\x00\x00\x00\x00\x00\x00")
-	for _, v := range []any{uint16(2), uint16(62), uint32(1), uint64(base), uint64(64), uint64(0), uint32(0), uint16(64), uint16(56), uint16(1), uint16(64), uint16(0), uint16(0),
+	for _, v := range []any{uint16(2), uint16(62), uint32(1), uint64(base), uint64(64), uint64(0), uint32(0), uint16(64), uint16(56),
+		uint16(1), uint16(64), uint16(0), uint16(0),
 		uint32(1), uint32(6), uint64(offset), uint64(base), uint64(base), uint64(data.Len()), uint64(data.Len()), uint64(16)} {
 		if err := binary.Write(&elf, binary.LittleEndian, v); err != nil {
 			panic(err)
@@ -226,7 +227,8 @@ func packed(t *testing.T, dir string) string {
 	}
 	out := filepath.Join(t.TempDir(), "image.tar")
 	release := imagetest.File(path.Join("etc", "os-release"), "ID=debian\nVERSION_ID=\"12\"\nPRETTY_NAME=\"Debian GNU/Linux 12 (bookworm)\"\n")
-	m := imagetest.Image{Name: "example.test/languages:1", Layers: []imagetest.Layer{{CreatedBy: "COPY . /", Entries: append(entries, release)}}}
+	m := imagetest.Image{Name: "example.test/languages:1",
+		Layers: []imagetest.Layer{{CreatedBy: "COPY . /", Entries: append(entries, release)}}}
 	if err := packImage("save", out, m); err != nil {
 		t.Fatal(err)
 	}

@@ -91,7 +91,8 @@ func TestProxies(t *testing.T) {
 	}
 	for _, bad := range []string{"ftp://proxy.test", "http://", "http://a b", "://x", "http://me:s3cret@proxy.test:x"} {
 		sys := &system{environ: []string{"https_proxy=" + bad}}
-		if _, err := readProxies(sys.getenv); codeOf(err) != exitUsage || !strings.Contains(err.Error(), "https_proxy") || strings.Contains(err.Error(), "s3cret") {
+		if _, err := readProxies(sys.getenv); codeOf(err) != exitUsage || !strings.Contains(err.Error(),
+			"https_proxy") || strings.Contains(err.Error(), "s3cret") {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}
@@ -116,9 +117,11 @@ func newAuthority(t *testing.T, names ...string) authority {
 		return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b})
 	}
 	from, to := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign, NotBefore: from, NotAfter: to}
-	server := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "server"}, DNSNames: names, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign, NotBefore: from, NotAfter: to}
+	server := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "server"}, DNSNames: names,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, NotBefore: from, NotAfter: to}
 	caKey, serverKey := key(), key()
 	var a authority
@@ -223,12 +226,14 @@ func TestPrivateAuthority(t *testing.T) {
 		code    int
 		says    []string
 	}{
-		{"nobody vouches", nil, nil, exitUndecided, []string{"certificate signed by unknown authority", "--ca-file FILE", "/etc/docker/certs.d/" + address + "/ca.crt"}},
+		{"nobody vouches", nil, nil, exitUndecided,
+			[]string{"certificate signed by unknown authority", "--ca-file FILE", "/etc/docker/certs.d/" + address + "/ca.crt"}},
 		{"--ca-file", []string{"--ca-file", "ca.pem"}, nil, exitPass, nil},
 		{"VETO_CA_FILE", nil, []string{"VETO_CA_FILE=" + abs}, exitPass, nil},
 		{"another authority", []string{"--ca-file", "other.pem"}, nil, exitUndecided, []string{"--ca-file"}},
 		{"certs.d", nil, []string{"HOME=" + filepath.Join(f.dir, "home")}, exitPass, nil},
-		{"certs.d that is broken", nil, []string{"HOME=" + filepath.Join(f.dir, "broken")}, exitUndecided, []string{"holds no certificate in PEM form", "*.crt are authorities"}},
+		{"certs.d that is broken", nil, []string{"HOME=" + filepath.Join(f.dir, "broken")}, exitUndecided,
+			[]string{"holds no certificate in PEM form", "*.crt are authorities"}},
 		{"no file", []string{"--ca-file", "none.pem"}, nil, exitUsage, []string{"none.pem"}},
 		{"no certificate", []string{"--ca-file", "key.pem"}, nil, exitUsage, []string{"--ca-file key.pem: it holds no certificate"}},
 		{"a directory", []string{"--ca-file", f.dir}, nil, exitUsage, []string{"--ca-file", f.dir}},
@@ -299,7 +304,8 @@ func TestFeedsBehindProxy(t *testing.T) {
 	if code, out := update("https://"+address+"/osv", "--ca-file", "ca.pem"); code != exitPass || len(asked()) != 0 {
 		t.Errorf("with the authority: exit %d, the proxy was asked for %q: %s", code, asked(), out)
 	}
-	if code, out := update("https://feeds.test/osv", "--ca-file", "ca.pem"); code != exitPass || !slices.Equal(asked(), []string{"CONNECT feeds.test:443"}) {
+	if code, out := update("https://feeds.test/osv", "--ca-file", "ca.pem"); code != exitPass || !slices.Equal(asked(),
+		[]string{"CONNECT feeds.test:443"}) {
 		t.Errorf("through the proxy: exit %d, it was asked for %q: %s", code, asked(), out)
 	}
 	if code, out := update("https://feeds.test/osv", "--ca-file", "none.pem"); code != exitUsage || !strings.Contains(out, "none.pem") {
@@ -309,7 +315,8 @@ func TestFeedsBehindProxy(t *testing.T) {
 
 func advisoryZip(t *testing.T) []byte {
 	t.Helper()
-	const text = `{"id":"GHSA-test-0001","modified":"2026-11-01T00:00:00Z","affected":[{"package":{"ecosystem":"npm","name":"x"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"1.0.0"}]}]}]}`
+	const text = `{"id":"GHSA-test-0001","modified":"2026-11-01T00:00:00Z","affected":[{"package":{"ecosystem":"npm","name":"x"},` +
+		`"ranges":[{"type":"SEMVER","events":[{"introduced":"0"},{"fixed":"1.0.0"}]}]}]}`
 	var b bytes.Buffer
 	z := zip.NewWriter(&b)
 	w, err := z.Create("GHSA-test-0001.json")
@@ -325,8 +332,8 @@ func advisoryZip(t *testing.T) []byte {
 	return b.Bytes()
 }
 
-// startRegistry starts Debian's docker-registry on loopback over the storage in dir, with more of its configuration from http on, after what
-// has to be prepared for that.
+// startRegistry starts Debian's docker-registry on loopback over the storage in dir, with more of its configuration from http on, after
+// what has to be prepared for that.
 func startRegistry(t *testing.T, dir, more string, prepare ...func()) string {
 	t.Helper()
 	bin := os.Getenv("VETO_REGISTRY_BIN")
@@ -345,7 +352,8 @@ func startRegistry(t *testing.T, dir, more string, prepare ...func()) string {
 		t.Fatal(err)
 	}
 	config := filepath.Join(t.TempDir(), "config.yml")
-	write1(t, config, fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %q%s}\n", dir, address, more))
+	write1(t, config, fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %q%s}\n", dir,
+		address, more))
 	cmd := exec.CommandContext(t.Context(), bin, "serve", config)
 	cmd.Env = []string{"HOME=" + dir} // REGISTRY_… would change its configuration
 	if err := cmd.Start(); err != nil {
@@ -373,7 +381,8 @@ func TestRealRegistryBehindProxy(t *testing.T) {
 	f.write("key.pem", string(a.key))
 	data := t.TempDir()
 	push(t, startRegistry(t, data, ""), "shop/web", "1", filepath.Join(f.dir, layout))
-	address := startRegistry(t, data, fmt.Sprintf(", tls: {certificate: %s, key: %s}", filepath.Join(f.dir, "cert.pem"), filepath.Join(f.dir, "key.pem")))
+	address := startRegistry(t, data, fmt.Sprintf(", tls: {certificate: %s, key: %s}", filepath.Join(f.dir, "cert.pem"),
+		filepath.Join(f.dir, "key.pem")))
 	proxy, asked := connectProxy(t, address)
 	scan := func(environ []string, args ...string) (int, string) {
 		code, stdout, stderr := vetoIn(t, f.dir, environ, f.scan(args...)...)
@@ -390,7 +399,8 @@ func TestRealRegistryBehindProxy(t *testing.T) {
 		environ []string
 		ref     string
 		proxied bool
-	}{{nil, address + "/shop/web:1", false}, {[]string{"HTTPS_PROXY=" + proxy}, address + "/shop/web:1", false}, {[]string{"HTTPS_PROXY=" + proxy}, "registry.test/shop/web:1", true}} {
+	}{{nil, address + "/shop/web:1", false}, {[]string{"HTTPS_PROXY=" + proxy}, address + "/shop/web:1",
+		false}, {[]string{"HTTPS_PROXY=" + proxy}, "registry.test/shop/web:1", true}} {
 		if code, out := scan(c.environ, "--ca-file", "ca.pem", c.ref); code != exitPass || (len(asked()) > 0) != c.proxied {
 			t.Fatalf("%s: exit %d, the proxy was asked for %q:\n%s", c.ref, code, asked(), out)
 		}

@@ -34,7 +34,8 @@ type outputFlags struct {
 }
 
 func (o *outputFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringArrayVarP(&o.outputs, "output", "o", nil, "write `FORMAT[=PATH]`; repeats ("+strings.Join(formats.Names(), ", ")+", facts)")
+	cmd.Flags().StringArrayVarP(&o.outputs, "output", "o", nil,
+		"write `FORMAT[=PATH]`; repeats ("+strings.Join(formats.Names(), ", ")+", facts)")
 	cmd.Flags().BoolVarP(&o.quiet, "quiet", "q", false, "no text on standard output, no progress")
 	cmd.Flags().StringVar(&o.detail, "detail", "short", "how much the text lists: short or full")
 	cmd.Flags().StringVar(&o.color, "color", "auto", "colours in the text: auto, always or never (NO_COLOR is honoured)")

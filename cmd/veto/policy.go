@@ -87,7 +87,8 @@ func newPolicyTest(sys *system) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "test [PATH…]",
 		Short: "Run the policies' own tests",
-		Long: `Test runs the test_ rules of *_test.rego beside the policies; without a PATH those of the shipped policies. No test at all is an error.
+		Long: `Test runs the test_ rules of *_test.rego beside the policies; without a PATH those of the shipped policies. No test at all is
+an error.
 
 EXIT STATUS
   0  every test passed

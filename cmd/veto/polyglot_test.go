@@ -75,7 +75,8 @@ func TestTarAfterTheEnd(t *testing.T) {
 // A configuration that would do as an index is a configuration, and nothing that it lists is opened.
 func TestConfigurationThatIsAnIndexToo(t *testing.T) {
 	dir, p := writeLayout(t, imagetest.Image{Layers: []imagetest.Layer{lodash("4.17.15")}, Compression: imagetest.Gzip})
-	both := bytes.Replace(p.Config, []byte("{"), []byte(`{"schemaVersion":2,"manifests":[],"mediaType":"application/vnd.oci.image.index.v1+json",`), 1)
+	both := bytes.Replace(p.Config, []byte("{"),
+		[]byte(`{"schemaVersion":2,"manifests":[],"mediaType":"application/vnd.oci.image.index.v1+json",`), 1)
 	blob := func(digest string) string { return filepath.Join(dir, "blobs", strings.Replace(digest, ":", "/", 1)) }
 	manifest := bytes.ReplaceAll(p.Manifest, []byte(p.ConfigDigest), []byte(imagetest.Digest(both)))
 	manifest = bytes.Replace(manifest, []byte(sizeField(len(p.Config))), []byte(sizeField(len(both))), 1)
@@ -85,7 +86,8 @@ func TestConfigurationThatIsAnIndexToo(t *testing.T) {
 	}
 	index = bytes.ReplaceAll(index, []byte(p.ManifestDigest), []byte(imagetest.Digest(manifest)))
 	index = bytes.Replace(index, []byte(sizeField(len(p.Manifest))), []byte(sizeField(len(manifest))), 1)
-	for name, b := range map[string][]byte{blob(imagetest.Digest(both)): both, blob(imagetest.Digest(manifest)): manifest, filepath.Join(dir, "index.json"): index} {
+	for name, b := range map[string][]byte{blob(imagetest.Digest(both)): both, blob(imagetest.Digest(manifest)): manifest,
+		filepath.Join(dir, "index.json"): index} {
 		if err := os.WriteFile(name, b, 0o600); err != nil {
 			t.Fatal(err)
 		}

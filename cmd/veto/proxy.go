@@ -13,8 +13,9 @@ import (
 // proxyFunc returns the proxy for an address, nil for none. This machine is never reached through one.
 type proxyFunc func(*url.URL) (*url.URL, error)
 
-// readProxies reads HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as curl and Go's own programs do; a lower-case name stands in where the upper-case one is
-// not set. What is no address is an error, and not no proxy as httpproxy has it. Values are never printed: they may hold passwords.
+// readProxies reads HTTPS_PROXY, HTTP_PROXY and NO_PROXY, as curl and Go's own programs do; a lower-case name stands in where the
+// upper-case one is not set. What is no address is an error, and not no proxy as httpproxy has it. Values are never printed: they may
+// hold passwords.
 func readProxies(getenv func(string) string) (proxyFunc, error) {
 	get := func(name string) (string, string) {
 		if v := getenv(name); v != "" {

@@ -134,7 +134,8 @@ func TestRealRegistry(t *testing.T) {
 	if code != exitUndecided || !strings.Contains(stderr, "hint:") || strings.Contains(stderr, registryPassword) {
 		t.Errorf("without a password: exit %d, %s", code, stderr)
 	}
-	code, _, stderr = vetoIn(t, dir, []string{"VETO_REGISTRY_USER=" + registryUser, "VETO_REGISTRY_PASSWORD=wrong-word"}, "scan", ref, "--db", db, "--now", clock, "-q")
+	code, _, stderr = vetoIn(t, dir, []string{"VETO_REGISTRY_USER=" + registryUser, "VETO_REGISTRY_PASSWORD=wrong-word"}, "scan", ref, "--db",
+		db, "--now", clock, "-q")
 	if code != exitUndecided || strings.Contains(stderr, "wrong-word") {
 		t.Errorf("with a wrong password: exit %d, %s", code, stderr)
 	}

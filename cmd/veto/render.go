@@ -14,7 +14,8 @@ func newRender(sys *system) *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "render RUN.json",
 		Short: "Write a saved run in other formats",
-		Long:  "Render turns the JSON that scan -o json=FILE wrote into any other format. It decides nothing and exits 0 when it wrote.\n" + exitStatusPlain,
+		Long: "Render turns the JSON that scan -o json=FILE wrote into any other format. It decides nothing and exits 0 when it wrote.\n" +
+			exitStatusPlain,
 		Example: `  veto render run.json -o sarif=out.sarif
   veto render run.json --detail full`,
 		Args: exactly(1, "one saved run"),

@@ -51,7 +51,8 @@ Rego policies, and answers: pass, denied or undecided.
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.CompletionOptions.HiddenDefaultCmd = false
-	root.AddCommand(newScan(sys), newInspect(sys), newJudge(sys), newRender(sys), newPolicy(sys), newDB(sys), newCache(sys), newWaive(sys), newConfig(sys), newVersion(sys))
+	root.AddCommand(newScan(sys), newInspect(sys), newJudge(sys), newRender(sys), newPolicy(sys), newDB(sys), newCache(sys), newWaive(sys),
+		newConfig(sys), newVersion(sys))
 	root.InitDefaultCompletionCmd("completion")
 	each(root, func(cmd *cobra.Command) {
 		cmd.SetFlagErrorFunc(flagError)
@@ -87,7 +88,8 @@ func flagError(cmd *cobra.Command, err error) error {
 func exactly(n int, what string) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) != n {
-			return engine.Hint(engine.Usage("%s takes %s, got %d arguments", cmd.CommandPath(), what, len(args)), "see `%s --help`", cmd.CommandPath())
+			return engine.Hint(engine.Usage("%s takes %s, got %d arguments", cmd.CommandPath(), what, len(args)), "see `%s --help`",
+				cmd.CommandPath())
 		}
 		return nil
 	}

@@ -30,10 +30,13 @@ type policyFlags struct {
 func (p *policyFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&p.policies, "policy", "p", nil, "add the policies of `PATH`, a .rego file or a folder; repeats")
 	cmd.Flags().BoolVar(&p.noDefault, "no-default-policy", false, "leave the shipped policies out")
-	cmd.Flags().StringVarP(&p.config, "config", "c", "", "configuration `FILE` (default: veto.yaml here or further up, to the repository's root)")
-	cmd.Flags().StringVar(&p.trust, "trust", "", "take configuration, waivers and policies from `DIR|REVISION` only; a directory is written ./DIR")
+	cmd.Flags().StringVarP(&p.config, "config", "c", "",
+		"configuration `FILE` (default: veto.yaml here or further up, to the repository's root)")
+	cmd.Flags().StringVar(&p.trust, "trust", "",
+		"take configuration, waivers and policies from `DIR|REVISION` only; a directory is written ./DIR")
 	cmd.Flags().StringVar(&p.waivers, "waivers", "", "waiver `FILE` (default: what the configuration names)")
-	cmd.Flags().StringArrayVar(&p.vex, "vex", nil, "VEX document `FILE` (OpenVEX, CycloneDX or CSAF, JSON) that says which findings are of no consequence; repeats")
+	cmd.Flags().StringArrayVar(&p.vex, "vex", nil,
+		"VEX document `FILE` (OpenVEX, CycloneDX or CSAF, JSON) that says which findings are of no consequence; repeats")
 	cmd.Flags().StringVar(&p.now, "now", "", "the clock, `RFC3339` or a day (listed as a relaxation)")
 }
 
@@ -85,7 +88,9 @@ func (p *policyFlags) begin(ctx context.Context, cmd *cobra.Command, sys *system
 	l.wait = sync.OnceValue(func() (err error) {
 		if l.policy, err = rego.Load(ctx, options); err != nil {
 			if hint := (*engine.HintError)(nil); !errors.As(err, &hint) {
-				err = engine.Hint(err, "policies are .rego files or folders of them; `veto policy check` finds mistakes before a scan does, docs/first-policy.md shows a whole one")
+				err = engine.Hint(err,
+					"policies are .rego files or folders of them; `veto policy check` finds mistakes before a scan does, "+
+						"docs/first-policy.md shows a whole one")
 			}
 			return usage(err)
 		}
@@ -103,7 +108,8 @@ func (p *policyFlags) begin(ctx context.Context, cmd *cobra.Command, sys *system
 
 // options names the policies: the shipped ones, those of the configuration, then those of the flags.
 func (p *policyFlags) options(l *ruleset) (rego.Options, error) {
-	o := rego.Options{Schema: policies.InputSchema(), At: l.at, Rules: map[string]rego.RuleSetting{}, Params: l.settings.Params, Where: l.settings.where}
+	o := rego.Options{Schema: policies.InputSchema(), At: l.at, Rules: map[string]rego.RuleSetting{}, Params: l.settings.Params,
+		Where: l.settings.where}
 	if !p.noDefault {
 		o.Library = policies.Library()
 	}

@@ -51,8 +51,8 @@ func newScan(sys *system) *cobra.Command {
 	return cmd
 }
 
-// scan judges images one after the other: it opens each, inspects it and decides; then it writes every output. The error carries the verdict, or says
-// why there is none.
+// scan judges images one after the other: it opens each, inspects it and decides; then it writes every output. The error carries the
+// verdict, or says why there is none.
 func (s *scanner) scan(ctx context.Context, sources []string, outs []output) (err error) {
 	defer func() { err = errors.Join(err, s.database.Close()) }()
 	reading, stop := s.whileRulesHold(ctx)
@@ -132,7 +132,8 @@ func (s *scanner) decide(ctx context.Context, in *engine.Input) (*engine.Report,
 
 // undecided is the report of an image that could not be judged.
 func (s *scanner) undecided(source string, err error) *engine.Report {
-	r := &engine.Report{Decision: engine.Decision{Verdict: engine.Undecided, Weakened: s.ruleset.weakened}, Errors: []engine.Problem{engine.ProblemOf(err)}}
+	r := &engine.Report{Decision: engine.Decision{Verdict: engine.Undecided, Weakened: s.ruleset.weakened},
+		Errors: []engine.Problem{engine.ProblemOf(err)}}
 	r.SchemaVersion, r.Now = engine.SchemaVersion, s.ruleset.now()
 	r.Image.Name = nameOf(source, s.images.as)
 	r.Database.State = "none"

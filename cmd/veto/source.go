@@ -30,19 +30,24 @@ type imageFlags struct {
 }
 
 func (f *imageFlags) add(cmd *cobra.Command) {
-	cmd.Flags().StringVar(&f.platform, "platform", "", "`OS/ARCH[/VARIANT]` to choose from an index, or all (default linux/amd64; the others are then a gap that policies see)")
+	cmd.Flags().StringVar(&f.platform, "platform", "",
+		"`OS/ARCH[/VARIANT]` to choose from an index, or all (default linux/amd64; the others are then a gap that policies see)")
 	cmd.Flags().StringVar(&f.as, "as", "", "`NAME` of an image that has no trustworthy name of its own: waivers for images match it")
-	cmd.Flags().StringVar(&f.base, "base", "", "`SOURCE` of the image that this one was built on: findings then say whether they are the base's or your own (implies --verify)")
+	cmd.Flags().StringVar(&f.base, "base", "",
+		"`SOURCE` of the image that this one was built on: findings then say whether they are the base's or your own (implies --verify)")
 	cmd.Flags().BoolVar(&f.verify, "verify", false, "hash plain local layers too, and check every diff ID")
 	cmd.Flags().BoolVar(&f.noSecrets, "no-secrets", false, "look for no credentials in files and configuration: listed as weakened")
-	cmd.Flags().BoolVar(&f.files, "verify-files", false, "hash every file and compare it with what its package recorded (files[].intact); otherwise only set-uid and set-gid ones")
-	cmd.Flags().BoolVar(&f.toc, "toc", false, "trust the tables of contents of eStargz and zstd:chunked layers and pull only the files needed: a gap that the default policy denies unless it is waived")
+	cmd.Flags().BoolVar(&f.files, "verify-files", false,
+		"hash every file and compare it with what its package recorded (files[].intact); otherwise only set-uid and set-gid ones")
+	cmd.Flags().BoolVar(&f.toc, "toc", false,
+		"trust the tables of contents of eStargz and zstd:chunked layers and pull only the files needed: "+
+			"a gap that the default policy denies unless it is waived")
 	cmd.Flags().BoolVar(&f.plainHTTP, "plain-http", false, "talk plain HTTP to a registry that is not on loopback")
 	f.network.add(cmd)
 }
 
-const sourceHelp = `SOURCE is a registry reference (nginx:1.27, ghcr.io/x/y@sha256:…), a path (./app.tar, an OCI layout directory), or - for
-standard input. What ends in .tar, .tar.gz or .tgz, or starts with . or /, is a path. Prefixes say it outright:
+const sourceHelp = `SOURCE is a registry reference (nginx:1.27, ghcr.io/x/y@sha256:…), a path (./app.tar, an OCI layout directory),
+or - for standard input. What ends in .tar, .tar.gz or .tgz, or starts with . or /, is a path. Prefixes say it outright:
 registry: docker: podman: docker-archive: oci: oci-archive: rootfs: sbom:`
 
 // target is one image of one platform.
@@ -60,7 +65,8 @@ func (s *scanner) targets(ctx context.Context, sources []string) (out []target, 
 			return nil, err
 		}
 		if _, ok := img.(engine.Streamed); ok {
-			return nil, errors.Join(engine.Hint(engine.Usage("--platform all needs a source that can be read several times, and %s passes by once", source),
+			return nil, errors.Join(engine.Hint(engine.Usage("--platform all needs a source that can be read several times, and %s passes by once",
+				source),
 				"save it to a file first"), img.Close())
 		}
 		out = append(out, target{source, img.Identity().Platform.String()})
@@ -95,7 +101,8 @@ func (s *scanner) open(ctx context.Context, t target) (engine.Image, error) {
 		hashes = s.layers
 	}
 	return image.Open(ctx, t.source, image.Options{
-		Hashes: hashes, Platform: t.platform, TOC: s.images.toc, As: s.images.as, Verify: s.verify(), Stdin: s.sys.stdin, Registry: client, Export: s.export, Now: s.sys.now,
+		Hashes: hashes, Platform: t.platform, TOC: s.images.toc, As: s.images.as, Verify: s.verify(), Stdin: s.sys.stdin,
+		Registry: client, Export: s.export, Now: s.sys.now,
 	})
 }
 
@@ -120,8 +127,9 @@ func (s *scanner) base(ctx context.Context, t target, img engine.Image) (func(en
 		return nil, fmt.Errorf("--base: %w", err)
 	}
 	if _, ok := base.(engine.Streamed); ok {
-		return nil, errors.Join(engine.Hint(engine.Usage("--base %s: only a registry reference, an archive that is not packed as a whole, or an OCI layout can say its layers without being read", s.images.base),
-			"unpack it, or save it to a file"), base.Close())
+		err := engine.Usage("--base %s: only a registry reference, an archive that is not packed as a whole, or an OCI layout "+
+			"can say its layers without being read", s.images.base)
+		return nil, errors.Join(engine.Hint(err, "unpack it, or save it to a file"), base.Close())
 	}
 	return image.BaseOf(base), base.Close()
 }

@@ -30,6 +30,7 @@ type tocStory struct {
 	sent   int // bytes of layers
 }
 
+//nolint:lll // one line describes one file
 const denyingImage = `name example.test/denied:1
 layer FROM debian:12
 text etc/os-release ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n
@@ -151,7 +152,9 @@ func TestTOCScan(t *testing.T) {
 }
 
 func (s *tocStory) waive(fingerprint string) {
-	s.write("waivers.yaml", fmt.Sprintf("version: 1\nwaivers:\n  - match: {fingerprint: %s}\n    reason: our own builder makes the tables\n    owner: \"@shop\"\n    expires: 2027-01-31\n", fingerprint))
+	s.write("waivers.yaml",
+		fmt.Sprintf("version: 1\nwaivers:\n  - match: {fingerprint: %s}\n    reason: our own builder makes the tables\n"+
+			"    owner: \"@shop\"\n    expires: 2027-01-31\n", fingerprint))
 }
 
 // The cache holds what was verified: a layer in it needs no table, and what a table said never enters it.

@@ -106,14 +106,15 @@ func apkOrder(t *testing.T, asked map[string]bool) map[string]int {
 	return answers(t, asked, "python3", "-c", apkOracle)
 }
 
-// Alpine 3.11: an installed database with versions on both sides of each fix. What a version is to the fix that it was made from is known by
-// how it was made, and the oracle has to know it, too.
+// Alpine 3.11: an installed database with versions on both sides of each fix. What a version is to the fix that it was made from is known
+// by how it was made, and the oracle has to know it, too.
 func TestAlpineTruth(t *testing.T) {
 	if _, err := exec.LookPath("python3"); err != nil {
 		t.Skip("no python3")
 	}
 	const ecosystem = "Alpine:v3.11"
-	plain := regexp.MustCompile(`^((?:(?:0|[1-9][0-9]*)\.)*)(0|[1-9][0-9]*)([a-z]?(?:_(?:alpha|beta|pre|rc|cvs|svn|git|hg|p)[0-9]*)*)-r([0-9]+)$`)
+	plain := regexp.MustCompile(`^((?:(?:0|[1-9][0-9]*)\.)*)(0|[1-9][0-9]*)` +
+		`([a-z]?(?:_(?:alpha|beta|pre|rc|cvs|svn|git|hg|p)[0-9]*)*)-r([0-9]+)$`)
 	fixed := fixes(t, "Alpine", ecosystem)
 	installed, made := map[string][]string{}, map[string]bool{} // made: "version fix" to older
 	var database strings.Builder

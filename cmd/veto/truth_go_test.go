@@ -29,11 +29,14 @@ func goReachable() map[string]string {
 	fmt.Println(websocket.DefaultDialer.Dial(a, nil))
 	fmt.Println(jwt.Parse(a, nil))`
 	return map[string]string{
-		"calls":    every,
-		"holds":    `fmt.Println(os.Args, strings.ToUpper(os.Args[0]))`,
-		"server":   `fmt.Println(ssh.NewServerConn(nil, nil)); (&dns.Server{Addr: os.Args[1]}).ListenAndServe(); fmt.Println(strings.ToUpper(os.Args[0]))`,
-		"reader":   `d := yaml.NewDecoder(os.Stdin); var v any; fmt.Println(d.Decode(&v), html.EscapeString(os.Args[1]), strings.ToUpper(gjson.Parse(os.Args[1]).String()))`,
-		"language": `t, err := language.Parse(os.Args[1]); fmt.Println(t, err); fmt.Println(jsonparser.ParseInt([]byte(strings.TrimSpace(os.Args[1]))))`,
+		"calls": every,
+		"holds": `fmt.Println(os.Args, strings.ToUpper(os.Args[0]))`,
+		"server": `fmt.Println(ssh.NewServerConn(nil, nil)); ` +
+			`(&dns.Server{Addr: os.Args[1]}).ListenAndServe(); fmt.Println(strings.ToUpper(os.Args[0]))`,
+		"reader": `d := yaml.NewDecoder(os.Stdin); var v any; fmt.Println(d.Decode(&v), html.EscapeString(os.Args[1]), ` +
+			`strings.ToUpper(gjson.Parse(os.Args[1]).String()))`,
+		"language": `t, err := language.Parse(os.Args[1]); fmt.Println(t, err); ` +
+			`fmt.Println(jsonparser.ParseInt([]byte(strings.TrimSpace(os.Args[1]))))`,
 	}
 }
 
@@ -65,8 +68,8 @@ func goIn(t *testing.T, dir string, environ []string, args ...string) error {
 	return nil
 }
 
-// goVulnerabilities lays the records out as govulncheck reads them (go.dev/doc/security/vuln/database, "API"), and says of each which of its
-// modules it names no packages of, and which only on other systems than Linux.
+// goVulnerabilities lays the records out as govulncheck reads them (go.dev/doc/security/vuln/database, "API"), and says of each which of
+// its modules it names no packages of, and which only on other systems than Linux.
 func goVulnerabilities(t *testing.T) (dir string, whole, elsewhere map[string]bool) {
 	t.Helper()
 	dir, whole, elsewhere = t.TempDir(), map[string]bool{}, map[string]bool{}
@@ -168,9 +171,9 @@ func govulncheck(t *testing.T, tool, database, program string) map[string]bool {
 }
 
 // What veto says programs can reach of an advisory's functions is what govulncheck says of the same programs with the same records. Two
-// differences are wanted: veto keeps what is only vulnerable on another system, as not reachable, and says "unknown" where a record names no
-// packages, which govulncheck takes for all of them. Of a stripped program govulncheck knows no functions; veto's answer is that of the
-// program before it was stripped.
+// differences are wanted: veto keeps what is only vulnerable on another system, as not reachable, and says "unknown" where a record names
+// no packages, which govulncheck takes for all of them. Of a stripped program govulncheck knows no functions; veto's answer is that of
+// the program before it was stripped.
 func TestGoReachTruth(t *testing.T) {
 	oracles(t)
 	bin := t.TempDir()
@@ -184,8 +187,10 @@ func TestGoReachTruth(t *testing.T) {
 		src := t.TempDir()
 		write1(t, filepath.Join(src, "go.mod"), goReachableModule)
 		imports := ""
-		for _, p := range []string{"fmt", "os", "strings", "github.com/buger/jsonparser", "github.com/golang-jwt/jwt/v4", "github.com/gorilla/websocket", "github.com/miekg/dns",
-			"github.com/tidwall/gjson", "github.com/ulikunitz/xz", "golang.org/x/crypto/ssh", "golang.org/x/net/html", "golang.org/x/text/language", "gopkg.in/yaml.v2"} {
+		for _, p := range []string{"fmt", "os", "strings", "github.com/buger/jsonparser", "github.com/golang-jwt/jwt/v4",
+			"github.com/gorilla/websocket", "github.com/miekg/dns",
+			"github.com/tidwall/gjson", "github.com/ulikunitz/xz", "golang.org/x/crypto/ssh", "golang.org/x/net/html", "golang.org/x/text/language",
+			"gopkg.in/yaml.v2"} {
 			short := strings.TrimSuffix(strings.TrimSuffix(filepath.Base(strings.TrimSuffix(p, "/v4")), ".v2"), "/v4")
 			if !strings.Contains(programs[name], short+".") {
 				short = "_"
@@ -195,7 +200,8 @@ func TestGoReachTruth(t *testing.T) {
 		write1(t, filepath.Join(src, "main.go"), "package main\n\nimport (\n"+imports+")\n\nfunc main() {\n\t"+programs[name]+"\n}\n")
 		dir, stripped := t.TempDir(), t.TempDir()
 		at := filepath.Join("usr", "bin", name)
-		for _, args := range [][]string{{"mod", "tidy"}, {"build", "-o", filepath.Join(dir, at), "."}, {"build", "-ldflags=-s -w", "-o", filepath.Join(stripped, at), "."}} {
+		for _, args := range [][]string{{"mod", "tidy"}, {"build", "-o", filepath.Join(dir, at), "."},
+			{"build", "-ldflags=-s -w", "-o", filepath.Join(stripped, at), "."}} {
 			if err := goIn(t, src, nil, args...); err != nil {
 				t.Fatal(err)
 			}

@@ -76,11 +76,13 @@ func TestRubyTruth(t *testing.T) {
 	for name, versions := range picked {
 		for _, v := range versions {
 			write1(t, filepath.Join(dir, "usr/local/bundle/specifications", name+"-"+v+".gemspec"),
-				"# -*- encoding: utf-8 -*-\n# stub: "+name+" "+v+" ruby lib\n\nGem::Specification.new do |s|\n  s.name = \""+name+"\".freeze\n  s.version = \""+v+"\"\nend\n")
+				"# -*- encoding: utf-8 -*-\n# stub: "+name+" "+v+" ruby lib\n\n"+
+					"Gem::Specification.new do |s|\n  s.name = \""+name+"\".freeze\n  s.version = \""+v+"\"\nend\n")
 		}
 	}
 	compare(t, "gem", packed(t, dir), judged(t, "RubyGems", "RubyGems", picked, func(t *testing.T, asked map[string]bool) map[string]int {
-		return answers(t, asked, "ruby", "-rrubygems", "-e", `STDIN.each_line { |l| a, b = l.split; puts "#{a} #{b} #{Gem::Version.new(a) <=> Gem::Version.new(b)}" }`)
+		return answers(t, asked, "ruby", "-rrubygems", "-e",
+			`STDIN.each_line { |l| a, b = l.split; puts "#{a} #{b} #{Gem::Version.new(a) <=> Gem::Version.new(b)}" }`)
 	}))
 }
 
@@ -100,15 +102,16 @@ func TestPackagistTruth(t *testing.T) {
 		}
 		write1(t, filepath.Join(dir, fmt.Sprintf("srv/app%d/vendor/composer/installed.json", i)), body)
 	}
-	compare(t, "composer", packed(t, dir), judged(t, "Packagist", "Packagist", picked, func(t *testing.T, asked map[string]bool) map[string]int {
-		return answers(t, asked, "php", "-r", `require $argv[1];
+	compare(t, "composer", packed(t, dir), judged(t, "Packagist", "Packagist", picked,
+		func(t *testing.T, asked map[string]bool) map[string]int {
+			return answers(t, asked, "php", "-r", `require $argv[1];
 $p = new Composer\Semver\VersionParser;
 while (($l = fgets(STDIN)) !== false) {
   list($a, $b) = explode(" ", trim($l));
   $x = $p->normalize($a); $y = $p->normalize($b);
   echo "$a $b ", Composer\Semver\Comparator::lessThan($x, $y) ? -1 : (Composer\Semver\Comparator::greaterThan($x, $y) ? 1 : 0), "\n";
 }`, "--", autoload)
-	}))
+		}))
 }
 
 func TestMavenTruth(t *testing.T) {
@@ -123,10 +126,13 @@ func TestMavenTruth(t *testing.T) {
 	for name, versions := range picked {
 		group, artifact, _ := strings.Cut(name, ":")
 		for _, v := range versions {
-			lib := archived(t, map[string]string{"META-INF/maven/" + group + "/" + artifact + "/pom.properties": "version=" + v + "\ngroupId=" + group + "\nartifactId=" + artifact + "\n", "x/A.class": "x"})
+			lib := archived(t,
+				map[string]string{"META-INF/maven/" + group + "/" + artifact + "/pom.properties": "version=" + v + "\ngroupId=" + group +
+					"\nartifactId=" + artifact + "\n", "x/A.class": "x"})
 			path := filepath.Join(dir, "srv/lib", fmt.Sprintf("%s-%s-%d.jar", artifact, v, n))
 			if n++; n%3 == 0 { // in a fat jar
-				path, lib = filepath.Join(dir, "srv/app", fmt.Sprintf("app%d.war", n)), archived(t, map[string]string{"WEB-INF/lib/" + artifact + "-" + v + ".jar": string(lib)})
+				path, lib = filepath.Join(dir, "srv/app", fmt.Sprintf("app%d.war", n)), archived(t,
+					map[string]string{"WEB-INF/lib/" + artifact + "-" + v + ".jar": string(lib)})
 			}
 			write1(t, path, string(lib))
 		}

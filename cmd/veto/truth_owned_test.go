@@ -40,7 +40,8 @@ func manifests(t *testing.T, layers ...string) (found map[string]manifest, recor
 				t.Fatal(err)
 			}
 			name := strings.TrimPrefix(h.Name, "./")
-			python := strings.HasSuffix(name, ".dist-info/METADATA") || strings.HasSuffix(name, ".egg-info/PKG-INFO") || strings.HasSuffix(name, ".egg-info")
+			python := strings.HasSuffix(name, ".dist-info/METADATA") || strings.HasSuffix(name, ".egg-info/PKG-INFO") || strings.HasSuffix(name,
+				".egg-info")
 			node := nodeManifest.MatchString(name)
 			sums := strings.HasPrefix(name, "var/lib/dpkg/info/") && strings.HasSuffix(name, ".md5sums")
 			if h.Typeflag != tar.TypeReg || !python && !node && !sums {
@@ -84,8 +85,8 @@ func manifests(t *testing.T, layers ...string) (found map[string]manifest, recor
 	return found, recorded
 }
 
-// Of the web image, every Python and Node package that dpkg owns is listed and marked, and none raises a finding of PyPI's or npm's. What dpkg
-// does not own is judged by them.
+// Of the web image, every Python and Node package that dpkg owns is listed and marked, and none raises a finding of PyPI's or npm's. What
+// dpkg does not own is judged by them.
 func TestOwnedTruth(t *testing.T) {
 	dir := images(t)
 	found, recorded := manifests(t, filepath.Join(dir, "base.tar"), filepath.Join(dir, "stack.tar"), filepath.Join(dir, "app.tar"))
@@ -134,20 +135,24 @@ func TestOwnedTruth(t *testing.T) {
 	}
 }
 
-// A file that pip wrote over, and one whose owner a later layer made up, are judged by both ecosystems' advisories; one that dpkg owns by its own.
+// A file that pip wrote over, and one whose owner a later layer made up, are judged by both ecosystems' advisories; one that dpkg owns by
+// its own.
 func TestForgedOwnership(t *testing.T) {
-	const at, django = "usr/lib/python3/dist-packages/Django-3.2.19.egg-info/PKG-INFO", "Metadata-Version: 2.1\nName: Django\nVersion: 3.2.19\n"
+	const at = "usr/lib/python3/dist-packages/Django-3.2.19.egg-info/PKG-INFO"
+	const django = "Metadata-Version: 2.1\nName: Django\nVersion: 3.2.19\n"
 	sum := md5.Sum([]byte(django))
 	list := imagetest.File("var/lib/dpkg/info/python3-django.md5sums", hex.EncodeToString(sum[:])+"  "+at+"\n")
-	status := imagetest.File("var/lib/dpkg/status", "Package: python3-django\nStatus: install ok installed\nArchitecture: all\nSource: python-django\nVersion: 3:3.2.19-1\n\n")
+	status := imagetest.File("var/lib/dpkg/status",
+		"Package: python3-django\nStatus: install ok installed\nArchitecture: all\nSource: python-django\nVersion: 3:3.2.19-1\n\n")
 	debian := imagetest.File("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n")
 	for name, c := range map[string]struct {
 		layers [][]imagetest.Entry
 		both   bool
 	}{
-		"owned":            {[][]imagetest.Entry{{debian, status, list, imagetest.File(at, django)}}, false},
-		"forged later":     {[][]imagetest.Entry{{debian, status}, {list, imagetest.File(at, django)}}, true},
-		"written over":     {[][]imagetest.Entry{{debian, status, list, imagetest.File(at, django)}, {imagetest.File(at, django+"Installer: pip\n")}}, true},
+		"owned":        {[][]imagetest.Entry{{debian, status, list, imagetest.File(at, django)}}, false},
+		"forged later": {[][]imagetest.Entry{{debian, status}, {list, imagetest.File(at, django)}}, true},
+		"written over": {[][]imagetest.Entry{{debian, status, list, imagetest.File(at, django)},
+			{imagetest.File(at, django+"Installer: pip\n")}}, true},
 		"in the one layer": {[][]imagetest.Entry{{debian, status, list, imagetest.File(at, django+"Installer: pip\n")}}, true},
 	} {
 		image := imagetest.Image{Name: "example.test/owned:1"}

@@ -23,7 +23,8 @@ func rpmDatabase(t *testing.T, packages []rpmBuilt) string {
 		}
 	}
 	dir := t.TempDir()
-	args := []string{"-bb", "--quiet", "--define", "_topdir " + filepath.Join(dir, "top"), "--define", "_binary_payload w0.gzdio", "--define", "__os_install_post %{nil}"}
+	args := []string{"-bb", "--quiet", "--define", "_topdir " + filepath.Join(dir, "top"), "--define", "_binary_payload w0.gzdio", "--define",
+		"__os_install_post %{nil}"}
 	for i, p := range packages {
 		epoch, rest, ok := strings.Cut(p.evr, ":")
 		if !ok {
@@ -49,7 +50,9 @@ func rpmDatabase(t *testing.T, packages []rpmBuilt) string {
 		t.Fatalf("%d packages of %d, %v", len(files), len(packages), err)
 	}
 	db := filepath.Join(dir, "db")
-	if out, err := exec.CommandContext(t.Context(), "rpm", append([]string{"--dbpath", db, "--define", "_db_backend sqlite", "--justdb", "--nodeps", "--force", "-i"}, files...)...).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(t.Context(), "rpm",
+		append([]string{"--dbpath", db, "--define", "_db_backend sqlite", "--justdb", "--nodeps", "--force", "-i"},
+			files...)...).CombinedOutput(); err != nil {
 		t.Fatalf("rpm: %v\n%.2000s", err, out)
 	}
 	if wal, err := os.Stat(filepath.Join(db, "rpmdb.sqlite-wal")); err == nil && wal.Size() > 0 {
@@ -91,8 +94,8 @@ end}`).Output()
 	return order
 }
 
-// notices are the records of a release of AlmaLinux that announce mended vulnerabilities, read without veto's code: package, fixed version, id and
-// the stream that the summary names.
+// notices are the records of a release of AlmaLinux that announce mended vulnerabilities, read without veto's code: package, fixed
+// version, id and the stream that the summary names.
 type almaNotice struct {
 	name, fixed, id string
 	streams         []string
@@ -147,7 +150,8 @@ func TestAlmaLinuxTruth(t *testing.T) {
 					modular++
 				}
 				for _, n := range notices {
-					if n.name != p.name || strings.Contains(n.fixed, ".module_el") != (p.module != "") || p.module != "" && len(n.streams) > 0 && !slices.Contains(n.streams, p.module) {
+					if n.name != p.name || strings.Contains(n.fixed,
+						".module_el") != (p.module != "") || p.module != "" && len(n.streams) > 0 && !slices.Contains(n.streams, p.module) {
 						continue
 					}
 					pair := p.name + "@" + p.evr + " " + n.id

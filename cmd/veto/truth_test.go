@@ -62,7 +62,8 @@ func dpkgSources(t *testing.T, layer string) map[string][]string {
 
 // judged evaluates every record of a distribution's release over what is installed, source to versions: "name@version id" to affected.
 // order answers how the pairs of versions "v w" compare.
-func judged(t *testing.T, export, ecosystem string, installed map[string][]string, order func(*testing.T, map[string]bool) map[string]int) map[string]bool {
+func judged(t *testing.T, export, ecosystem string, installed map[string][]string,
+	order func(*testing.T, map[string]bool) map[string]int) map[string]bool {
 	t.Helper()
 	type stretch struct {
 		pair, version string
@@ -133,7 +134,8 @@ func judged(t *testing.T, export, ecosystem string, installed map[string][]strin
 			switch {
 			case e["introduced"] == "0" || e["introduced"] != "" && answer[s.version+" "+e["introduced"]] >= 0:
 				affected = true
-			case e["fixed"] == "0" || e["fixed"] != "" && answer[s.version+" "+e["fixed"]] >= 0, e["last_affected"] != "" && answer[s.version+" "+e["last_affected"]] > 0:
+			case e["fixed"] == "0" || e["fixed"] != "" && answer[s.version+" "+e["fixed"]] >= 0, e["last_affected"] != "" &&
+				answer[s.version+" "+e["last_affected"]] > 0:
 				affected = false
 			}
 		}

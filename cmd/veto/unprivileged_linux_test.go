@@ -27,7 +27,8 @@ func TestUnprivileged(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if out, err := exec.Command("cp", "-r", filepath.Join(root(t), "examples", "quickstart"), filepath.Join(dir, "work")).CombinedOutput(); err != nil {
+	if out, err := exec.Command("cp", "-r", filepath.Join(root(t), "examples", "quickstart"),
+		filepath.Join(dir, "work")).CombinedOutput(); err != nil {
 		t.Fatalf("cp: %v: %s", err, out)
 	}
 	for p := dir; p != "/" && p != os.TempDir(); p = filepath.Dir(p) {

@@ -202,7 +202,8 @@ func (f *waiveFlags) entries(sys *system, args []string, e waiver.Entry) ([]waiv
 		}
 	}
 	if len(out) == 0 {
-		return nil, engine.Hint(engine.Usage("the run has no finding %s", strings.TrimSpace(id+" "+f.pkg)), "`veto scan SOURCE --detail full` lists them")
+		return nil, engine.Hint(engine.Usage("the run has no finding %s", strings.TrimSpace(id+" "+f.pkg)),
+			"`veto scan SOURCE --detail full` lists them")
 	}
 	slices.SortFunc(out, func(a, b waiver.Entry) int {
 		return strings.Compare(string(a.Match.Fingerprint), string(b.Match.Fingerprint))

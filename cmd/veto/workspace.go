@@ -77,7 +77,8 @@ func (ws *workspace) openCommit(ctx context.Context, rev string) error {
 		return engine.Usage("--trust %s: %v", rev, err)
 	}
 	// --attr-source makes no difference to an archive: it reads .gitattributes of the commit itself.
-	archive, err := ws.git(ctx, maxTrusted, "-C", strings.TrimSpace(string(top)), "archive", "--format=zip", "-0", strings.TrimSpace(string(commit)))
+	archive, err := ws.git(ctx, maxTrusted, "-C", strings.TrimSpace(string(top)), "archive", "--format=zip", "-0",
+		strings.TrimSpace(string(commit)))
 	if err != nil {
 		return engine.Usage("--trust %s: %v", rev, err)
 	}
@@ -123,7 +124,8 @@ func (ws *workspace) locate(p string) (fs.FS, string, error) {
 	}
 	name := path.Join(ws.base, filepath.ToSlash(p))
 	if filepath.IsAbs(p) || !fs.ValidPath(name) {
-		return nil, "", engine.Hint(engine.Usage("%s leads out of what --trust %s trusts", p, ws.label), "give a path inside it, relative to the working directory")
+		return nil, "", engine.Hint(engine.Usage("%s leads out of what --trust %s trusts", p, ws.label),
+			"give a path inside it, relative to the working directory")
 	}
 	return ws.trusted, name, nil
 }

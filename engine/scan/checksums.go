@@ -9,8 +9,9 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// A file is hashed by the algorithms that the package databases of its layer record, which are known once the layer has been walked: then the
-// large files are hashed, side by side. Files that pass by, small ones and those of layers without a database are hashed by all algorithms.
+// A file is hashed by the algorithms that the package databases of its layer record, which are known once the layer has been walked: then
+// the large files are hashed, side by side. Files that pass by, small ones and those of layers without a database are hashed by all
+// algorithms.
 const (
 	minDeferredSum  = 64 << 10 // bytes; hashing a smaller file three times costs less than keeping it for later
 	maxDeferredSums = 4096     // files of one layer that wait

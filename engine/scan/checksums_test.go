@@ -73,7 +73,8 @@ func (b brokenAt) ReadAt(p []byte, off int64) (int, error) {
 
 // A file that cannot be read when it is hashed is a gap of its own, whenever that is.
 func TestSumsOfWhatCannotBeRead(t *testing.T) {
-	f := engine.NewFileAt(engine.Entry{Path: "a", Type: engine.TypeFile, Size: minDeferredSum}, brokenAt{strings.NewReader(strings.Repeat("x", minDeferredSum))})
+	f := engine.NewFileAt(engine.Entry{Path: "a", Type: engine.TypeFile, Size: minDeferredSum},
+		brokenAt{strings.NewReader(strings.Repeat("x", minDeferredSum))})
 	list := []engine.Evidence{{Inspector: "one"}, {Inspector: "two"}}
 	if err := setSums(t.Context(), f, engine.AllSums, list, engine.LayerInfo{DiffID: "sha256:01"}); err != nil {
 		t.Fatal(err)

@@ -77,8 +77,8 @@ type referred struct {
 	gaps  []engine.Gap
 }
 
-// askReferrers asks while layers are read; of a stream, which does not say before its end which image it is, when the answer is called for. That
-// they cannot be listed is a gap: a signature may be missing, or hidden.
+// askReferrers asks while layers are read; of a stream, which does not say before its end which image it is, when the answer is called
+// for. That they cannot be listed is a gap: a signature may be missing, or hidden.
 func askReferrers(ctx context.Context, img engine.Image, wants func(section string) bool) (answer func() referred) {
 	source, ok := img.(engine.Referred)
 	if !ok {

@@ -51,7 +51,8 @@ func setSums(ctx context.Context, f *engine.File, by engine.Algorithms, list []e
 		list[i].Sums = sums
 	}
 	if err != nil {
-		list[0].Gaps = append(list[0].Gaps, engine.Gap{Kind: gapKind(err), Path: engine.Maybe(f.Path), Layer: engine.Maybe(layer.DiffID), Detail: err.Error()})
+		list[0].Gaps = append(list[0].Gaps, engine.Gap{Kind: gapKind(err), Path: engine.Maybe(f.Path), Layer: engine.Maybe(layer.DiffID),
+			Detail: err.Error()})
 	}
 	return ctx.Err()
 }

@@ -42,8 +42,9 @@ func (o *leftOut) evidence() []engine.Evidence {
 		return nil
 	}
 	if o.more > 0 {
-		o.list = append(o.list, engine.Gap{Kind: engine.GapLimit, Count: o.more, Detail: fmt.Sprintf("%d more entries of this layer were left out: %v",
-			o.more, &engine.LimitError{What: "number of gaps of one layer", Limit: engine.MaxGaps})})
+		o.list = append(o.list, engine.Gap{Kind: engine.GapLimit, Count: o.more,
+			Detail: fmt.Sprintf("%d more entries of this layer were left out: %v",
+				o.more, &engine.LimitError{What: "number of gaps of one layer", Limit: engine.MaxGaps})})
 	}
 	return []engine.Evidence{{Gaps: o.list}}
 }

@@ -193,8 +193,8 @@ func (w *layerWalk) state(ctx context.Context) error {
 	return cmp.Or(w.failed, ctx.Err())
 }
 
-// gather puts the evidence into the order of the entries, whatever the order was in which workers found it. Evidence over the limit of a layer
-// ends it at the same entry each time.
+// gather puts the evidence into the order of the entries, whatever the order was in which workers found it. Evidence over the limit of a
+// layer ends it at the same entry each time.
 func (w *layerWalk) gather(err error) error {
 	size, end := int64(0), len(w.lf.Entries)
 	for i, f := range w.found {

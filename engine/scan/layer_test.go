@@ -47,8 +47,8 @@ func learned(t *testing.T, l engine.Layer, size int) *engine.LayerFacts {
 	return lf
 }
 
-// Files that are inspected beside the walk give what they give one after the other: in the order of the entries, the last of a path alone, and
-// cut at the same entry where a limit is reached.
+// Files that are inspected beside the walk give what they give one after the other: in the order of the entries, the last of a path
+// alone, and cut at the same entry where a limit is reached.
 func TestParallelInspection(t *testing.T) {
 	for name, size := range map[string]int{"whole": 0, "over the limit": 1 << 20} {
 		t.Run(name, func(t *testing.T) {

@@ -9,7 +9,8 @@ import (
 // walkVersion changes whenever the same blob and the same inspectors would give other facts: what counts as an entry, a limit.
 const walkVersion = "walk/2"
 
-// layerCache keeps what was found in layers, under the digest of their blobs and the names of the inspectors. A nil layerCache keeps nothing.
+// layerCache keeps what was found in layers, under the digest of their blobs and the names of the inspectors. A nil layerCache keeps
+// nothing.
 type layerCache struct {
 	kept       engine.LayerCache
 	inspectors []string
@@ -27,8 +28,8 @@ func newLayerCache(p *Parts) *layerCache {
 	return c
 }
 
-// layer returns what is known of a whole layer, or nil. The digest under which it is asked is one that veto has hashed, or that the registry
-// is bound to: what an image claims about a layer is never enough.
+// layer returns what is known of a whole layer, or nil. The digest under which it is asked is one that veto has hashed, or that the
+// registry is bound to: what an image claims about a layer is never enough.
 func (c *layerCache) layer(ctx context.Context, l engine.Layer) (*engine.LayerFacts, error) {
 	hashed, ok := l.(engine.Hashed)
 	claimed := l.Info().Digest
@@ -68,8 +69,8 @@ func (c *layerCache) keepBehindLinks(l engine.Layer, names []string, info engine
 	_ = c.kept.Store(c.key(l, names...), &engine.LayerFacts{Info: info, Evidence: list})
 }
 
-// mayKeep says whether what a walk has shown may be kept under the digest that the layer had before it: only where veto has hashed the blob, and
-// found that digest.
+// mayKeep says whether what a walk has shown may be kept under the digest that the layer had before it: only where veto has hashed the
+// blob, and found that digest.
 func (c *layerCache) mayKeep(ctx context.Context, l engine.Layer, info engine.LayerInfo) (bool, error) {
 	hashed, ok := l.(engine.Hashed)
 	if c == nil || !ok || info.Digest == "" || info.Verified != engine.VerifiedContent {

@@ -21,8 +21,8 @@ type rereading struct {
 // rereadings are those of one layer, by the path of the body in it.
 type rereadings map[string][]rereading
 
-// followLinks reads what is wanted only after links resolve: hard links, files below linked directories, and anchors that are links. It adds
-// the evidence to the layer that holds the body. What cannot be read a second time becomes a gap.
+// followLinks reads what is wanted only after links resolve: hard links, files below linked directories, and anchors that are links. It
+// adds the evidence to the layer that holds the body. What cannot be read a second time becomes a gap.
 func (w *walker) followLinks(ctx context.Context, layers []engine.Layer, facts []engine.LayerFacts, tree *engine.Tree) error {
 	jobs := w.wantedBehindLinks(facts, tree)
 	for i, l := range layers {
@@ -193,7 +193,8 @@ func (w *walker) behindLinks(ctx context.Context, l engine.Layer, lf *engine.Lay
 	return evidence, nil
 }
 
-func (w *walker) walkAgain(ctx context.Context, l engine.Layer, info engine.LayerInfo, jobs rereadings) ([]engine.Evidence, engine.Verified, error) {
+func (w *walker) walkAgain(ctx context.Context, l engine.Layer, info engine.LayerInfo, jobs rereadings) ([]engine.Evidence, engine.Verified,
+	error) {
 	byPath := map[string][]engine.Evidence{}
 	verified, err := l.Walk(ctx, func(f *engine.File) error {
 		if f.Err() != nil || f.Type != engine.TypeFile {

@@ -63,8 +63,8 @@ func NewReader(p Parts) (*Reader, error) {
 	return &Reader{p}, nil
 }
 
-// Read gathers the facts about an image as of a day: all that policies see but what the gate adds, which marks findings and builds the index.
-// What cannot be read of a part is a gap among them; the error says that the image as a whole cannot be judged.
+// Read gathers the facts about an image as of a day: all that policies see but what the gate adds, which marks findings and builds the
+// index. What cannot be read of a part is a gap among them; the error says that the image as a whole cannot be judged.
 func (r *Reader) Read(ctx context.Context, img engine.Image, at time.Time) (*engine.Input, error) {
 	asking, stop := context.WithCancel(ctx)
 	defer stop()

@@ -79,7 +79,8 @@ type namer struct{ err error }
 func (n namer) Match(_ context.Context, inv *engine.Inventory, _ time.Time) (*engine.Matches, error) {
 	m := &engine.Matches{Database: engine.Database{State: "ok"}}
 	for _, p := range inv.Packages {
-		m.Findings = append(m.Findings, engine.Finding{Kind: "vulnerability", ID: "CVE-" + p.Name, Package: engine.FoundPackage{Name: p.Name, Ecosystem: "test"}, FixedVersions: []string{"2"}})
+		m.Findings = append(m.Findings, engine.Finding{Kind: "vulnerability", ID: "CVE-" + p.Name,
+			Package: engine.FoundPackage{Name: p.Name, Ecosystem: "test"}, FixedVersions: []string{"2"}})
 	}
 	return m, n.err
 }
@@ -91,7 +92,8 @@ func lastWins(layers []engine.LayerFacts) (*engine.Tree, error) {
 		for _, e := range l.Entries {
 			for d := path.Dir(e.Path); d != "."; d = path.Dir(d) {
 				if t.Nodes[d] == nil { // as a real merge, which makes the directories that a tar leaves out
-					t.Nodes[d] = &engine.Node{Entry: engine.Entry{Path: d, Type: engine.TypeDir}, Layer: l.Info.Index, BodyLayer: l.Info.Index, BodyPath: d}
+					t.Nodes[d] = &engine.Node{Entry: engine.Entry{Path: d, Type: engine.TypeDir}, Layer: l.Info.Index, BodyLayer: l.Info.Index,
+						BodyPath: d}
 				}
 			}
 			n := &engine.Node{Entry: e, Layer: l.Info.Index, Brought: l.Info.Index, BodyLayer: l.Info.Index, BodyPath: e.Path}
@@ -134,8 +136,9 @@ func tryRead(ctx context.Context, p Parts, img engine.Image) (*engine.Input, err
 
 func TestNewReaderNamesWhatIsMissing(t *testing.T) {
 	for name, drop := range map[string]func(*Parts){
-		"inspectors": func(p *Parts) { p.Inspectors = nil }, "merge": func(p *Parts) { p.Merge = nil }, "assemble": func(p *Parts) { p.Assemble = nil },
-		"matcher": func(p *Parts) { p.Matcher = nil }, "workers": func(p *Parts) { p.Workers = 0 }, "memory": func(p *Parts) { p.Memory = 0 },
+		"inspectors": func(p *Parts) { p.Inspectors = nil }, "merge": func(p *Parts) { p.Merge = nil },
+		"assemble": func(p *Parts) { p.Assemble = nil },
+		"matcher":  func(p *Parts) { p.Matcher = nil }, "workers": func(p *Parts) { p.Workers = 0 }, "memory": func(p *Parts) { p.Memory = 0 },
 	} {
 		p := parts()
 		drop(&p)

@@ -12,7 +12,8 @@ type totals struct {
 	entries, paths, evidence atomic.Int64
 }
 
-// add counts entries, bytes of paths and bytes of evidence. Beyond what an image may have it is an error: no part of such an image is judged.
+// add counts entries, bytes of paths and bytes of evidence. Beyond what an image may have it is an error: no part of such an image is
+// judged.
 func (t *totals) add(entries, paths, evidence int64) error {
 	switch {
 	case t.entries.Add(entries) > engine.MaxImageEntries:
