@@ -89,6 +89,53 @@ func TestPlanIsAskedAgain(t *testing.T) {
 	}
 }
 
+// A plan passes only when the policies, asked again, pass: a rule that then fails, or lacks its facts, is no pass.
+func TestAPlanThatEndsUndecidedDoesNotPass(t *testing.T) {
+	for _, status := range []Status{StatusError, StatusNoData, "", StatusPass, StatusWarn, StatusWaived} {
+		p := denying()
+		inner := p.Policy.(stage).rules
+		p.Policy = stage{rules: func(in *Input) []RuleResult {
+			rules := inner(in)
+			if len(in.Findings) == 0 {
+				rules = append(rules, RuleResult{ID: "other", Status: status})
+			}
+			return rules
+		}}
+		p.Plan = func(f *Facts, _ []RuleResult) []Change { return []Change{{Findings: []string{f.Findings[0].Ref}}} }
+		r, err := judge(t, p, found("a"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := status == StatusPass || status == StatusWarn || status == StatusWaived
+		if r.Decision.Plan.Passes != want {
+			t.Errorf("a plan after which a rule is %q passes: %v", status, r.Decision.Plan.Passes)
+		}
+	}
+}
+
+// What the gate marks stays in the report, and the plan does not change the facts that were judged.
+func TestJudgeKeepsTheFacts(t *testing.T) {
+	p := denying()
+	p.Weakened = []Relaxation{{What: "--now"}}
+	p.VEX = func(f *Facts) error {
+		f.Findings[0].VEXStatus = "affected"
+		return nil
+	}
+	p.Plan = func(f *Facts, _ []RuleResult) []Change { return []Change{{Findings: []string{f.Findings[0].Ref}}} }
+	in := found("a", "b")
+	in.Files = []FileFact{{Path: "etc/passwd"}, {Path: "etc/group"}}
+	r, err := judge(t, p, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(r.Findings) != 2 || r.Findings[0].VEXStatus != "affected" || len(r.Decision.Weakened) != 1 || r.Decision.Plan.Left[0] != "any" {
+		t.Errorf("%+v", r.Decision)
+	}
+	if in.Index.FilesByPath["etc/group"] != 1 || len(in.Index.FindingsByRef) != 2 || in.Packages == nil {
+		t.Errorf("the index is %+v", in.Index)
+	}
+}
+
 type failing struct {
 	stage
 	err error
