@@ -28,12 +28,12 @@ func newInspect(sys *system) *cobra.Command {
 		Args: exactly(1, "one SOURCE"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			outs := []output{{name: "facts", path: out}}
-			if err := removeStale(sys, outs); err != nil {
-				return err
-			}
 			s, err := sf.open(cmd, sys, newProgress(sys, out == ""), true)
 			if err != nil {
 				return err
+			}
+			if err := claim(sys, outs, sys.inputs); err != nil {
+				return errors.Join(err, s.database.Close())
 			}
 			reading, stop := s.whileRulesHold(cmd.Context())
 			defer stop()

@@ -36,6 +36,9 @@ old facts turn stale; --now sets it. A rule that reads a section which the file 
 			if err != nil {
 				return err
 			}
+			if err := claim(sys, outs, sys.inputs); err != nil {
+				return err
+			}
 			in, err := readFacts(sys, args[0])
 			if err != nil {
 				return err

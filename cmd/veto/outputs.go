@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"strings"
@@ -43,8 +42,7 @@ func (o *outputFlags) add(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&o.suppressed, "suppressed", false, "SARIF carries waived results too, as suppressed")
 }
 
-// parse resolves the outputs and checks them before anything is evaluated. Files of an earlier run are removed: a stale report
-// must never be taken for this run's.
+// parse resolves the outputs. claim then makes room for them.
 func (o *outputFlags) parse(sys *system, factsAllowed bool) ([]output, error) {
 	if o.detail != "short" && o.detail != "full" {
 		return nil, engine.UnknownWord("detail", o.detail, []string{"short", "full"})
@@ -86,7 +84,7 @@ func (o *outputFlags) parse(sys *system, factsAllowed bool) ([]output, error) {
 		}
 		outs = append(outs, output{name: "text", format: text})
 	}
-	return outs, removeStale(sys, outs)
+	return outs, nil
 }
 
 func (o *outputFlags) forTerminal(sys *system, name string, toFile bool, options formats.Options) formats.Options {
@@ -96,36 +94,6 @@ func (o *outputFlags) forTerminal(sys *system, name string, toFile bool, options
 	options.Width = sys.width
 	options.Color = o.color == "always" || o.color == "auto" && sys.terminal && sys.getenv("NO_COLOR") == "" && sys.getenv("TERM") != "dumb"
 	return options
-}
-
-func removeStale(sys *system, outs []output) error {
-	seen := map[string]bool{}
-	for _, out := range outs {
-		if out.path == "" {
-			continue
-		}
-		path := filepath.Clean(out.path)
-		if seen[path] {
-			return engine.Usage("two outputs go to %s", out.path)
-		}
-		seen[path] = true
-		if info, err := os.Stat(filepath.Dir(path)); err != nil || !info.IsDir() {
-			return engine.Hint(engine.Usage("-o %s=%s: there is no directory %s", out.name, out.path, filepath.Dir(out.path)), "create it first")
-		}
-		info, err := os.Lstat(path)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-		case err != nil:
-			return engine.Usage("-o %s: %v", out.name, err)
-		case info.IsDir():
-			return engine.Usage("-o %s=%s: that is a directory", out.name, out.path)
-		case info.Mode().IsRegular():
-			if err := os.Remove(path); err != nil {
-				return engine.Usage("-o %s: removing what an earlier run left: %v", out.name, err)
-			}
-		}
-	}
-	return nil
 }
 
 // write writes every output, several at once, also when some fail, and joins the errors. facts may be nil when there are none.

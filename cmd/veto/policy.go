@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"io/fs"
 
 	"github.com/spf13/cobra"
 
@@ -106,13 +105,8 @@ EXIT STATUS
 				o.Library = policies.Tests()
 				o.LibraryTests = true
 			}
-			for _, path := range append(pf.policies, args...) {
-				var fsys fs.FS
-				var name string
-				if fsys, name, err = ws.locate(path); err != nil {
-					return err
-				}
-				o.Sources = append(o.Sources, rego.Source{Name: path, FS: fsys, Path: name})
+			if o.Sources, err = ws.policies(append(pf.policies, args...)); err != nil {
+				return err
 			}
 			report, err := rego.Test(cmd.Context(), o)
 			if err != nil {

@@ -24,6 +24,9 @@ func newRender(sys *system) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := claim(sys, outs, nil); err != nil {
+				return err
+			}
 			data, err := readInput(sys, args[0], engine.MaxFacts)
 			if err != nil {
 				return err

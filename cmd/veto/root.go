@@ -14,6 +14,7 @@ import (
 
 // run executes one command line and returns the exit code.
 func run(ctx context.Context, args []string, sys *system) int {
+	sys.args = args
 	root := newRoot(sys)
 	root.SetArgs(args)
 	root.SetIn(sys.stdin)
@@ -21,7 +22,11 @@ func run(ctx context.Context, args []string, sys *system) int {
 	root.SetErr(sys.stderr)
 	err := root.ExecuteContext(ctx)
 	explainError(sys.stderr, err)
-	return codeOf(err)
+	code := codeOf(err)
+	if code == exitUsage {
+		removeStale(sys)
+	}
+	return code
 }
 
 func newRoot(sys *system) *cobra.Command {

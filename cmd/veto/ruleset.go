@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 
@@ -81,6 +82,7 @@ func (p *policyFlags) begin(ctx context.Context, cmd *cobra.Command, sys *system
 	if l.settings, err = loadSettings(l.workspace, p.config); err != nil {
 		return nil, err
 	}
+	sys.inputs = append(sys.inputs, l.files(p)...)
 	options, err := p.options(l)
 	if err != nil {
 		return nil, err
@@ -106,6 +108,14 @@ func (p *policyFlags) begin(ctx context.Context, cmd *cobra.Command, sys *system
 	return l, nil
 }
 
+// files are those of the working tree that the configuration and the flags name.
+func (l *ruleset) files(p *policyFlags) []string {
+	if l.workspace.trusted != nil {
+		return nil
+	}
+	return slices.Concat([]string{l.settings.Name, l.settings.Waivers, p.waivers}, l.settings.Policies, p.policies, l.settings.VEX, p.vex)
+}
+
 // options names the policies: the shipped ones, those of the configuration, then those of the flags.
 func (p *policyFlags) options(l *ruleset) (rego.Options, error) {
 	o := rego.Options{Schema: policies.InputSchema(), At: l.at, Rules: map[string]rego.RuleSetting{}, Params: l.settings.Params,
@@ -113,12 +123,9 @@ func (p *policyFlags) options(l *ruleset) (rego.Options, error) {
 	if !p.noDefault {
 		o.Library = policies.Library()
 	}
-	for _, path := range append(append([]string{}, l.settings.Policies...), p.policies...) {
-		fsys, name, err := l.workspace.locate(path)
-		if err != nil {
-			return o, err
-		}
-		o.Sources = append(o.Sources, rego.Source{Name: path, FS: fsys, Path: name})
+	var err error
+	if o.Sources, err = l.workspace.policies(slices.Concat(l.settings.Policies, p.policies)); err != nil {
+		return o, err
 	}
 	for id, r := range l.settings.Rules {
 		o.Rules[id] = rego.RuleSetting{Action: r.Action, EnforceAfter: r.EnforceAfter}

@@ -43,6 +43,9 @@ func newScan(sys *system) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			if err := claim(sys, outs, sys.inputs); err != nil {
+				return errors.Join(err, s.database.Close())
+			}
 			return s.scan(cmd.Context(), args, outs)
 		},
 	}

@@ -119,8 +119,8 @@ func (ws *workspace) git(ctx context.Context, limit int64, args ...string) ([]by
 // locate turns a path as a user gave it into a file system and a name in it.
 func (ws *workspace) locate(p string) (fs.FS, string, error) {
 	if ws.trusted == nil {
-		full := p
-		return os.DirFS(filepath.Dir(full)), filepath.Base(full), nil
+		clean := filepath.Clean(p) // shells complete a folder with a slash
+		return os.DirFS(filepath.Dir(clean)), filepath.Base(clean), nil
 	}
 	name := path.Join(ws.base, filepath.ToSlash(p))
 	if filepath.IsAbs(p) || !fs.ValidPath(name) {
