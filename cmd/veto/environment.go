@@ -39,6 +39,9 @@ func bindEnvironment(cmd *cobra.Command, sys *system) {
 		if err := knownVariables(cmd.Root(), sys); err != nil {
 			return err
 		}
+		if err := trustIsNamed(cmd, sys); err != nil {
+			return err
+		}
 		var failed error
 		cmd.Flags().VisitAll(func(f *pflag.Flag) {
 			value := sys.getenv(variableOf(f.Name))
@@ -62,6 +65,30 @@ func bindEnvironment(cmd *cobra.Command, sys *system) {
 		}
 		return inner(cmd, args)
 	}
+}
+
+// trustIsNamed refuses an empty --trust or VETO_TRUST: a variable that nobody set would otherwise mean to trust the checkout.
+func trustIsNamed(cmd *cobra.Command, sys *system) error {
+	f := cmd.Flags().Lookup("trust")
+	if f == nil {
+		return nil
+	}
+	from := ""
+	switch {
+	case f.Changed && strings.TrimSpace(f.Value.String()) == "":
+		from = "--trust"
+	case !f.Changed && sys.isSet(variableOf("trust")) && strings.TrimSpace(sys.getenv(variableOf("trust"))) == "":
+		from = variableOf("trust")
+	default:
+		return nil
+	}
+	return engine.Hint(engine.Usage("%s is empty, and would trust what is checked out", from),
+		"name a revision such as origin/main, or leave %s away", from)
+}
+
+// isSet says whether a variable is there, be it empty.
+func (s *system) isSet(key string) bool {
+	return slices.ContainsFunc(s.environ, func(kv string) bool { return strings.HasPrefix(kv, key+"=") })
 }
 
 func nonEmptyLines(s string) []string {

@@ -20,11 +20,12 @@ const version = "0.1.0"
 type system struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	args           []string // the command line, without the program
-	inputs         []string // files that the configuration names, as far as it has been read
-	environ        []string // "KEY=value"
-	dir            string   // working directory
-	cache          string   // the user's cache directory, "" when there is none
+	args           []string       // the command line, without the program
+	atEnd          []func() error // what the command has to close
+	inputs         []string       // files that the configuration names, as far as it has been read
+	environ        []string       // "KEY=value"
+	dir            string         // working directory
+	cache          string         // the user's cache directory, "" when there is none
 	now            func() time.Time
 	terminal       bool // stdout is one
 	errTerminal    bool // stderr is one

@@ -21,6 +21,11 @@ func run(ctx context.Context, args []string, sys *system) int {
 	root.SetOut(sys.stdout)
 	root.SetErr(sys.stderr)
 	err := root.ExecuteContext(ctx)
+	for _, end := range sys.atEnd {
+		if cerr := end(); err == nil {
+			err = cerr
+		}
+	}
 	explainError(sys.stderr, err)
 	code := codeOf(err)
 	if code == exitUsage {

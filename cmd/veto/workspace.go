@@ -1,15 +1,12 @@
 package main
 
 import (
-	"archive/zip"
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"strings"
@@ -24,96 +21,30 @@ type workspace struct {
 	trusted fs.FS  // nil without --trust
 	base    string // of the working directory inside trusted, slash-separated
 	label   string // how --trust was given
+	// repository is that of a trusted commit; nil without one.
+	repository *repository
 }
 
-// maxTrusted bounds the archive of a trusted commit, in bytes.
-const maxTrusted = 256 << 20
-
-// openWorkspace resolves --trust. A directory is only what is written as one (./x, ../x, /x): a name such as "main" is always a
-// git revision, because a pull request could bring a directory of that name.
+// openWorkspace reads from the working tree or, with --trust, from what it names and nothing else.
 func openWorkspace(ctx context.Context, sys *system, trust string) (*workspace, error) {
 	ws := &workspace{sys: sys, label: trust, base: "."}
-	switch {
-	case trust == "":
-		return ws, nil
-	case isPath(trust):
-		info, err := os.Stat(trust)
-		if err != nil {
-			return nil, engine.Usage("--trust: %v", err)
-		}
-		if !info.IsDir() {
-			return nil, engine.Usage("--trust %s: not a directory", trust)
-		}
-		root, err := os.OpenRoot(trust) // links may not lead out of what is trusted
-		if err != nil {
-			return nil, engine.Usage("--trust: %v", err)
-		}
-		ws.trusted = root.FS()
+	if trust == "" {
 		return ws, nil
 	}
-	return ws, ws.openCommit(ctx, trust)
+	sys.atEnd = append(sys.atEnd, ws.Close)
+	return ws, ws.openTrusted(ctx, trust)
+}
+
+// Close ends what reading a trusted commit needs.
+func (ws *workspace) Close() error {
+	if c, ok := ws.trusted.(io.Closer); ok {
+		return c.Close()
+	}
+	return nil
 }
 
 func isPath(p string) bool {
 	return p == "." || p == ".." || strings.HasPrefix(p, "/") || strings.HasPrefix(p, "./") || strings.HasPrefix(p, "../")
-}
-
-// openCommit reads the commit's files through git archive: the working tree and the index are never looked at.
-func (ws *workspace) openCommit(ctx context.Context, rev string) error {
-	if strings.HasPrefix(rev, "-") {
-		return engine.Usage("--trust %s: not a git revision", rev)
-	}
-	commit, err := ws.git(ctx, 4096, "rev-parse", "--verify", "--quiet", "--end-of-options", rev+"^{commit}")
-	if err != nil {
-		return engine.Hint(engine.Usage("--trust %s: no such commit here", rev),
-			"fetch it first (git fetch --depth=1 origin BRANCH), or write a directory as ./%s", rev)
-	}
-	prefix, err := ws.git(ctx, 1<<16, "rev-parse", "--show-prefix")
-	if err != nil {
-		return engine.Usage("--trust %s: %v", rev, err)
-	}
-	top, err := ws.git(ctx, 1<<16, "rev-parse", "--show-toplevel")
-	if err != nil {
-		return engine.Usage("--trust %s: %v", rev, err)
-	}
-	// --attr-source makes no difference to an archive: it reads .gitattributes of the commit itself.
-	archive, err := ws.git(ctx, maxTrusted, "-C", strings.TrimSpace(string(top)), "archive", "--format=zip", "-0",
-		strings.TrimSpace(string(commit)))
-	if err != nil {
-		return engine.Usage("--trust %s: %v", rev, err)
-	}
-	files, err := zip.NewReader(bytes.NewReader(archive), int64(len(archive)))
-	if err != nil {
-		return engine.Usage("--trust %s: reading the commit: %v", rev, err)
-	}
-	ws.trusted = files
-	ws.base = path.Clean(strings.TrimSpace(string(prefix)))
-	return nil
-}
-
-func (ws *workspace) git(ctx context.Context, limit int64, args ...string) ([]byte, error) {
-	cmd := exec.CommandContext(ctx, "git", args...)
-	cmd.Dir, cmd.Env = ws.sys.dir, ws.sys.environ
-	var stderr bytes.Buffer
-	cmd.Stderr = &stderr
-	out, err := cmd.StdoutPipe()
-	if err != nil {
-		return nil, err
-	}
-	if err := cmd.Start(); err != nil {
-		return nil, fmt.Errorf("running git: %w", err)
-	}
-	b, readErr := io.ReadAll(io.LimitReader(out, limit+1))
-	if int64(len(b)) > limit {
-		readErr = &engine.LimitError{What: "git's output", Limit: limit}
-		if err := cmd.Process.Kill(); err != nil {
-			return nil, errors.Join(readErr, err)
-		}
-	}
-	if err := cmd.Wait(); err != nil && readErr == nil {
-		readErr = fmt.Errorf("git %s: %w: %s", args[0], err, strings.TrimSpace(stderr.String()))
-	}
-	return b, readErr
 }
 
 // locate turns a path as a user gave it into a file system and a name in it.
