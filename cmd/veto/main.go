@@ -3,6 +3,7 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -34,9 +35,31 @@ type system struct {
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	code := run(ctx, os.Args[1:], thisProcess())
+	sys := thisProcess()
+	finished := make(chan struct{})
+	go func() {
+		<-ctx.Done()
+		stop() // a second signal kills the process
+		select {
+		case <-finished:
+		case <-time.After(patience):
+			endNow(sys, "interrupted")
+		}
+	}()
+	code := run(ctx, os.Args[1:], sys)
+	close(finished)
 	stop()
 	os.Exit(code)
+}
+
+// patience is how long a command that was interrupted, or uses too much memory, has to end by itself. A read of a silent pipe, or a function of a
+// policy, ends when it likes.
+const patience = 600 * time.Millisecond
+
+// endNow ends the process where it cannot be trusted to end by itself. What an earlier run left in its outputs has been removed.
+func endNow(sys *system, why string) {
+	fmt.Fprintf(sys.stderr, "veto: %s\n", why)
+	os.Exit(exitUndecided)
 }
 
 func thisProcess() *system {

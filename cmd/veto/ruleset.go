@@ -160,6 +160,12 @@ func (l *ruleset) loadWaivers(flag string) error {
 	return usage(l.waivers.CheckRules(known))
 }
 
+// watched are the policies under the watchdog.
+func (l *ruleset) watched() watched {
+	sys := l.workspace.sys
+	return watched{l.policy, l.waivers, func(err error) { endNow(sys, err.Error()) }}
+}
+
 // gate puts together what decides about one image.
 func (l *ruleset) gate(id engine.Identity, more []engine.Relaxation) (*engine.Gate, error) {
 	marks := waiver.None()
@@ -169,7 +175,7 @@ func (l *ruleset) gate(id engine.Identity, more []engine.Relaxation) (*engine.Ga
 	return engine.NewGate(engine.GateParts{
 		VEX:      func(f *engine.Facts) error { return vex.Mark(l.vex, f) },
 		Waivers:  marks,
-		Policy:   watched{l.policy, l.waivers},
+		Policy:   l.watched(),
 		Plan:     remedy.Plan,
 		Weakened: append(append([]engine.Relaxation{}, l.weakened...), more...),
 	})

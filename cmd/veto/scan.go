@@ -140,7 +140,7 @@ func (s *scanner) undecided(source string, err error) *engine.Report {
 	r.SchemaVersion, r.Now = engine.SchemaVersion, s.ruleset.now()
 	r.Image.Name = nameOf(source, s.images.as)
 	r.Database.State = "none"
-	r.Policy = watched{s.ruleset.policy, s.ruleset.waivers}.Info()
+	r.Policy = s.ruleset.watched().Info()
 	return r
 }
 

@@ -18,6 +18,7 @@ const maxEvaluation = 2 << 30
 type watched struct {
 	*rego.Policy
 	waivers *waiver.File
+	end     func(error) // ends the process
 }
 
 // Info adds the waiver file's digest to what the policies say of themselves.
@@ -30,33 +31,46 @@ func (w watched) Info() engine.PolicyInfo {
 	return info
 }
 
-// Decide evaluates until the rules are done or the heap has grown by maxEvaluation.
+// Decide evaluates until the rules are done or the heap has grown by maxEvaluation. What does not stop when it is asked, such as a built-in function that
+// makes a text of gigabytes, ends with the process.
 func (w watched) Decide(ctx context.Context, in *engine.Input) ([]engine.RuleResult, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
-	start := heapBytes()
 	done := make(chan struct{})
 	defer close(done)
-	go func() {
-		tick := time.NewTicker(50 * time.Millisecond)
-		defer tick.Stop()
-		for {
-			select {
-			case <-done:
-				return
-			case <-tick.C:
-				if heapBytes() > start+maxEvaluation {
-					cancel(fmt.Errorf("the policies use more than %d MB of memory", maxEvaluation>>20))
-					return
-				}
-			}
-		}
-	}()
+	go w.watch(heapBytes()+maxEvaluation, done, cancel)
 	rules, err := w.Policy.Decide(ctx, in)
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
 	return rules, err
+}
+
+// watch cancels an evaluation when the heap has more bytes than limit, and ends the process if that does not help.
+func (w watched) watch(limit uint64, done <-chan struct{}, cancel context.CancelCauseFunc) {
+	err := fmt.Errorf("the policies use more than %d MB of memory", maxEvaluation>>20)
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		select {
+		case <-done:
+			return
+		case <-tick.C:
+		}
+		if heapBytes() <= limit {
+			continue
+		}
+		cancel(err)
+		for end := time.Now().Add(patience); time.Now().Before(end) && heapBytes() < 2*limit; {
+			select {
+			case <-done:
+				return
+			case <-tick.C:
+			}
+		}
+		w.end(err)
+		return
+	}
 }
 
 func heapBytes() uint64 {
