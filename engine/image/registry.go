@@ -33,10 +33,7 @@ func openRegistry(ctx context.Context, name string, o Options) (engine.Image, er
 			if err != nil {
 				return nil, err
 			}
-			for _, r := range list {
-				out = append(out, engine.Referrer{Digest: r.Digest, Subject: d, MediaType: r.MediaType, ArtifactType: engine.Maybe(r.ArtifactType),
-					Predicates: r.Predicates, Size: r.Size, Source: r.Source})
-			}
+			out = append(out, list...)
 		}
 		return out, nil
 	}

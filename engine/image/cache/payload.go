@@ -19,8 +19,8 @@ import (
 
 var errPayload = errors.New("the entry ends too early, goes on too long or holds what no entry holds")
 
-// maxExpansion is how many bytes of text a payload may have, for each of its bytes: front coding could make a few bytes stand for much text.
-// The facts of a Debian layer have about 2.
+// maxExpansion is how many bytes of text a payload may have, for each of its bytes: front coding could make a few bytes stand for much
+// text. The facts of a Debian layer have about 2.
 const maxExpansion = 64
 
 // payloadWriter builds a payload.
