@@ -132,7 +132,7 @@ it.
 		Example: "  veto cache status\n  veto cache status --json",
 		Args:    none,
 		RunE: func(_ *cobra.Command, _ []string) error {
-			status, err := f.kept(sys, (*cache.Cache).Status)
+			status, err := f.kept(sys, (*cache.Cache).Stats)
 			if err != nil {
 				return err
 			}
@@ -180,7 +180,7 @@ func newCacheClean(sys *system) *cobra.Command {
 }
 
 // kept asks the cache for its status or to clean itself. Unlike a scan it makes no folder, and says why there is none.
-func (f *cacheFlags) kept(sys *system, ask func(*cache.Cache) (cache.Status, error)) (status cache.Status, err error) {
+func (f *cacheFlags) kept(sys *system, ask func(*cache.Cache) (cache.Stats, error)) (status cache.Stats, err error) {
 	limit, err := parseSize(f.limit, "--cache-limit")
 	if err != nil {
 		return status, err
@@ -191,7 +191,7 @@ func (f *cacheFlags) kept(sys *system, ask func(*cache.Cache) (cache.Status, err
 			"set VETO_CACHE to a folder")
 	}
 	if _, err := os.Lstat(dir); errors.Is(err, fs.ErrNotExist) {
-		return cache.Status{Dir: dir, Limit: limit}, nil
+		return cache.Stats{Dir: dir, Limit: limit}, nil
 	}
 	c, err := cache.Open(dir, limit, sys.now)
 	if err != nil {
@@ -213,7 +213,7 @@ func inCache(sys *system, name string) string {
 	return filepath.Join(dir, name)
 }
 
-func files(s cache.Status) string {
+func files(s cache.Stats) string {
 	if s.Files == 1 {
 		return "1 file"
 	}

@@ -177,7 +177,7 @@ func BenchmarkCache(b *testing.B) {
 			}
 		}
 	})
-	status, err := c.Status()
+	status, err := c.Stats()
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -59,7 +59,7 @@ func TestMemoryDoesNotGrow(t *testing.T) {
 	}
 	for _, size := range []int64{64 << 20, 1 << 30, 4 << 30} {
 		p := filepath.Join(dir, fmt.Sprintf("plain%d.tar", size>>20))
-		if err := imagetest.WriteHollow(p, 2000, size); err != nil {
+		if err := imagetest.WriteSparseArchive(p, 2000, size); err != nil {
 			t.Fatal(err)
 		}
 		note("plain", size, peakMemory(t, exitDenied, "", p))
@@ -82,7 +82,7 @@ func writePacked(t *testing.T, dir string, size int64) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := imagetest.HollowLayer(z, 2000, size); err != nil {
+	if err := imagetest.WriteZeroLayer(z, 2000, size); err != nil {
 		t.Fatal(err)
 	}
 	if err := z.Close(); err != nil {

@@ -1,5 +1,5 @@
-// Package daemon asks a container engine on this machine for its images, over the Docker-compatible API that both Docker and Podman
-// serve (Docker Engine API, "Image"). It knows nothing of what is in them.
+// Package daemon gets images from the container engine of this machine, over the API that Docker and Podman serve (Docker Engine API,
+// "Image"). It knows nothing of what is in them.
 package daemon
 
 import (
@@ -21,44 +21,45 @@ import (
 type Options struct {
 	// Program is what messages call the daemon, and the command that starts their hints: docker or podman.
 	Program string
-	// Host is where it listens: unix:///path, http+unix:///path (also with its slashes as %2F) or tcp://host:port. When it is empty
-	// Sockets are looked at.
+	// Host is where it listens: unix:///path, http+unix:///path (also with its slashes as %2F) or tcp://host:port. When it is empty, Sockets
+	// are tried.
 	Host string
-	// From says where Host comes from: DOCKER_HOST.
+	// From is the environment variable that sets Host, for messages: DOCKER_HOST.
 	From string
-	// Sockets are paths; the first that exists is the daemon, whether or not it answers.
+	// Sockets are paths. The first that exists is the daemon's, whether or not it answers.
 	Sockets []string
-	// CA, Cert and Key are PEM files for tcp://: the authority of the daemon's certificate, and what it knows this client by.
-	// All are empty for a connection without TLS.
+	// CA, Cert and Key are paths of PEM files, for tcp://: the authority of the daemon's certificate, and the certificate and key of this
+	// client. All are empty for a connection without TLS.
 	CA, Cert, Key string
 	// PlainHTTP allows tcp:// without TLS beyond loopback.
 	PlainHTTP bool
 	// UserAgent is "program/version".
 	UserAgent string
-	// Timeout bounds connecting and each small answer; 0 is 30 s. A daemon may take twenty times as long for the next bytes of an
-	// archive: Podman packs the whole of it before it sends the first.
+	// Timeout bounds connecting and each small answer; 0 is 30 s. For the next bytes of an archive a daemon may take twenty times as long:
+	// Podman packs the whole archive before it sends the first.
 	Timeout time.Duration
 }
 
 const (
 	defaultTimeout = 30 * time.Second
-	packing        = 20 // timeouts
+	exportTimeouts = 20 // how many timeouts a daemon may take to describe or pack an image
 )
 
 // Client asks one daemon. It may be used by several goroutines.
 type Client struct {
-	options Options
-	place   place
-	http    *http.Client
-	prefix  string // of every path: "/v1.41", or nothing
+	options  Options
+	endpoint endpoint
+	http     *http.Client
+	prefix   string // of every path: "/v1.41", or nothing
 }
 
-// Open finds the daemon and checks that it answers. The caller closes the client. A host that cannot be one is an engine.UsageError.
+// Open finds the daemon and checks that it answers. The caller closes the client. A malformed Host is an engine.UsageError, and so are
+// certificates that are none; no daemon, or one that does not answer, is another error.
 func Open(ctx context.Context, o Options) (*Client, error) {
 	if o.Timeout <= 0 {
 		o.Timeout = defaultTimeout
 	}
-	p, err := o.find()
+	p, err := o.endpoint()
 	if err != nil {
 		return nil, err
 	}
@@ -67,7 +68,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 			return (&net.Dialer{Timeout: o.Timeout}).DialContext(ctx, p.network, p.address)
 		},
 		TLSHandshakeTimeout:    o.Timeout,
-		ResponseHeaderTimeout:  packing * o.Timeout,
+		ResponseHeaderTimeout:  exportTimeouts * o.Timeout,
 		MaxResponseHeaderBytes: 1 << 20,
 		ReadBufferSize:         1 << 16, // bytes
 		DisableCompression:     true,    // an archive is taken as it is
@@ -77,7 +78,7 @@ func Open(ctx context.Context, o Options) (*Client, error) {
 			return nil, err
 		}
 	}
-	c := &Client{options: o, place: p, http: &http.Client{
+	c := &Client{options: o, endpoint: p, http: &http.Client{
 		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}}
@@ -94,18 +95,18 @@ func (c *Client) Close() error {
 }
 
 // Where says which daemon it is: "docker at unix:///var/run/docker.sock".
-func (c *Client) Where() string { return c.options.Program + " at " + c.place.String() }
+func (c *Client) Where() string { return c.options.Program + " at " + c.endpoint.String() }
 
 const (
-	maxGreeting = 1 << 10  // bytes of the answer to a ping, which is "OK"
-	maxRefusal  = 64 << 10 // bytes of an answer that is an error
+	maxPing        = 1 << 10  // bytes of the answer to a ping, which is "OK"
+	maxErrorAnswer = 64 << 10 // bytes of an answer that is an error, of which one message is shown
 )
 
-// apiVersion is what a daemon may announce; what it announces it also accepts. Which one it is does not matter: what is read of the
-// answers has been the same since the API has versions.
+// apiVersion is the form of a version of the API that a daemon may announce, and then accepts. Which one it is does not matter: what is
+// read of the answers is the same in all of them.
 var apiVersion = regexp.MustCompile(`^1\.[0-9]{1,3}$`)
 
-// ping checks that a daemon answers, and learns the version of its API.
+// ping checks that a daemon answers, and sets the prefix of its API's version.
 func (c *Client) ping(ctx context.Context) (err error) {
 	ctx, cancel := context.WithTimeout(ctx, c.options.Timeout)
 	defer cancel()
@@ -114,13 +115,14 @@ func (c *Client) ping(ctx context.Context) (err error) {
 		return c.unreachable(ctx, err)
 	}
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, maxGreeting))
+	body, err := io.ReadAll(io.LimitReader(resp.Body, maxPing))
 	if err != nil {
 		return c.unreachable(ctx, err)
 	}
 	if resp.StatusCode != http.StatusOK || strings.TrimSpace(string(body)) != "OK" {
-		return engine.Hint(fmt.Errorf("what answers at %s is no %s daemon: %d, %q", c.place, c.options.Program, resp.StatusCode, shorten(string(body), 40)),
-			"%s", c.options.elsewhere())
+		err := fmt.Errorf("what answers at %s is no %s daemon: %d, %q",
+			c.endpoint, c.options.Program, resp.StatusCode, shorten(string(body), 40))
+		return engine.Hint(err, "%s", c.options.startHint())
 	}
 	if v := resp.Header.Get("Api-Version"); apiVersion.MatchString(v) {
 		c.prefix = "/v" + v
@@ -128,10 +130,10 @@ func (c *Client) ping(ctx context.Context) (err error) {
 	return nil
 }
 
-// get asks for a path. The caller looks at the status and closes the body.
+// get requests a path of the API. The caller checks the status and closes the body.
 func (c *Client) get(ctx context.Context, path string) (*http.Response, error) {
-	u := url.URL{Scheme: "http", Host: c.place.authority, Path: c.prefix + path}
-	if c.place.tls {
+	u := url.URL{Scheme: "http", Host: c.endpoint.authority, Path: c.prefix + path}
+	if c.endpoint.tls {
 		u.Scheme = "https"
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, u.String(), nil)

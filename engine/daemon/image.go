@@ -15,9 +15,9 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// Image is what a daemon says of one of its images. It is a claim: the archive is what counts.
+// Image is what a daemon says of one of its images. Nothing of it has been checked.
 type Image struct {
-	ID           engine.Digest // of its configuration; of its manifest or index where Docker keeps images in containerd's store
+	ID           engine.Digest // of its configuration, or of its manifest or index where Docker keeps images in containerd's store
 	RepoTags     []string      // names with tags, sorted
 	RepoDigests  []string      // NAME@sha256:… of the registries that it came from or went to, sorted
 	Architecture string
@@ -29,18 +29,19 @@ type Image struct {
 var ErrNotFound = errors.New("there is no such image")
 
 var (
-	// imageName bounds what becomes part of a path: a reference with tag or digest, or an image's ID.
+	// imageName is what may become part of a URL's path: a reference with tag or digest, or an image's ID.
 	imageName = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,511}$`)
 	imageID   = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 )
 
-// Inspect asks for what the daemon says of an image, by its name or ID.
+// Inspect returns what the daemon says of an image, by its name or ID. The error wraps ErrNotFound when the daemon has no such image, and
+// is an engine.UsageError when the name cannot be one.
 func (c *Client) Inspect(ctx context.Context, name string) (_ *Image, err error) {
-	if err := c.check(name); err != nil {
+	if err := c.checkName(name); err != nil {
 		return nil, err
 	}
-	outer := ctx
-	ctx, cancel := context.WithTimeout(ctx, packing*c.options.Timeout)
+	caller := ctx
+	ctx, cancel := context.WithTimeout(ctx, exportTimeouts*c.options.Timeout)
 	defer cancel()
 	resp, err := c.get(ctx, "/images/"+name+"/json")
 	if err != nil {
@@ -48,14 +49,14 @@ func (c *Client) Inspect(ctx context.Context, name string) (_ *Image, err error)
 	}
 	defer func() { err = errors.Join(err, resp.Body.Close()) }()
 	if resp.StatusCode != http.StatusOK {
-		return nil, c.refused(name, resp)
+		return nil, c.statusError(name, resp)
 	}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, engine.MaxConfig+1))
 	switch {
-	case outer.Err() != nil:
-		return nil, fmt.Errorf("asking %s for %s: %w", c.Where(), name, outer.Err())
+	case caller.Err() != nil:
+		return nil, fmt.Errorf("asking %s for %s: %w", c.Where(), name, caller.Err())
 	case err != nil:
-		return nil, c.broken(name, err)
+		return nil, c.brokenOff(name, err)
 	case len(b) > engine.MaxConfig:
 		return nil, fmt.Errorf("asking %s for %s: %w", c.Where(), name, &engine.LimitError{What: "size of the answer", Limit: engine.MaxConfig})
 	}
@@ -90,11 +91,11 @@ func parseImage(b []byte) (*Image, error) {
 		Architecture: answer.Architecture, OS: answer.OS, Size: answer.Size}, nil
 }
 
-// Export streams an image, by its name or ID, as the archive that docker save writes: a tar whose layers may come before the
-// manifest.json that orders them. The stream ends with io.EOF only when the archive is whole, up to the blocks of zeros that end it.
-// The caller closes it; ctx ends it.
+// Export streams an image, by its name or ID, as the archive that docker save writes: a tar whose layers may come before the manifest.json
+// that orders them. The stream ends with io.EOF only when the archive is whole. The caller closes it; ctx ends it. Errors are as of
+// Inspect.
 func (c *Client) Export(ctx context.Context, name string) (io.ReadCloser, error) {
-	if err := c.check(name); err != nil {
+	if err := c.checkName(name); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
@@ -105,33 +106,35 @@ func (c *Client) Export(ctx context.Context, name string) (io.ReadCloser, error)
 		return nil, err
 	}
 	if resp.StatusCode != http.StatusOK {
-		err := errors.Join(c.refused(name, resp), resp.Body.Close())
+		err := errors.Join(c.statusError(name, resp), resp.Body.Close())
 		cancel(nil)
 		return nil, err
 	}
-	a := &archive{body: resp.Body, client: c, name: name, ctx: ctx, cancel: cancel, timeout: packing * c.options.Timeout}
+	a := &exportStream{body: resp.Body, client: c, name: name, ctx: ctx, cancel: cancel, timeout: exportTimeouts * c.options.Timeout}
 	a.timer = time.AfterFunc(a.timeout, func() { cancel(&stallError{a.timeout}) })
 	a.timer.Stop()
 	return a, nil
 }
 
-// check keeps a name from being anything else in a path.
-func (c *Client) check(name string) error {
+// checkName refuses a name that would be another path in a URL.
+func (c *Client) checkName(name string) error {
 	parts := strings.Split(name, "/")
 	if imageName.MatchString(name) && !slices.Contains(parts, "") && !slices.Contains(parts, ".") && !slices.Contains(parts, "..") {
 		return nil
 	}
-	return engine.Hint(engine.Usage("%q is no image of a daemon", shorten(name, 200)), "%s images lists them: %[1]s:NAME, %[1]s:NAME:TAG or %[1]s:ID", c.options.Program)
+	return engine.Hint(engine.Usage("%q is no image of a daemon", shorten(name, 200)),
+		"%s images lists them: %[1]s:NAME, %[1]s:NAME:TAG or %[1]s:ID", c.options.Program)
 }
 
-// refused makes an error of an answer that is no success.
-func (c *Client) refused(name string, resp *http.Response) error {
+// statusError is the error of an answer whose status is no success.
+func (c *Client) statusError(name string, resp *http.Response) error {
 	what := fmt.Sprintf("asking %s for %s", c.Where(), name)
 	if resp.StatusCode == http.StatusNotFound {
-		return engine.Hint(fmt.Errorf("%s: %w", what, ErrNotFound), "%s pull %s; from its registry, without the daemon: registry:%[2]s", c.options.Program, name)
+		return engine.Hint(fmt.Errorf("%s: %w", what, ErrNotFound),
+			"%s pull %s; from its registry, without the daemon: registry:%[2]s", c.options.Program, name)
 	}
 	err := fmt.Errorf("%s: %d %s", what, resp.StatusCode, http.StatusText(resp.StatusCode))
-	b, readErr := io.ReadAll(io.LimitReader(resp.Body, maxRefusal))
+	b, readErr := io.ReadAll(io.LimitReader(resp.Body, maxErrorAnswer))
 	var answer struct{ Message string }
 	if readErr == nil && engine.CheckDepth(b) == nil && json.Unmarshal(b, &answer) == nil && answer.Message != "" {
 		err = fmt.Errorf("%w: %q", err, shorten(answer.Message, 300))
@@ -139,12 +142,13 @@ func (c *Client) refused(name string, resp *http.Response) error {
 	return engine.Hint(err, "see what %s save %s says", c.options.Program, name)
 }
 
-// broken makes an error of an answer that does not end as it should.
-func (c *Client) broken(name string, err error) error {
-	return engine.Hint(fmt.Errorf("asking %s for %s: its answer broke off: %w", c.Where(), name, err), "see what %s save %s says", c.options.Program, name)
+// brokenOff is the error of an answer that does not end as it should.
+func (c *Client) brokenOff(name string, err error) error {
+	return engine.Hint(fmt.Errorf("asking %s for %s: its answer broke off: %w", c.Where(), name, err),
+		"see what %s save %s says", c.options.Program, name)
 }
 
-// shorten bounds text of others by n bytes.
+// shorten cuts text that a daemon or an environment brought to n bytes.
 func shorten(s string, n int) string {
 	if len(s) <= n {
 		return s

@@ -29,7 +29,7 @@ func FuzzHost(f *testing.F) {
 		f.Add(h)
 	}
 	f.Fuzz(func(t *testing.T, host string) {
-		p, err := Options{Program: "docker", From: "DOCKER_HOST", Host: host}.parse()
+		p, err := Options{Program: "docker", From: "DOCKER_HOST", Host: host}.parseHost()
 		switch usage := (*engine.UsageError)(nil); {
 		case err == nil && p.network == "unix" && !filepath.IsAbs(p.address), err == nil && p.network == "tcp" && !p.tls && !strings.Contains(p.address, "127.") && !strings.Contains(p.address, ":") && !strings.Contains(p.address, "localhost"):
 			t.Errorf("%q is %+v", host, p)
@@ -48,7 +48,7 @@ func FuzzArchive(f *testing.F) {
 		whole := append(bytes.Repeat(b, 1+len(end)%40), end...)
 		for _, r := range []io.Reader{bytes.NewReader(whole), iotest.HalfReader(bytes.NewReader(whole)), iotest.DataErrReader(bytes.NewReader(whole))} {
 			ctx, cancel := context.WithCancelCause(t.Context())
-			a := &archive{body: io.NopCloser(r), client: &Client{options: Options{Program: "docker"}}, name: "x", ctx: ctx, cancel: cancel, timeout: time.Minute}
+			a := &exportStream{body: io.NopCloser(r), client: &Client{options: Options{Program: "docker"}}, name: "x", ctx: ctx, cancel: cancel, timeout: time.Minute}
 			a.timer = time.AfterFunc(a.timeout, func() { cancel(nil) })
 			got, err := io.ReadAll(a)
 			ends := len(whole)%512 == 0 && len(whole) >= 1024 && len(bytes.Trim(whole[len(whole)-1024:], "\x00")) == 0

@@ -3,6 +3,7 @@ package image
 import (
 	"archive/tar"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -15,34 +16,34 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// shelf is where a local source keeps its files: an archive or a directory.
-type shelf interface {
-	// get returns a file by its path in the source; fs.ErrNotExist when it is not there.
-	get(name string) (*io.SectionReader, error)
-	// blob returns a layer by its path; its digest is the caller's to add.
-	blob(name string) (blob, error)
+// localFiles are the files of a local source: an archive (archive) or a directory (layout).
+type localFiles interface {
+	// section returns the content of a file by its path in the source; the error wraps fs.ErrNotExist when there is none.
+	section(name string) (*io.SectionReader, error)
+	// layerBlob returns a layer by its path in the source. The caller adds its digest.
+	layerBlob(name string) (blob, error)
 }
 
 // archive is the index of an outer tar: every file by its clean name.
 type archive struct {
-	at      io.ReaderAt // nil when the archive has passed by
+	at      io.ReaderAt // nil when the archive was read as a stream
 	file    *os.File    // what at reads from its start; nil when it is no file
 	members map[string]member
 }
 
 // member is one file of an archive, or a link to one.
 type member struct {
-	from, size int64
-	link       string  // the clean name that it stands for
-	passed     *passed // in place of from, when the archive has passed by
+	from, size int64           // bytes of the archive
+	link       string          // the clean name that it leads to; empty for a file
+	streamed   *streamedMember // in place of from, when the archive was read as a stream
 }
 
-// maxMemberLinks is how many links inside an archive are followed: old `docker save` archives have one, for a layer that stands twice.
+// maxMemberLinks is how many links inside an archive are followed: old `docker save` archives have one where two layers are the same.
 const maxMemberLinks = 8
 
-// indexArchive reads the headers of an outer tar.
+// indexArchive reads the headers of an outer tar of size bytes.
 func indexArchive(ctx context.Context, at io.ReaderAt, size int64) (*archive, error) {
-	w := &window{at: at, size: size}
+	w := &seekReader{src: at, size: size}
 	tr := tar.NewReader(w)
 	a := &archive{at: at, members: map[string]member{}}
 	for {
@@ -51,22 +52,22 @@ func indexArchive(ctx context.Context, at io.ReaderAt, size int64) (*archive, er
 			return a, nil
 		}
 		if err != nil {
-			return nil, cutShort(fmt.Errorf("reading the archive after %d files: %w", len(a.members), err))
+			return nil, hintTruncated(fmt.Errorf("reading the archive after %d files: %w", len(a.members), err))
 		}
 		if err := ctx.Err(); err != nil {
 			return nil, err
 		}
-		name, skip, err := a.admit(h)
+		name, skip, err := a.memberName(h)
 		if err != nil {
 			return nil, err
 		}
 		if skip {
 			continue
 		}
-		m, err := linkOf(h, name)
+		m, err := newMember(h, name)
 		if err == nil && m.link == "" {
 			if h.Size > w.size-w.pos {
-				err = cutShort(fmt.Errorf("the archive ends inside %q: %w", name, io.ErrUnexpectedEOF))
+				err = hintTruncated(fmt.Errorf("the archive ends inside %q: %w", name, io.ErrUnexpectedEOF))
 			}
 			m.from, m.size = w.pos, h.Size
 		}
@@ -77,8 +78,8 @@ func indexArchive(ctx context.Context, at io.ReaderAt, size int64) (*archive, er
 	}
 }
 
-// admit says what a member is called, and whether it is none.
-func (a *archive) admit(h *tar.Header) (name string, skip bool, err error) {
+// memberName returns the clean name of a header. With skip the header is no file: a directory, or a PAX global header.
+func (a *archive) memberName(h *tar.Header) (name string, skip bool, err error) {
 	if len(a.members) >= engine.MaxArchiveFiles {
 		return "", false, &engine.LimitError{What: "number of files in the archive", Limit: engine.MaxArchiveFiles}
 	}
@@ -94,19 +95,19 @@ func (a *archive) admit(h *tar.Header) (name string, skip bool, err error) {
 	return name, false, nil
 }
 
-// cutShort adds what to do about an archive that ends too early.
-func cutShort(err error) error {
+// hintTruncated adds a hint to the error of an archive that ends too early.
+func hintTruncated(err error) error {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return engine.Hint(err, "the archive is cut short: save or copy it again")
 	}
 	return err
 }
 
-// linkOf returns a member with its link; of a file that is empty, and its place is the caller's to add.
-func linkOf(h *tar.Header, name string) (member, error) {
+// newMember returns the member that a header describes: a link, or a file whose place the caller adds.
+func newMember(h *tar.Header, name string) (member, error) {
 	switch h.Typeflag {
 	case tar.TypeReg:
-		if sparse(h) {
+		if isSparse(h) {
 			return member{}, fmt.Errorf("the archive holds %q as a sparse file", name)
 		}
 		return member{}, nil
@@ -119,8 +120,8 @@ func linkOf(h *tar.Header, name string) (member, error) {
 	return member{}, fmt.Errorf("the archive holds %q, which is neither a file nor a directory", name)
 }
 
-// find follows links inside the archive.
-func (a *archive) find(name string) (member, error) {
+// resolve returns the file that a name leads to, through links inside the archive.
+func (a *archive) resolve(name string) (member, error) {
 	p, err := cleanPath(name)
 	if err != nil {
 		return member{}, err
@@ -138,34 +139,34 @@ func (a *archive) find(name string) (member, error) {
 	return member{}, fmt.Errorf("%q in the archive leads through more than %d links", name, maxMemberLinks)
 }
 
-func (a *archive) get(name string) (*io.SectionReader, error) {
-	m, err := a.find(name)
+func (a *archive) section(name string) (*io.SectionReader, error) {
+	m, err := a.resolve(name)
 	switch {
 	case err != nil:
 		return nil, err
-	case m.passed == nil:
+	case m.streamed == nil:
 		return io.NewSectionReader(a.at, m.from, m.size), nil
-	case m.passed.data == nil:
+	case m.streamed.data == nil:
 		return nil, fmt.Errorf("%q in the archive is too large, or no document", name)
 	}
-	return io.NewSectionReader(bytes.NewReader(m.passed.data), 0, m.size), nil
+	return io.NewSectionReader(bytes.NewReader(m.streamed.data), 0, m.size), nil
 }
 
-func (a *archive) blob(name string) (blob, error) {
-	m, err := a.find(name)
+func (a *archive) layerBlob(name string) (blob, error) {
+	m, err := a.resolve(name)
 	switch {
 	case err != nil:
 		return blob{}, err
-	case m.passed != nil && m.passed.layer != nil:
-		return blob{size: m.size, passed: m.passed}, nil
+	case m.streamed != nil && m.streamed.layer != nil:
+		return blob{size: m.size, streamed: m.streamed}, nil
 	}
-	section, err := a.get(name)
+	section, err := a.section(name)
 	if err != nil {
 		return blob{}, err
 	}
 	b := blob{at: section, size: m.size}
 	if a.file != nil {
-		b.part = &filePart{file: a.file, from: m.from, size: m.size}
+		b.file = &fileSection{file: a.file, from: m.from, size: m.size}
 	}
 	return b, nil
 }
@@ -175,36 +176,32 @@ func (a *archive) has(name string) bool {
 	return ok
 }
 
-// open opens the image in the archive. kind is what the prefix demands, or kindPath; pick is the tag after the path.
-func (a *archive) open(ctx context.Context, kind, pick string, id engine.Identity, o Options) (*image, error) {
+// openImage opens the image in the archive. kind is what the prefix demands, or kindPath; pick is the tag or digest after the path.
+func (a *archive) openImage(ctx context.Context, kind, pick string, id engine.Identity, o Options) (*image, error) {
 	docker, oci := a.has("manifest.json"), a.has("index.json")
 	switch {
 	case kind == kindDocker && !docker && oci:
-		return nil, engine.Hint(engine.Usage("%s is no docker save archive: it has no manifest.json", id.Name), "it has an index.json: use oci-archive:")
+		err := engine.Usage("%s is no docker save archive: it has no manifest.json", id.Name)
+		return nil, engine.Hint(err, "it has an index.json: use oci-archive:")
 	case kind == kindOCITar && !oci && docker:
-		return nil, engine.Hint(engine.Usage("%s is no OCI archive: it has no index.json", id.Name), "it has a manifest.json: use docker-archive:")
+		err := engine.Usage("%s is no OCI archive: it has no index.json", id.Name)
+		return nil, engine.Hint(err, "it has a manifest.json: use docker-archive:")
 	case !docker && !oci:
-		return nil, engine.Hint(fmt.Errorf("%s is a tar archive but holds no image: it has neither manifest.json nor index.json", id.Name), "%s", a.guess())
+		err := fmt.Errorf("%s is a tar archive but holds no image: it has neither manifest.json nor index.json", id.Name)
+		return nil, engine.Hint(err, "%s", a.suggestion())
 	case !docker:
-		id.Source = orElse(id.Source, kindOCITar)
-		return openIndex(ctx, local{a}, pick, id, o)
+		id.Source = cmp.Or(id.Source, kindOCITar)
+		return openIndex(ctx, localContent{a}, pick, id, o)
 	}
 	if kind == kindOCITar {
 		id.Source = kindOCITar
 	}
-	id.Source = orElse(id.Source, kindDocker)
+	id.Source = cmp.Or(id.Source, kindDocker)
 	return a.openDocker(ctx, oci, pick, id, o)
 }
 
-func orElse(s, other string) string {
-	if s == "" {
-		return other
-	}
-	return s
-}
-
-// guess says what an archive without an image may be.
-func (a *archive) guess() string {
+// suggestion says what to do with an archive that holds no image, by what it seems to be.
+func (a *archive) suggestion() string {
 	for name := range a.members {
 		if strings.HasPrefix(name, "etc/") || strings.HasPrefix(name, "bin/") || strings.HasPrefix(name, "usr/") {
 			return "it looks like a file system (docker export, or a single layer): save the image with docker save instead"

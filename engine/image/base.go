@@ -12,15 +12,17 @@ const (
 	labelBaseDigest = "org.opencontainers.image.base.digest"
 )
 
-// BaseOf says what an image was built on. given is the image that the user named as its base, or nil: then its labels and its history
-// say what they claim. It is nil when nothing says anything.
-func BaseOf(given engine.Image) func(engine.Config, []engine.LayerInfo) *engine.Base {
-	if given != nil {
-		return func(_ engine.Config, layers []engine.LayerInfo) *engine.Base { return compareBase(given, layers) }
+// BaseOf returns a function that says what an image was built on, from its configuration and its layers, oldest first. named is the image
+// that the user named as the base, which must stay open while the function is used; nil takes what the image's own labels and history
+// claim. The function returns nil when they claim nothing.
+func BaseOf(named engine.Image) func(engine.Config, []engine.LayerInfo) *engine.Base {
+	if named != nil {
+		return func(_ engine.Config, layers []engine.LayerInfo) *engine.Base { return compareBase(named, layers) }
 	}
 	return func(c engine.Config, layers []engine.LayerInfo) *engine.Base {
-		b := &engine.Base{Name: engine.Maybe(c.Labels[labelBaseName]), State: "claimed", From: "labels", Layers: baseByHistory(c.History, len(layers))}
-		if d := engine.Digest(c.Labels[labelBaseDigest]); wellFormed(d) {
+		b := &engine.Base{Name: engine.Maybe(c.Labels[labelBaseName]), State: "claimed", From: "labels",
+			Layers: baseByHistory(c.History, len(layers))}
+		if d := engine.Digest(c.Labels[labelBaseDigest]); validDigest(d) {
 			b.Digest = d
 		}
 		if b.Name == "" && b.Digest == "" {
@@ -32,16 +34,16 @@ func BaseOf(given engine.Image) func(engine.Config, []engine.LayerInfo) *engine.
 	}
 }
 
-func wellFormed(d engine.Digest) bool {
+func validDigest(d engine.Digest) bool {
 	_, err := newHash(d)
 	return err == nil
 }
 
-// compareBase holds the base's layers against the image's oldest ones.
-func compareBase(given engine.Image, layers []engine.LayerInfo) *engine.Base {
-	id := given.Identity()
+// compareBase compares the base's layers with the image's oldest ones.
+func compareBase(base engine.Image, layers []engine.LayerInfo) *engine.Base {
+	id := base.Identity()
 	b := &engine.Base{Name: engine.Maybe(id.Name), Digest: id.Digest, State: "verified", From: "flag"}
-	own := given.Layers()
+	own := base.Layers()
 	if len(own) == 0 || len(own) > len(layers) {
 		b.State = "mismatch"
 		return b
@@ -59,15 +61,16 @@ func compareBase(given engine.Image, layers []engine.LayerInfo) *engine.Base {
 	return b
 }
 
-// baseByHistory guesses how many layers the base has: a base image nearly always ends with the instruction that says what it runs, so the
-// last CMD or ENTRYPOINT before the last layer is taken for the base's end. It is 0 when there is none, or the history does not fit.
+// baseByHistory guesses how many layers the base has. A base image nearly always ends with the instruction that says what it runs, so the
+// last CMD or ENTRYPOINT before the last layer is taken for the base's end. It returns 0 when there is none, or when the history describes
+// another number of layers.
 func baseByHistory(history []engine.History, layers int) int {
 	made, end := 0, 0
 	for _, h := range history {
 		switch {
 		case !h.EmptyLayer:
 			made++
-		case made < layers && runs(string(h.CreatedBy)):
+		case made < layers && setsCommand(string(h.CreatedBy)):
 			end = made
 		}
 	}
@@ -77,8 +80,9 @@ func baseByHistory(history []engine.History, layers int) int {
 	return end
 }
 
-// runs says whether an instruction sets what the image runs, as the classic builder ("/bin/sh -c #(nop)  CMD …") or BuildKit writes it.
-func runs(instruction string) bool {
+// setsCommand reports whether an instruction sets what the image runs. It knows how the classic builder ("/bin/sh -c #(nop)  CMD …") and
+// BuildKit ("CMD …") write it.
+func setsCommand(instruction string) bool {
 	_, after, classic := strings.Cut(instruction, "#(nop)")
 	if classic {
 		instruction = after

@@ -155,7 +155,7 @@ func layerBlobs(tb testing.TB, dir string) []string {
 func BenchmarkEntriesNotBytes(b *testing.B) {
 	for _, size := range []int64{10 << 20, 100 << 20, 1 << 30} {
 		p := filepath.Join(b.TempDir(), "image.tar")
-		if err := imagetest.WriteHollow(p, 2000, size); err != nil {
+		if err := imagetest.WriteSparseArchive(p, 2000, size); err != nil {
 			b.Fatal(err)
 		}
 		b.Run(fmt.Sprintf("%dMB", size>>20), func(b *testing.B) {

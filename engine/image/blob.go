@@ -15,58 +15,60 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/vetoci/veto/engine"
-	gz "github.com/vetoci/veto/engine/inflate"
+	"github.com/vetoci/veto/engine/inflate"
 )
 
-// blob is one layer as it is stored. One of at, open, once and passed is set. Its media type is never asked: content is sniffed.
+// blob is one layer as it is stored. One of at, open, stream and streamed is set. Nothing depends on its media type: how it is compressed
+// is detected from its content.
 type blob struct {
 	digest engine.Digest // of the blob as stored; empty when the image does not say
 	size   int64         // bytes as stored
 	at     io.ReaderAt   // a local source that seeks: the blob is its first size bytes
-	part   *filePart     // what at reads, when that is a file
-	// open starts a stream at the blob's first byte. The layer checks size and digest, the caller of open closes.
+	file   *fileSection  // what at reads, when that is a file
+	// open starts a stream at the blob's first byte. The layer checks size and digest; whoever calls open closes the stream.
 	open func(ctx context.Context) (io.ReadCloser, error)
-	// ranges reads n bytes from byte from on; nil where the source has no ranges. notes are the annotations of the blob's descriptor.
-	ranges func(ctx context.Context, from, n int64) ([]byte, error)
-	notes  map[string]string
-	bound  bool      // open can give nothing but the content of digest: a registry keeps blobs by it
-	once   io.Reader // a stream that passes by now
-	passed *passed   // a stream that has passed by
+	// ranges reads n bytes of the blob, from byte from on; nil where the source cannot.
+	ranges           func(ctx context.Context, from, n int64) ([]byte, error)
+	annotations      map[string]string // of the blob's descriptor
+	contentAddressed bool              // open and ranges ask for the blob by its digest, as registries keep it
+	stream           io.Reader         // the blob inside a stream that is being read
+	streamed         *streamedMember   // the blob inside a stream that has been read
 }
 
-// packing is how a blob is compressed.
-type packing string
+// compression is how a blob or archive is compressed.
+type compression string
 
 const (
-	packedNot  packing = "tar"
-	packedGzip packing = "gzip"
-	packedZstd packing = "zstd"
+	uncompressed   compression = "tar"
+	compressedGzip compression = "gzip"
+	compressedZstd compression = "zstd"
 )
 
-// sniffBytes is how much packingOf wants to see: one tar header.
+// sniffBytes is how much detectCompression wants to see: one tar header.
 const sniffBytes = 512
 
-// packingOf tells a blob's packing from its first bytes (all of them, when it is shorter than sniffBytes).
-func packingOf(head []byte) (packing, error) {
+// detectCompression tells how a blob is compressed from its first sniffBytes bytes, or from all of them when there are fewer. What is
+// neither a tar nor compressed with gzip or zstd is an error.
+func detectCompression(head []byte) (compression, error) {
 	has := func(at int, magic string) bool {
 		return len(head) >= at+len(magic) && string(head[at:at+len(magic)]) == magic
 	}
 	switch {
 	case has(0, "\x1f\x8b"): // RFC 1952, 2.3.1
-		return packedGzip, nil
+		return compressedGzip, nil
 	case has(0, "\x28\xb5\x2f\xfd"), has(1, "\x2a\x4d\x18") && head[0]&0xf0 == 0x50: // RFC 8878, 3.1.1 and 3.1.2
-		return packedZstd, nil
+		return compressedZstd, nil
 	case has(0, "\xfd7zXZ\x00"):
 		return "", errors.New("it is compressed with xz, which no image format allows")
 	case has(0, "BZh"):
 		return "", errors.New("it is compressed with bzip2, which no image format allows")
-	case len(head) == 0, len(head) >= sniffBytes && (has(257, "ustar") || zero(head) || oldTar(head)):
-		return packedNot, nil
+	case len(head) == 0, len(head) >= sniffBytes && (has(257, "ustar") || allZero(head) || isV7Tar(head)):
+		return uncompressed, nil
 	}
 	return "", errors.New("it is neither a tar archive nor one packed with gzip or zstd")
 }
 
-func zero(b []byte) bool {
+func allZero(b []byte) bool {
 	for _, c := range b {
 		if c != 0 {
 			return false
@@ -75,9 +77,9 @@ func zero(b []byte) bool {
 	return true
 }
 
-// oldTar recognises a header without magic (Unix V7) by its checksum: the sum of its bytes with the checksum's own eight as blanks. Some old
-// systems took bytes for signed numbers, and archive/tar accepts that too.
-func oldTar(h []byte) bool {
+// isV7Tar recognises a header without magic, as Unix V7 wrote it, by its checksum: the sum of its bytes, with the eight of the checksum
+// itself taken for blanks. Some old systems took bytes for signed numbers, and archive/tar accepts that too.
+func isV7Tar(h []byte) bool {
 	sum, signed := int64(8*' '), int64(8*' ')
 	for i, c := range h[:sniffBytes] {
 		if i < 148 || i >= 156 {
@@ -95,23 +97,23 @@ func oldTar(h []byte) bool {
 	return sum == want || signed == want
 }
 
-// inflate returns the content of r, whatever its packing, and a function that frees the inflater.
-func inflate(r *bufio.Reader) (io.Reader, func(), error) {
+// decompress returns the content of r, however it is compressed, and a function that frees the decompressor.
+func decompress(r *bufio.Reader) (io.Reader, func(), error) {
 	head, err := r.Peek(sniffBytes)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, nil, err
 	}
-	kind, err := packingOf(head)
+	kind, err := detectCompression(head)
 	switch {
 	case err != nil:
 		return nil, nil, err
-	case kind == packedGzip:
-		z, err := gz.NewReader(r)
+	case kind == compressedGzip:
+		z, err := inflate.NewReader(r)
 		if err != nil {
 			return nil, nil, err
 		}
 		return z, func() { _ = z.Close() }, nil // it never fails
-	case kind == packedZstd:
+	case kind == compressedZstd:
 		z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(engine.MaxWindow), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return nil, nil, err
@@ -121,8 +123,8 @@ func inflate(r *bufio.Reader) (io.Reader, func(), error) {
 	return r, func() {}, nil
 }
 
-// newHash returns the hash of a digest's algorithm, or an error when the digest is not one that the OCI image specification
-// registers, well-formed ("descriptor.md", Digests).
+// newHash returns the hash of a digest's algorithm. A digest that is malformed, or of an algorithm that the OCI image specification does
+// not register (descriptor.md, "Registered Algorithms"), is an error.
 func newHash(d engine.Digest) (hash.Hash, error) {
 	algorithm, sum, _ := strings.Cut(string(d), ":")
 	var h hash.Hash
@@ -140,7 +142,8 @@ func newHash(d engine.Digest) (hash.Hash, error) {
 	return h, nil
 }
 
-func sumDigest(like engine.Digest, h hash.Hash) engine.Digest {
+// digestLike is the digest of what h has hashed, of the same algorithm as like.
+func digestLike(like engine.Digest, h hash.Hash) engine.Digest {
 	algorithm, _, _ := strings.Cut(string(like), ":")
 	return engine.Digest(algorithm + ":" + hex.EncodeToString(h.Sum(nil)))
 }
@@ -150,14 +153,14 @@ func sha256Digest(b []byte) engine.Digest {
 	return engine.Digest("sha256:" + hex.EncodeToString(sum[:]))
 }
 
-// checkDigest says whether b is what the digest names.
+// checkDigest returns an error when b does not have the digest d; what names b in the error.
 func checkDigest(what string, d engine.Digest, b []byte) error {
 	h, err := newHash(d)
 	if err != nil {
 		return fmt.Errorf("%s: %w", what, err)
 	}
 	h.Write(b)
-	if got := sumDigest(d, h); got != d {
+	if got := digestLike(d, h); got != d {
 		return fmt.Errorf("%s: its content has the digest %s, not %s", what, got, d)
 	}
 	return nil

@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/vetoci/veto/engine"
-	strict "github.com/vetoci/veto/engine/document"
+	"github.com/vetoci/veto/engine/document"
 )
 
-// configuration is an image configuration with what only the layers need.
+// configuration is an image configuration: what the facts carry, and what is needed to open the image.
 type configuration struct {
 	config   engine.Config
 	platform engine.Platform
@@ -56,7 +56,7 @@ func parseConfig(raw []byte) (*configuration, error) {
 		return nil, &engine.LimitError{What: "size of the image configuration", Limit: engine.MaxConfig}
 	}
 	var in ociConfig
-	if err := decode(raw, &in); err != nil {
+	if err := decodeJSON(raw, &in); err != nil {
 		return nil, fmt.Errorf("the image configuration: %w", err)
 	}
 	if in.RootFS.Type != "layers" {
@@ -74,7 +74,7 @@ func parseConfig(raw []byte) (*configuration, error) {
 		platform: engine.Platform{OS: in.OS, Architecture: in.Architecture, Variant: engine.Maybe(in.Variant)}}
 	c.config = engine.Config{
 		User: engine.Maybe(in.Config.User), Env: in.Config.Env, Entrypoint: in.Config.Entrypoint, Cmd: in.Config.Cmd,
-		WorkingDir: engine.Maybe(in.Config.WorkingDir), ExposedPorts: keys(in.Config.ExposedPorts), Volumes: keys(in.Config.Volumes),
+		WorkingDir: engine.Maybe(in.Config.WorkingDir), ExposedPorts: sortedKeys(in.Config.ExposedPorts), Volumes: sortedKeys(in.Config.Volumes),
 		Labels: in.Config.Labels, StopSignal: engine.Maybe(in.Config.StopSignal), Created: timestamp(in.Created),
 	}
 	if in.Config.Healthcheck != nil {
@@ -87,7 +87,8 @@ func parseConfig(raw []byte) (*configuration, error) {
 	return c, nil
 }
 
-// createdBy gives each layer the history entry that made it, or nil when the history does not tell: counts that disagree.
+// createdBy returns for each layer the instruction that made it, by the history. It returns nil when the history describes another number
+// of layers.
 func (c *configuration) createdBy() []engine.Maybe {
 	var by []engine.Maybe
 	for _, h := range c.config.History {
@@ -101,7 +102,7 @@ func (c *configuration) createdBy() []engine.Maybe {
 	return by
 }
 
-// timestamp normalises RFC 3339 to UTC; what is none is unknown.
+// timestamp normalises an RFC 3339 time to UTC; the empty string, unknown, stands for what is no such time.
 func timestamp(s string) engine.Maybe {
 	t, err := time.Parse(time.RFC3339Nano, s)
 	if err != nil {
@@ -110,7 +111,7 @@ func timestamp(s string) engine.Maybe {
 	return engine.Maybe(t.UTC().Format(time.RFC3339Nano))
 }
 
-func keys(m map[string]struct{}) []string {
+func sortedKeys(m map[string]struct{}) []string {
 	out := make([]string, 0, len(m))
 	for k := range m {
 		out = append(out, k)
@@ -119,10 +120,10 @@ func keys(m map[string]struct{}) []string {
 	return out
 }
 
-// decode reads one JSON value into v, after it has been checked for depth and for keys that stand twice: tools differ in which of
-// two they believe.
-func decode(raw []byte, v any) error {
-	if err := strict.CheckJSON(raw); err != nil {
+// decodeJSON reads one JSON value into v. It refuses JSON that is nested too deep, and keys that stand twice in an object, because tools
+// differ in which of the two they read.
+func decodeJSON(raw []byte, v any) error {
+	if err := document.CheckJSON(raw); err != nil {
 		return err
 	}
 	return json.Unmarshal(raw, v)

@@ -13,33 +13,33 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// dockerEntry is one image of a docker save archive's manifest.json (moby image/tarexport/tarexport.go, manifestItem).
+// dockerEntry is one image in the manifest.json of a docker save archive (moby image/tarexport/tarexport.go, manifestItem).
 type dockerEntry struct {
 	Config   string
 	RepoTags []string
 	Layers   []string
 }
 
-// openDocker opens an archive that has a manifest.json, and with oci an index.json beside it, which must then name the same content.
+// openDocker opens an archive that has a manifest.json. With oci it also has an index.json, which must then name the same content.
 func (a *archive) openDocker(ctx context.Context, oci bool, pick string, id engine.Identity, o Options) (*image, error) {
-	raw, err := read(a, "manifest.json", engine.MaxManifest)
+	raw, err := readSmall(a, "manifest.json", engine.MaxManifest)
 	if err != nil {
 		return nil, err
 	}
 	var entries []dockerEntry
-	if err := decode(raw, &entries); err != nil {
+	if err := decodeJSON(raw, &entries); err != nil {
 		return nil, fmt.Errorf("manifest.json: %w", err)
 	}
 	if len(entries) > maxManifests {
 		return nil, &engine.LimitError{What: "number of images in manifest.json", Limit: maxManifests}
 	}
-	i, err := pickEntry(entries, pick, id.Name)
+	i, err := selectEntry(entries, pick, id.Name)
 	if err != nil {
 		return nil, err
 	}
-	id.ContainedNames = sorted(entries[i].RepoTags)
+	id.ContainedNames = sortedUnique(entries[i].RepoTags)
 	if oci {
-		found, err := a.agree(ctx, entries)
+		found, err := a.matchIndex(ctx, entries)
 		if err != nil {
 			return nil, err
 		}
@@ -48,7 +48,8 @@ func (a *archive) openDocker(ctx context.Context, oci bool, pick string, id engi
 	return a.openLegacy(entries[i], id, o)
 }
 
-func pickEntry(entries []dockerEntry, pick, name string) (int, error) {
+// selectEntry returns the index of the entry that pick names by tag or configuration digest, or of the only one when pick is empty.
+func selectEntry(entries []dockerEntry, pick, name string) (int, error) {
 	var known []string
 	for i, e := range entries {
 		if pick != "" && (slices.Contains(e.RepoTags, pick) || pick == string(digestOfName(e.Config))) {
@@ -65,14 +66,15 @@ func pickEntry(entries []dockerEntry, pick, name string) (int, error) {
 	case pick != "":
 		return 0, engine.UnknownWord("image in the archive:", pick, known)
 	case len(entries) > 1:
-		return 0, engine.Hint(engine.Usage("%s holds %d images", name, len(entries)), "choose one with docker-archive:PATH:NAME: %s", strings.Join(quoted(known), ", "))
+		err := engine.Usage("%s holds %d images", name, len(entries))
+		return 0, engine.Hint(err, "choose one with docker-archive:PATH:NAME: %s", strings.Join(quoted(known), ", "))
 	}
 	return 0, nil
 }
 
 // openLegacy opens an image that only a manifest.json describes.
 func (a *archive) openLegacy(e dockerEntry, id engine.Identity, o Options) (*image, error) {
-	config, err := read(a, e.Config, engine.MaxConfig)
+	config, err := readSmall(a, e.Config, engine.MaxConfig)
 	if err != nil {
 		return nil, fmt.Errorf("the image configuration: %w", err)
 	}
@@ -83,7 +85,7 @@ func (a *archive) openLegacy(e dockerEntry, id engine.Identity, o Options) (*ima
 	}
 	var blobs []blob
 	for i, name := range e.Layers {
-		b, err := a.blob(name)
+		b, err := a.layerBlob(name)
 		if err != nil {
 			return nil, fmt.Errorf("layer %d of %d: %w", i+1, len(e.Layers), err)
 		}
@@ -101,8 +103,8 @@ func (a *archive) openLegacy(e dockerEntry, id engine.Identity, o Options) (*ima
 	return m, nil
 }
 
-// digestOfName returns the digest that a file's name claims: "<hex>.json", "sha256:<hex>", "blobs/sha256/<hex>"; empty when it
-// claims none.
+// digestOfName returns the digest that a file's name claims: "<hex>.json", "sha256:<hex>", "blobs/sha256/<hex>"; empty when it claims
+// none.
 func digestOfName(name string) engine.Digest {
 	d := engine.Digest("sha256:" + strings.TrimPrefix(strings.TrimSuffix(path.Base(name), ".json"), "sha256:"))
 	if strings.HasPrefix(name, "blobs/sha512/") {
@@ -114,21 +116,21 @@ func digestOfName(name string) engine.Digest {
 	return d
 }
 
-// agree checks that manifest.json and index.json name the same images, since tools differ in which of the two they read. It returns
-// for each entry of manifest.json the image manifests of the index's entry that holds it.
-func (a *archive) agree(ctx context.Context, entries []dockerEntry) ([]*candidates, error) {
-	c := local{a}
+// matchIndex checks that manifest.json and index.json name the same images, because tools differ in which of the two they read. It returns
+// for each entry of manifest.json the image manifests below the index entry that describes the same image.
+func (a *archive) matchIndex(ctx context.Context, entries []dockerEntry) ([]*candidates, error) {
+	c := localContent{a}
 	index, err := readIndex(c)
 	if err != nil {
 		return nil, err
 	}
 	matched := make([]*candidates, len(entries))
 	for _, top := range index.Manifests {
-		s := &candidates{c: c, seen: map[engine.Digest]bool{}}
-		if err := s.collect(ctx, &document{Manifests: []descriptor{top}}, 1); err != nil {
+		s := &candidates{content: c, seen: map[engine.Digest]bool{}}
+		if err := s.collect(ctx, &ociManifest{Manifests: []descriptor{top}}, 1); err != nil {
 			return nil, err
 		}
-		if err := s.split(ctx); err != nil {
+		if err := s.setAsideAbsent(ctx); err != nil {
 			return nil, err
 		}
 		known := len(s.list) == 0 // attestations and artifacts alone
@@ -138,26 +140,28 @@ func (a *archive) agree(ctx context.Context, entries []dockerEntry) ([]*candidat
 				return nil, err
 			}
 			for j, e := range entries {
-				if doc.Config != nil && a.same(e, doc) {
+				if doc.Config != nil && a.describesSame(e, doc) {
 					known, matched[j] = true, s
-					s.prefer = s.list[i].Digest
+					s.preferred = s.list[i].Digest
 				}
 			}
 		}
 		if !known {
-			return nil, fmt.Errorf("index.json names the image %s, which manifest.json does not: they disagree about what this archive holds", top.Digest.Short())
+			return nil, fmt.Errorf("index.json names the image %s, which manifest.json does not: they disagree about what this archive holds",
+				top.Digest.Short())
 		}
 	}
 	for j, e := range entries {
 		if matched[j] == nil {
-			return nil, fmt.Errorf("manifest.json names the image with the configuration %q, which index.json does not: they disagree about what this archive holds", path.Base(e.Config))
+			return nil, fmt.Errorf("manifest.json names the image with the configuration %q, which index.json does not: "+
+				"they disagree about what this archive holds", path.Base(e.Config))
 		}
 	}
 	return matched, nil
 }
 
-// same says whether both descriptions lead to the same bytes of the archive.
-func (a *archive) same(e dockerEntry, doc *document) bool {
+// describesSame reports whether an entry of manifest.json and an OCI manifest lead to the same bytes of the archive.
+func (a *archive) describesSame(e dockerEntry, doc *ociManifest) bool {
 	if len(e.Layers) != len(doc.Layers) || !a.sameFile(e.Config, doc.Config.Digest) {
 		return false
 	}
@@ -170,15 +174,15 @@ func (a *archive) same(e dockerEntry, doc *document) bool {
 }
 
 func (a *archive) sameFile(name string, d engine.Digest) bool {
-	m, err := a.find(name)
+	m, err := a.resolve(name)
 	if err != nil {
 		return false
 	}
-	n, err := a.find(blobPath(d))
+	n, err := a.resolve(blobPath(d))
 	return err == nil && m == n
 }
 
-// digestOfBlobPath is that of a file in an archive's blobs, whose name is a promise; other names promise nothing.
+// digestOfBlobPath returns the digest of a file below "blobs/", whose name OCI layouts take from its content; empty for other paths.
 func digestOfBlobPath(name string) engine.Digest {
 	if !strings.HasPrefix(name, "blobs/") {
 		return ""
@@ -186,7 +190,7 @@ func digestOfBlobPath(name string) engine.Digest {
 	return digestOfName(name)
 }
 
-func sorted(names []string) []string {
+func sortedUnique(names []string) []string {
 	out := slices.Clone(names)
 	sort.Strings(out)
 	return slices.Compact(out)
@@ -200,11 +204,11 @@ func quoted(names []string) []string {
 	return out
 }
 
-// split sets aside the manifests that the source does not hold: an archive of one platform keeps the whole index.
-func (s *candidates) split(ctx context.Context) error {
+// setAsideAbsent moves the manifests that the source does not hold from list to absent: an archive of one platform keeps the whole index.
+func (s *candidates) setAsideAbsent(ctx context.Context) error {
 	var held []candidate
 	for _, m := range s.list {
-		_, err := s.c.manifest(ctx, m.descriptor)
+		_, err := s.content.manifest(ctx, m.descriptor)
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			s.absent = append(s.absent, m)

@@ -10,40 +10,43 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// Hashes remembers which content parts of files had when veto hashed them. A state is opaque and names a part of a file with
-// everything by which a change would show; it is safe for concurrent use.
+// Hashes remembers the digests of parts of local files that veto has hashed. A state is an opaque string that names a part of a file and
+// everything by which a change of it would show. Implementations are safe for concurrent use.
 type Hashes interface {
+	// Hashed returns the digest that was recorded for a state; false when there is none.
 	Hashed(state string) (engine.Digest, bool)
+	// Record notes that a part of a file in this state has the digest d. An error costs time only: the next scan hashes again.
 	Record(state string, d engine.Digest) error
 }
 
-// settled is how long ago a file must have changed last before veto started to hash it: within the granularity of a file system's
-// times (2 s on FAT, 1 s on some network file systems), a second change could leave no trace.
-const settled = 3 * time.Second
+// settleTime is how long a file must have been unchanged before veto begins to hash it, or its state is not used: within the granularity of
+// a file system's times (2 s on FAT, 1 s on some network file systems), a second change could leave no trace.
+const settleTime = 3 * time.Second
 
-// filePart is a part of a local file, as long as that is open.
-type filePart struct {
+// fileSection is a part of a local file, as long as that is open.
+type fileSection struct {
 	file       *os.File
-	from, size int64
+	from, size int64 // bytes
 }
 
-// state describes the part now: device, inode, size of the file, times of its last change of content and of metadata, and which bytes.
-// It is empty where the system or the file gives no such facts, or when the last change is too young at the clock now.
-func (p *filePart) state(now time.Time) string {
+// state describes the section as it is now: device and inode of the file, when its content and its metadata were last changed, its size,
+// and which of its bytes. It is empty where the system or the file gives no such facts, or when the last change is less than settleTime
+// before now.
+func (p *fileSection) state(now time.Time) string {
 	info, err := p.file.Stat()
 	if err != nil || !info.Mode().IsRegular() {
 		return ""
 	}
 	id, changed, ok := fileID(info)
-	if !ok || now.Sub(changed) < settled || now.Sub(info.ModTime()) < settled {
+	if !ok || now.Sub(changed) < settleTime || now.Sub(info.ModTime()) < settleTime {
 		return ""
 	}
 	return fmt.Sprintf("%s %d %d %d", id, info.Size(), p.from, p.size)
 }
 
-// known returns the digest that the blob had when it was hashed, if nothing about its file has changed since.
-func (l *layer) known() engine.Digest {
-	state := l.state()
+// recordedDigest returns the digest that the blob had when it was hashed, if its file has not changed since; else it is empty.
+func (l *layer) recordedDigest() engine.Digest {
+	state := l.fileState()
 	if state == "" {
 		return ""
 	}
@@ -54,70 +57,72 @@ func (l *layer) known() engine.Digest {
 	return d
 }
 
-func (l *layer) state() string {
-	if l.hashes == nil || l.now == nil || l.blob.part == nil {
+// fileState is the state of the blob's file section; empty when there is none, or nothing that remembers it.
+func (l *layer) fileState() string {
+	if l.hashes == nil || l.now == nil || l.blob.file == nil {
 		return ""
 	}
-	return l.blob.part.state(l.now())
+	return l.blob.file.state(l.now())
 }
 
-// remember notes that the blob's content has been hashed and is what the image says. before is the state from before it was read: a
-// file that changes meanwhile is not remembered. That nothing could be noted costs time only.
-func (l *layer) remember(before string) {
+// recordDigest notes that the blob has been hashed and has the digest that the image says. before is the state of its file before it was
+// read: when the file has changed meanwhile, nothing is recorded. A failure to record costs time only.
+func (l *layer) recordDigest(before string) {
 	l.hashed = l.blob.digest
-	if before != "" && before == l.state() {
+	if before != "" && before == l.fileState() {
 		_ = l.hashes.Record(before, l.hashed)
 	}
 }
 
-// Hash implements engine.Hashed. A compressed local blob is hashed: that takes a fraction of the time of inflating it.
+// Hash implements engine.Hashed. It hashes a compressed local blob, which takes a fraction of the time of inflating it.
 func (l *layer) Hash(ctx context.Context) (engine.Digest, error) {
 	switch {
-	case l.table != nil: // what walks read is not all there is
+	case l.table != nil: // walks read the table of contents, not the whole blob
 		return "", nil
 	case l.hashed != "" || l.blob.digest == "":
 		return l.hashed, nil
-	case l.blob.bound:
+	case l.blob.contentAddressed:
 		return l.blob.digest, nil
-	case l.blob.once != nil:
-		return l.hashPassing(ctx)
+	case l.blob.stream != nil:
+		return l.hashStream(ctx)
 	case l.blob.at == nil:
 		return "", nil
 	}
-	kind, err := sniff(l.blob)
-	if err != nil || kind == packedNot && !l.verify {
+	kind, err := sniffCompression(l.blob)
+	if err != nil || kind == uncompressed && !l.verify {
 		return "", err
 	}
 	return l.blob.digest, l.hashStored(ctx)
 }
 
-// hashStored hashes a local blob as it is stored, unless its file is unchanged since it was hashed, and holds it against its digest.
+// hashStored hashes a local blob as it is stored, unless its file is unchanged since veto hashed it, and compares it with the digest that
+// the image says.
 func (l *layer) hashStored(ctx context.Context) error {
 	if l.hashed != "" {
 		return nil
 	}
-	before := l.state()
-	got := l.known()
+	before := l.fileState()
+	got := l.recordedDigest()
 	if got == "" {
 		var err error
-		if got, err = l.sum(ctx); err != nil {
+		if got, err = l.hashBlob(ctx); err != nil {
 			return err
 		}
 	}
 	if got != l.blob.digest {
-		return mismatch("the blob", got, l.blob.digest)
+		return digestMismatch("the blob", got, l.blob.digest)
 	}
-	l.remember(before)
+	l.recordDigest(before)
 	return nil
 }
 
-// patient ends reading when its context does.
-type patient struct {
+// contextReader reads r until ctx ends.
+type contextReader struct {
 	ctx context.Context
 	r   io.Reader
 }
 
-func (r *patient) Read(p []byte) (int, error) {
+func (r *contextReader) Read(p []byte) (int, error) {
 	if err := r.ctx.Err(); err != nil {
 		return 0, err
 	}

@@ -1,6 +1,6 @@
-// Package image opens every kind of source as an engine.Image: saved archives, OCI layouts, registry references, standard input and
-// unpacked root directories; and it merges layers into one tree. It writes nothing to disk: plain layers of what seeks are walked by
-// seeking past bodies, compressed ones are inflated once, as a stream.
+// Package image opens every kind of source as an engine.Image: saved archives, OCI layouts, registry references, images of a daemon,
+// standard input and unpacked root directories. It also merges layers into one tree. It writes nothing to disk: uncompressed layers of a
+// source that seeks are walked by seeking past the bodies, compressed ones are inflated once, as a stream.
 package image
 
 import (
@@ -18,31 +18,33 @@ import (
 type Options struct {
 	// Platform picks one image of several, as "linux/arm64" or "linux/arm/v7"; empty is the only one there, else linux/amd64.
 	Platform string
-	// As is the name that the user vouches for (--as); empty takes the name from the source.
+	// As is the name that the user gives the image (--as); empty takes the name from the source.
 	As string
-	// Verify hashes plain local layers too and checks every diff ID.
+	// Verify hashes uncompressed local layers too, and checks every diff ID.
 	Verify bool
-	// TOC reads layers of a registry by their tables of contents, where they have one that the manifest vouches for: an engine.Sketched.
+	// TOC reads a layer of a registry by its table of contents, where the manifest names that table's digest. Such a layer has a gap of kind
+	// toc_only (engine.Sketched).
 	TOC bool
-	// Stdin is read for the source "-". A regular file that seeks is read in place.
+	// Stdin is read for the source "-". A regular file is read in place, from where it stands. The caller closes it.
 	Stdin io.Reader
-	// Registry is the transport for registry references.
+	// Registry is the client for registry references.
 	Registry *registry.Client
-	// Export streams an image of the daemon that kind names ("docker", "podman") as a docker save archive; the caller closes the stream.
+	// Export streams an image of the daemon that kind names ("docker", "podman") as a docker save archive. This package closes the stream.
 	Export func(ctx context.Context, kind, name string) (io.ReadCloser, error)
-	// Hashes remembers what local blobs were hashed to, by the clock Now; without one of them every scan hashes them.
+	// Hashes remembers the digests of local blobs, and Now is the clock by which a file's last change is old enough. When either is nil,
+	// every scan hashes them.
 	Hashes Hashes
 	Now    func() time.Time
 }
 
-// image is one opened image. All kinds of sources end in it.
+// image is one opened image, of whatever kind of source.
 type image struct {
 	id        engine.Identity
 	config    engine.Config
 	layers    []engine.Layer
 	unscanned []engine.Platform
-	beside    beside
-	referrers func(context.Context) ([]engine.Referrer, error) // of a registry; may be nil
+	artifacts indexArtifacts
+	referrers func(context.Context) ([]engine.Referrer, error) // what a registry says refers to the image; nil for other sources
 	close     func() error
 	once      sync.Once
 	closeErr  error
@@ -52,7 +54,7 @@ func (m *image) Identity() engine.Identity { return m.id }
 func (m *image) Config() engine.Config     { return m.config }
 func (m *image) Layers() []engine.Layer    { return m.layers }
 
-// Unscanned lists the other platforms that the source holds, sorted, unless the caller chose one: an engine.Partial.
+// Unscanned implements engine.Partial. It lists the other platforms that the source holds, sorted; none when the caller chose one.
 func (m *image) Unscanned() []engine.Platform { return m.unscanned }
 
 func (m *image) Close() error {
@@ -64,8 +66,8 @@ func (m *image) Close() error {
 	return m.closeErr
 }
 
-// newImage puts an image together from its configuration (the bytes, already checked against their digest) and its layers' blobs,
-// oldest first. The identity's Name, Named, Source, Digest and ContainedNames are the caller's; the rest is filled in here.
+// newImage puts an image together from the bytes of its configuration, which have been checked against their digest, and the blobs of its
+// layers, oldest first. The caller has set the identity's Name, Named, Source, Digest and ContainedNames.
 func newImage(id engine.Identity, config []byte, blobs []blob, o Options) (*image, error) {
 	c, err := parseConfig(config)
 	if err != nil {
@@ -84,10 +86,10 @@ func newImage(id engine.Identity, config []byte, blobs []blob, o Options) (*imag
 	}
 	m := &image{id: id, config: c.config}
 	createdBy := c.createdBy()
-	all := newSpent(blobs)
+	all := newInflateBudget(blobs)
 	for i, b := range blobs {
-		if b.passed != nil {
-			l, err := b.passed.place(b, c.diffIDs[i], o)
+		if b.streamed != nil {
+			l, err := b.streamed.layerFor(b, c.diffIDs[i], o)
 			if err != nil {
 				return nil, fmt.Errorf("layer %d of %d: %w", i+1, len(blobs), err)
 			}
@@ -99,12 +101,14 @@ func newImage(id engine.Identity, config []byte, blobs []blob, o Options) (*imag
 			continue
 		}
 		if b.at != nil {
-			if kind, err := sniff(b); err == nil && kind == packedNot { // what cannot be told is the walk's error
+			// An error of sniffCompression is left to the walk, which will meet it again.
+			if kind, err := sniffCompression(b); err == nil && kind == uncompressed {
 				if b.digest == "" {
 					b.digest = c.diffIDs[i]
 				}
 				if b.digest != c.diffIDs[i] {
-					return nil, fmt.Errorf("layer %d is not compressed, yet its digest %s is not the diff ID %s that the configuration says", i+1, b.digest.Short(), c.diffIDs[i].Short())
+					return nil, fmt.Errorf("layer %d is not compressed, yet its digest %s is not the diff ID %s that the configuration says",
+						i+1, b.digest.Short(), c.diffIDs[i].Short())
 				}
 			}
 		}
@@ -112,7 +116,7 @@ func newImage(id engine.Identity, config []byte, blobs []blob, o Options) (*imag
 		if createdBy != nil {
 			info.CreatedBy = createdBy[i]
 		}
-		m.layers = append(m.layers, &layer{info: info, blob: b, verify: o.Verify, hashes: o.Hashes, now: o.Now, toc: o.TOC, all: all})
+		m.layers = append(m.layers, &layer{info: info, blob: b, verify: o.Verify, hashes: o.Hashes, now: o.Now, useTOC: o.TOC, budget: all})
 	}
 	return m, nil
 }

@@ -3,6 +3,7 @@ package image
 import (
 	"archive/tar"
 	"bufio"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,18 +17,18 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// layer is one layer of whatever source.
+// layer is one layer, of whatever kind of source.
 type layer struct {
-	info   engine.LayerInfo
-	blob   blob
-	verify bool
-	hashes Hashes           // nil remembers nothing
-	now    func() time.Time // for hashes
-	hashed engine.Digest    // of the blob, once this process knows it
-	passed *passed          // set while it passes by, to be filled in
-	toc    bool             // a table of contents will do
-	table  *toc             // once it has been read
-	all    *spent           // by all layers of the image; nil counts nothing
+	info     engine.LayerInfo
+	blob     blob
+	verify   bool             // Options.Verify
+	hashes   Hashes           // nil remembers nothing
+	now      func() time.Time // for hashes
+	hashed   engine.Digest    // of the blob, once this process has hashed it
+	streamed *streamedMember  // set while the archive is being streamed: what this layer's digests are written to
+	useTOC   bool             // Options.TOC
+	table    *toc             // the table of contents, once it has been read
+	budget   *inflateBudget   // shared by all layers of the image; nil has no limit
 }
 
 func (l *layer) Info() engine.LayerInfo { return l.info }
@@ -42,18 +43,18 @@ func (l *layer) Walk(ctx context.Context, visit func(*engine.File) error) (engin
 		return "", err
 	case t != nil:
 		return engine.VerifiedClaimed, t.walk(ctx, b, visit)
-	case b.once != nil:
-		return l.walkStream(ctx, func(context.Context) (io.ReadCloser, error) { return io.NopCloser(b.once), nil }, visit)
+	case b.stream != nil:
+		return l.walkStream(ctx, func(context.Context) (io.ReadCloser, error) { return io.NopCloser(b.stream), nil }, visit)
 	case b.at == nil && b.open == nil:
 		return "", errors.New("its source has passed by and does not come again")
 	case b.at == nil:
 		return l.walkStream(ctx, b.open, visit)
 	}
-	kind, err := sniff(b)
+	kind, err := sniffCompression(b)
 	if err != nil {
 		return "", err
 	}
-	if kind != packedNot {
+	if kind != uncompressed {
 		return l.walkStream(ctx, func(context.Context) (io.ReadCloser, error) {
 			return io.NopCloser(io.NewSectionReader(b.at, 0, b.size)), nil
 		}, visit)
@@ -68,28 +69,30 @@ func (l *layer) Walk(ctx context.Context, visit func(*engine.File) error) (engin
 	return verified, walkSeeking(ctx, b.at, b.size, visit)
 }
 
-func sniff(b blob) (packing, error) {
+// sniffCompression detects how a blob that seeks is compressed.
+func sniffCompression(b blob) (compression, error) {
 	head := make([]byte, min(sniffBytes, b.size))
 	if n, err := b.at.ReadAt(head, 0); n < len(head) {
-		return "", cut(err)
+		return "", unexpectedEOF(err)
 	}
-	return packingOf(head)
+	return detectCompression(head)
 }
 
-func cut(err error) error {
+// unexpectedEOF turns io.EOF, and the nil of a short read, into io.ErrUnexpectedEOF.
+func unexpectedEOF(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}
 	return err
 }
 
-// sum hashes a local blob as it is stored.
-func (l *layer) sum(ctx context.Context) (engine.Digest, error) {
-	return sumAll(l.blob.digest, &patient{ctx: ctx, r: io.NewSectionReader(l.blob.at, 0, l.blob.size)}, l.blob.size)
+// hashBlob hashes a local blob as it is stored.
+func (l *layer) hashBlob(ctx context.Context) (engine.Digest, error) {
+	return hashReader(l.blob.digest, &contextReader{ctx: ctx, r: io.NewSectionReader(l.blob.at, 0, l.blob.size)}, l.blob.size)
 }
 
-// sumAll hashes the size bytes that r has left, as the digest like does.
-func sumAll(like engine.Digest, r io.Reader, size int64) (engine.Digest, error) {
+// hashReader hashes what is left of r, which must be size bytes or more, with the algorithm of the digest like.
+func hashReader(like engine.Digest, r io.Reader, size int64) (engine.Digest, error) {
 	h, err := newHash(like)
 	if err != nil {
 		return "", err
@@ -101,29 +104,31 @@ func sumAll(like engine.Digest, r io.Reader, size int64) (engine.Digest, error) 
 	if n < size {
 		return "", io.ErrUnexpectedEOF
 	}
-	return sumDigest(like, h), nil
+	return digestLike(like, h), nil
 }
 
-// hashPassing hashes a blob that passes by, whose content is known already.
-func (l *layer) hashPassing(ctx context.Context) (engine.Digest, error) {
-	got, err := sumAll(l.blob.digest, &patient{ctx: ctx, r: l.blob.once}, l.blob.size)
+// hashStream hashes a blob that is being streamed, in place of a walk.
+func (l *layer) hashStream(ctx context.Context) (engine.Digest, error) {
+	got, err := hashReader(l.blob.digest, &contextReader{ctx: ctx, r: l.blob.stream}, l.blob.size)
 	if err != nil {
 		return "", err
 	}
 	if got != l.blob.digest {
-		return "", mismatch("the blob", got, l.blob.digest)
+		return "", digestMismatch("the blob", got, l.blob.digest)
 	}
-	l.hashed, l.passed.sum = got, got
+	l.hashed, l.streamed.digest = got, got
 	return got, nil
 }
 
-func mismatch(what string, got, want engine.Digest) error {
+func digestMismatch(what string, got, want engine.Digest) error {
 	return engine.Hint(fmt.Errorf("%s has the digest %s, and the image says %s", what, got, want),
 		"the image is damaged or was tampered with: save, copy or pull it again")
 }
 
-// walkStream reads a blob once, inflating and hashing it on the way, to the end of the blob past the tar's end.
-func (l *layer) walkStream(ctx context.Context, open func(context.Context) (io.ReadCloser, error), visit func(*engine.File) error) (v engine.Verified, err error) {
+// walkStream reads a blob once, from its beginning to its end, which lies behind the end of the tar. It inflates and hashes on the way.
+func (l *layer) walkStream(
+	ctx context.Context, open func(context.Context) (io.ReadCloser, error), visit func(*engine.File) error,
+) (v engine.Verified, err error) {
 	rc, err := open(ctx)
 	if err != nil {
 		return "", err
@@ -133,59 +138,52 @@ func (l *layer) walkStream(ctx context.Context, open func(context.Context) (io.R
 			err = cerr
 		}
 	}()
-	before := l.state()
-	raw := &hashing{r: &patient{ctx: ctx, r: rc}}
-	if l.blob.digest != "" || l.passed != nil {
-		if raw.h, err = newHash(or(l.blob.digest, anyDigest)); err != nil {
+	before := l.fileState()
+	raw := &hashingReader{r: &contextReader{ctx: ctx, r: rc}}
+	if l.blob.digest != "" || l.streamed != nil {
+		if raw.h, err = newHash(cmp.Or(l.blob.digest, anySHA256)); err != nil {
 			return "", err
 		}
 	}
-	stored := newAhead(raw, l.blob.size)
-	packed := bufio.NewReaderSize(stored, 1<<16)
-	content, free, err := inflate(packed)
+	stored := newReadAhead(raw, l.blob.size)
+	compressed := bufio.NewReaderSize(stored, 1<<16)
+	content, free, err := decompress(compressed)
 	if err != nil {
 		stored.Close()
 		return "", err
 	}
-	plain := newBounded(content, l.blob.size)
-	plain.all = l.all
+	plain := newLimitedReader(content, l.blob.size)
+	plain.budget = l.budget
 	// Where the image names no digest of the blob, the diff ID is all there is to check.
-	if (l.verify || l.blob.digest == "") && (l.passed == nil || l.passed.kind != packedNot) {
-		if plain.h, err = newHash(or(l.info.DiffID, anyDigest)); err != nil {
+	if (l.verify || l.blob.digest == "") && (l.streamed == nil || l.streamed.compression != uncompressed) {
+		if plain.h, err = newHash(cmp.Or(l.info.DiffID, anySHA256)); err != nil {
 			stored.Close()
 			free()
 			return "", err
 		}
 	}
-	inflated := newAhead(plain, 8*l.blob.size)
+	inflated := newReadAhead(plain, 8*l.blob.size)
 	err = drain(ctx, inflated, visit)
-	inflated.Close() // before stored: the inflater may still wait for its bytes
+	inflated.Close() // before stored, whose bytes the decompressor may be waiting for
 	if err == nil {
-		_, err = io.Copy(io.Discard, packed) // what an inflater leaves unread
+		_, err = io.Copy(io.Discard, compressed) // what the decompressor has left unread
 	}
 	stored.Close()
 	free()
 	if err != nil {
 		return "", err
 	}
-	if err := l.compare(raw, plain.h); err != nil {
+	if err := l.checkDigests(raw, plain.h); err != nil {
 		return "", err
 	}
 	if l.blob.digest != "" {
-		l.remember(before)
+		l.recordDigest(before)
 	}
 	return engine.VerifiedContent, nil
 }
 
-// anyDigest stands for one that is not known yet: what passes by is hashed as nearly every image is.
-const anyDigest = engine.Digest("sha256:0000000000000000000000000000000000000000000000000000000000000000")
-
-func or(d, other engine.Digest) engine.Digest {
-	if d == "" {
-		return other
-	}
-	return d
-}
+// anySHA256 stands for a digest that is not known yet: such content is hashed with SHA-256, as nearly every image names it.
+const anySHA256 = engine.Digest("sha256:0000000000000000000000000000000000000000000000000000000000000000")
 
 // drain walks a tar and reads on to the end of its stream.
 func drain(ctx context.Context, r io.Reader, visit func(*engine.File) error) error {
@@ -202,40 +200,42 @@ func drain(ctx context.Context, r io.Reader, visit func(*engine.File) error) err
 	return fmt.Errorf("after the end of the tar: %w", err)
 }
 
-func (l *layer) compare(raw *hashing, diff hash.Hash) error {
+// checkDigests compares the size and digests of what has been read with what the image says. Of a layer that is being streamed it keeps
+// them. diff is the hash of the uncompressed content, or nil.
+func (l *layer) checkDigests(raw *hashingReader, diff hash.Hash) error {
 	if n := raw.n.Load(); n != l.blob.size {
 		return fmt.Errorf("the blob has %d bytes, and the image says %d", n, l.blob.size)
 	}
 	var stored, content engine.Digest
 	if raw.h != nil {
-		stored = sumDigest(or(l.blob.digest, anyDigest), raw.h)
+		stored = digestLike(cmp.Or(l.blob.digest, anySHA256), raw.h)
 	}
 	if diff != nil {
-		content = sumDigest(or(l.info.DiffID, anyDigest), diff)
+		content = digestLike(cmp.Or(l.info.DiffID, anySHA256), diff)
 	}
 	if l.blob.digest != "" && stored != l.blob.digest {
-		return mismatch("the blob", stored, l.blob.digest)
+		return digestMismatch("the blob", stored, l.blob.digest)
 	}
 	if l.info.DiffID != "" && content != "" && content != l.info.DiffID {
-		return mismatch("the inflated content", content, l.info.DiffID)
+		return digestMismatch("the inflated content", content, l.info.DiffID)
 	}
-	if l.passed != nil {
-		if l.passed.kind == packedNot {
+	if l.streamed != nil {
+		if l.streamed.compression == uncompressed {
 			content = stored
 		}
-		l.passed.sum, l.passed.diff, l.info.Digest = stored, content, stored
+		l.streamed.digest, l.streamed.diffID, l.info.Digest = stored, content, stored
 	}
 	return nil
 }
 
-// hashing counts and hashes what passes; h may be nil.
-type hashing struct {
+// hashingReader counts and hashes what is read of r; h may be nil.
+type hashingReader struct {
 	r io.Reader
 	h hash.Hash
-	n atomic.Int64 // others look at it while it grows
+	n atomic.Int64 // bytes; atomic because another goroutine may read it meanwhile
 }
 
-func (r *hashing) Read(p []byte) (int, error) {
+func (r *hashingReader) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p)
 	r.n.Add(int64(n))
 	if r.h != nil {
@@ -244,36 +244,39 @@ func (r *hashing) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// bounded is inflated content, held to the limits on size and ratio; h and all may be nil. It gives as many bytes as the limit allows, so that
-// a walk which ends there always ends at the same entry.
-type bounded struct {
-	r    io.Reader
-	most *engine.LimitError // and its Limit in bytes of content
-	h    hash.Hash
-	all  *spent
-	n    int64
+// limitedReader reads inflated content up to a limit. It gives exactly as many bytes as the limit allows, so that a walk which ends there
+// always ends at the same entry.
+type limitedReader struct {
+	r      io.Reader
+	limit  *engine.LimitError // the error at the limit; its Limit is bytes of content
+	h      hash.Hash          // of the content; may be nil
+	budget *inflateBudget     // may be nil
+	n      int64              // bytes read
 }
 
-// newBounded holds r, which a blob of size bytes inflates to, to the limits.
-func newBounded(r io.Reader, size int64) *bounded {
-	return &bounded{r: r, most: &engine.LimitError{What: "inflated size of one layer, by the ratio to its compressed size,", Limit: mostInflated(size)}}
+// newLimitedReader limits r, which a blob of size bytes inflates to, in size and ratio.
+func newLimitedReader(r io.Reader, size int64) *limitedReader {
+	const what = "inflated size of one layer, by the ratio to its compressed size,"
+	return &limitedReader{r: r, limit: &engine.LimitError{What: what, Limit: inflateLimit(size)}}
 }
 
-func mostInflated(size int64) int64 {
+// inflateLimit is how many bytes a blob of size bytes may inflate to: engine.MaxRatio times as many, but at least engine.MaxRatioAfter and
+// at most engine.MaxInflated.
+func inflateLimit(size int64) int64 {
 	return min(max(min(size, engine.MaxInflated/engine.MaxRatio+1)*engine.MaxRatio, engine.MaxRatioAfter), engine.MaxInflated)
 }
 
-func (r *bounded) Read(p []byte) (int, error) {
+func (r *limitedReader) Read(p []byte) (int, error) {
 	n, err := r.r.Read(p)
 	if errors.Is(err, zstd.ErrWindowSizeExceeded) {
 		err = &engine.LimitError{What: "window of a zstd frame", Limit: engine.MaxWindow}
 	}
-	if over := r.n + int64(n) - r.most.Limit; over > 0 {
-		n, err = n-int(over), r.most
+	if over := r.n + int64(n) - r.limit.Limit; over > 0 {
+		n, err = n-int(over), r.limit
 	}
 	r.n += int64(n)
-	if spent := r.all.spend(int64(n)); spent != nil {
-		return 0, spent
+	if err := r.budget.spend(int64(n)); err != nil {
+		return 0, err
 	}
 	if r.h != nil {
 		r.h.Write(p[:n])
@@ -281,36 +284,38 @@ func (r *bounded) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// spent counts what all layers of an image inflate to, each time that they do. An image may name one small blob as a thousand layers.
-type spent struct {
-	n    atomic.Int64
-	most int64
+// inflateBudget counts what all layers of an image inflate to, each time that one is inflated: an image may name one small blob as a
+// thousand layers.
+type inflateBudget struct {
+	used  atomic.Int64 // bytes
+	limit int64        // bytes
 }
 
-// newSpent allows for what the image's blobs, each counted once, may inflate to.
-func newSpent(blobs []blob) *spent {
+// newInflateBudget returns a budget of what the image's blobs may inflate to when each is counted once.
+func newInflateBudget(blobs []blob) *inflateBudget {
 	type identity struct {
 		digest engine.Digest
 		from   int64 // in the archive, where nothing names the blob's digest
 	}
 	seen := map[identity]bool{}
-	most := int64(0)
+	limit := int64(0)
 	for _, b := range blobs {
 		id := identity{digest: b.digest}
-		if id.digest == "" && b.part != nil {
-			id.from = b.part.from
+		if id.digest == "" && b.file != nil {
+			id.from = b.file.from
 		}
 		if !seen[id] {
 			seen[id] = true
-			most = min(most+mostInflated(b.size), engine.MaxImageInflated)
+			limit = min(limit+inflateLimit(b.size), engine.MaxImageInflated)
 		}
 	}
-	return &spent{most: most}
+	return &inflateBudget{limit: limit}
 }
 
-func (s *spent) spend(n int64) error {
-	if s != nil && s.n.Add(n) > s.most {
-		return fmt.Errorf("all layers together inflate to more than %d bytes, the limit for blobs of their size", s.most)
+// spend takes n bytes from the budget. It returns an error when there are fewer left.
+func (s *inflateBudget) spend(n int64) error {
+	if s != nil && s.used.Add(n) > s.limit {
+		return fmt.Errorf("all layers together inflate to more than %d bytes, the limit for blobs of their size", s.limit)
 	}
 	return nil
 }

@@ -15,17 +15,18 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// local is the content of an OCI layout, in a directory or in an archive (image-spec image-layout.md).
-type local struct{ shelf shelf }
+// localContent is the content of an OCI layout in a directory or in an archive (image-spec image-layout.md).
+type localContent struct{ files localFiles }
 
+// blobPath is where a layout keeps the blob of a digest.
 func blobPath(d engine.Digest) string {
 	algorithm, sum, _ := strings.Cut(string(d), ":")
 	return "blobs/" + algorithm + "/" + sum
 }
 
-// read reads a small file whole.
-func read(s shelf, name string, limit int64) ([]byte, error) {
-	section, err := s.get(name)
+// readSmall reads a whole file of at most limit bytes.
+func readSmall(s localFiles, name string, limit int64) ([]byte, error) {
+	section, err := s.section(name)
 	if err != nil {
 		return nil, err
 	}
@@ -34,32 +35,33 @@ func read(s shelf, name string, limit int64) ([]byte, error) {
 	}
 	b := make([]byte, section.Size())
 	if n, err := section.ReadAt(b, 0); n < len(b) {
-		return nil, fmt.Errorf("%s: %w", name, cut(err))
+		return nil, fmt.Errorf("%s: %w", name, unexpectedEOF(err))
 	}
 	return b, nil
 }
 
-func (l local) blob(d descriptor, limit int64) ([]byte, error) {
+// readBlob reads a whole blob of at most limit bytes, and compares its size with the descriptor's. Its digest is the caller's to check.
+func (l localContent) readBlob(d descriptor, limit int64) ([]byte, error) {
 	if _, err := newHash(d.Digest); err != nil {
 		return nil, err
 	}
-	b, err := read(l.shelf, blobPath(d.Digest), limit)
+	b, err := readSmall(l.files, blobPath(d.Digest), limit)
 	if err == nil && int64(len(b)) != d.Size {
 		err = fmt.Errorf("%s has %d bytes, and its descriptor says %d", blobPath(d.Digest), len(b), d.Size)
 	}
 	return b, err
 }
 
-func (l local) manifest(_ context.Context, d descriptor) ([]byte, error) {
-	return l.blob(d, engine.MaxManifest)
+func (l localContent) manifest(_ context.Context, d descriptor) ([]byte, error) {
+	return l.readBlob(d, engine.MaxManifest)
 }
 
-func (l local) config(_ context.Context, d descriptor) ([]byte, error) {
-	return l.blob(d, engine.MaxConfig)
+func (l localContent) config(_ context.Context, d descriptor) ([]byte, error) {
+	return l.readBlob(d, engine.MaxConfig)
 }
 
-func (l local) layer(_ context.Context, d descriptor) (blob, error) {
-	b, err := l.shelf.blob(blobPath(d.Digest))
+func (l localContent) layer(_ context.Context, d descriptor) (blob, error) {
+	b, err := l.files.layerBlob(blobPath(d.Digest))
 	if err != nil {
 		return blob{}, err
 	}
@@ -70,12 +72,12 @@ func (l local) layer(_ context.Context, d descriptor) (blob, error) {
 	return b, nil
 }
 
-func readIndex(l local) (*document, error) {
-	raw, err := read(l.shelf, "index.json", engine.MaxManifest)
+func readIndex(l localContent) (*ociManifest, error) {
+	raw, err := readSmall(l.files, "index.json", engine.MaxManifest)
 	if err != nil {
 		return nil, err
 	}
-	doc, err := parseDocument(raw, "")
+	doc, err := parseManifest(raw, "")
 	if err != nil {
 		return nil, fmt.Errorf("index.json: %w", err)
 	}
@@ -85,18 +87,18 @@ func readIndex(l local) (*document, error) {
 	return doc, nil
 }
 
-// openIndex opens the image of a layout, the one that pick names when that is set.
-func openIndex(ctx context.Context, l local, pick string, id engine.Identity, o Options) (*image, error) {
+// openIndex opens the image of a layout: the one that pick names by its tag or digest, or the only one when pick is empty.
+func openIndex(ctx context.Context, l localContent, pick string, id engine.Identity, o Options) (*image, error) {
 	index, err := readIndex(l)
 	if err != nil {
 		return nil, err
 	}
 	var tops []descriptor
 	var known []string
-	var besides []descriptor
+	var artifacts []descriptor
 	for _, d := range index.Manifests {
-		if attestation(d) {
-			besides = append(besides, d)
+		if isAttestation(d) {
+			artifacts = append(artifacts, d)
 			continue
 		}
 		names := d.names()
@@ -105,12 +107,12 @@ func openIndex(ctx context.Context, l local, pick string, id engine.Identity, o 
 			tops = append(tops, d)
 		}
 	}
-	s := &candidates{c: l, seen: map[engine.Digest]bool{}, beside: besides}
-	inner := pick != "" && len(tops) == 0 && wellFormed(engine.Digest(pick)) // a manifest inside one of the indexes
+	s := &candidates{content: l, seen: map[engine.Digest]bool{}, artifacts: artifacts}
+	inner := pick != "" && len(tops) == 0 && validDigest(engine.Digest(pick)) // a manifest inside one of the indexes
 	if inner {
 		tops = index.Manifests
 	}
-	if err := s.collect(ctx, &document{Manifests: tops}, 1); err != nil {
+	if err := s.collect(ctx, &ociManifest{Manifests: tops}, 1); err != nil {
 		return nil, err
 	}
 	if inner {
@@ -118,7 +120,7 @@ func openIndex(ctx context.Context, l local, pick string, id engine.Identity, o 
 		tops = nil
 	}
 	if pick != "" && len(tops) == 0 && len(s.list) == 0 {
-		return nil, engine.UnknownWord("tag or digest", pick, sorted(known))
+		return nil, engine.UnknownWord("tag or digest", pick, sortedUnique(known))
 	}
 	if err := oneName(tops, id.Name, s); err != nil {
 		return nil, err
@@ -126,14 +128,14 @@ func openIndex(ctx context.Context, l local, pick string, id engine.Identity, o 
 	for _, d := range tops {
 		id.ContainedNames = append(id.ContainedNames, d.names()...)
 	}
-	id.ContainedNames = sorted(id.ContainedNames)
-	if err := s.split(ctx); err != nil {
+	id.ContainedNames = sortedUnique(id.ContainedNames)
+	if err := s.setAsideAbsent(ctx); err != nil {
 		return nil, err
 	}
 	return s.open(ctx, id, o)
 }
 
-// names are those under which an index holds a manifest: the tag, and what containerd and Docker add.
+// names returns the names under which an index holds a manifest: the tag, and the full name that containerd and Docker add.
 func (d descriptor) names() []string {
 	var out []string
 	for _, key := range []string{"org.opencontainers.image.ref.name", "io.containerd.image.name"} {
@@ -144,8 +146,8 @@ func (d descriptor) names() []string {
 	return out
 }
 
-// oneName refuses to choose by platform between different images: entries of one index are variants of one image only when
-// they share their name.
+// oneName returns an error when entries of an index have different names: they are different images then, and not one image for several
+// platforms.
 func oneName(tops []descriptor, name string, s *candidates) error {
 	for _, d := range tops {
 		if d.Digest != tops[0].Digest && refName(d) != refName(tops[0]) {
@@ -155,11 +157,11 @@ func oneName(tops []descriptor, name string, s *candidates) error {
 	return nil
 }
 
-// layout is an OCI layout in a directory. Its files cannot lead outside it.
+// layout is an OCI layout in a directory. A link inside it that leads outside it is an error.
 type layout struct {
-	root *os.Root
-	mu   sync.Mutex
-	open map[string]*os.File
+	root   *os.Root
+	mu     sync.Mutex
+	opened map[string]*os.File // by path in the layout; Close closes them
 }
 
 func openLayout(dir string) (*layout, error) {
@@ -167,10 +169,10 @@ func openLayout(dir string) (*layout, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &layout{root: root, open: map[string]*os.File{}}, nil
+	return &layout{root: root, opened: map[string]*os.File{}}, nil
 }
 
-func (l *layout) get(name string) (*io.SectionReader, error) {
+func (l *layout) section(name string) (*io.SectionReader, error) {
 	f, size, err := l.file(name)
 	if err != nil {
 		return nil, err
@@ -178,26 +180,26 @@ func (l *layout) get(name string) (*io.SectionReader, error) {
 	return io.NewSectionReader(f, 0, size), nil
 }
 
-func (l *layout) blob(name string) (blob, error) {
+func (l *layout) layerBlob(name string) (blob, error) {
 	f, size, err := l.file(name)
 	if err != nil {
 		return blob{}, err
 	}
-	return blob{at: io.NewSectionReader(f, 0, size), size: size, part: &filePart{file: f, size: size}}, nil
+	return blob{at: io.NewSectionReader(f, 0, size), size: size, file: &fileSection{file: f, size: size}}, nil
 }
 
-// file opens a file once; the layout closes it.
+// file returns an opened regular file and its size. It opens each file once; Close closes them.
 func (l *layout) file(name string) (*os.File, int64, error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	f, ok := l.open[name]
+	f, ok := l.opened[name]
 	if !ok {
 		var err error
-		// Without O_NONBLOCK a named pipe in place of a blob would hang the scan.
+		// Without O_NONBLOCK, opening a named pipe in place of a blob would hang.
 		if f, err = l.root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0); err != nil {
 			return nil, 0, fmt.Errorf("%s: %w", name, withoutPath(err))
 		}
-		l.open[name] = f
+		l.opened[name] = f
 	}
 	info, err := f.Stat()
 	if err != nil {
@@ -218,7 +220,7 @@ func (l *layout) Close() error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	errs := []error{l.root.Close()}
-	for _, f := range l.open {
+	for _, f := range l.opened {
 		errs = append(errs, f.Close())
 	}
 	return errors.Join(errs...)

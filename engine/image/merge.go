@@ -14,24 +14,25 @@ import (
 const (
 	whiteoutPrefix = ".wh."
 	whiteoutOpaque = ".wh..wh..opq"
-	whiteoutMeta   = ".wh..wh." // what AUFS kept in the root of a layer: hard links' targets
+	whiteoutMeta   = ".wh..wh." // AUFS's own files in the root of a layer, which hard links may have as targets
 )
 
-// maxSteps bounds the path components that one merge looks at, a long path counting as several; an honest image, whose directories
-// are rarely behind links, needs less than one for each entry.
+// maxSteps is how many path components one merge may look at, a long path counting as several. An honest image, whose directories are
+// rarely behind links, needs less than one for each entry.
 const maxSteps = 50_000_000
 
-// Merge applies layers, oldest first, and returns the file system that a container would see. Entries take effect in the order of
-// their tar and the last of several wins; whiteouts and opaque directories remove what lower layers brought, wherever in the tar
-// they stand. Directories on the way to an entry are followed through links as container runtimes do, inside the image. What no
-// runtime could unpack is an error: a hard link without its target, a path below a file, a link loop.
+// Merge applies layers, oldest first, and returns the file system that a container would see (image-spec layer.md, "Applying Changesets").
+// Entries take effect in the order of their tar, and the last of several wins. Whiteouts and opaque directories remove what lower layers
+// brought, wherever in the tar they stand. Links on the way to an entry are followed inside the image, as container runtimes do. What no
+// runtime could unpack is an error: a hard link without its target, a path below a file, a link loop. Reaching a limit is an
+// engine.LimitError. Merge keeps the entries' strings, but not the entries.
 func Merge(layers []engine.LayerFacts) (*engine.Tree, error) {
 	total := 0
 	for _, l := range layers {
 		total += len(l.Entries)
 	}
 	m := &merger{tree: &engine.Tree{Nodes: make(map[string]*engine.Node, total), Moved: map[int]map[string]string{}}}
-	m.bytes.wasted = make([]int64, len(layers))
+	m.waste.wasted = make([]int64, len(layers))
 	for i := range layers {
 		m.layer = i + 1
 		m.cleared = nil
@@ -44,7 +45,7 @@ func Merge(layers []engine.LayerFacts) (*engine.Tree, error) {
 			}
 		}
 		if aufs {
-			m.dropMeta()
+			m.removeAUFSMeta()
 		}
 	}
 	sort.Slice(m.tree.Removals, func(i, j int) bool {
@@ -54,29 +55,28 @@ func Merge(layers []engine.LayerFacts) (*engine.Tree, error) {
 		}
 		return a.Path < b.Path
 	})
-	m.tree.Wasted, m.tree.Efficiency = m.bytes.wasted, m.bytes.efficiency(layers)
+	m.tree.Wasted, m.tree.Efficiency = m.waste.wasted, m.waste.efficiency(layers)
 	return m.tree, nil
 }
 
-// merger is one merge. Its invariant: the parents of every node are nodes of directories, so that a path with a node is one without
-// links.
+// merger is one merge. Its invariant: the parents of every node are nodes of directories, so no path of a node leads through a link.
 type merger struct {
-	tree    *engine.Tree
-	layer   int                // being applied, from 1
-	slab    []engine.Node      // room for nodes to come
-	kids    map[string]*family // by directory; nil until something is removed with what is in it
-	cleared map[string]bool    // directories in which this layer left nothing of the lower ones
-	steps   int
-	bytes   ledger
+	tree     *engine.Tree
+	layer    int                  // the one being applied, from 1
+	slab     []engine.Node        // room for the next nodes
+	children map[string]*dirNames // by directory; nil until a directory is removed with its content
+	cleared  map[string]bool      // directories from which this layer has removed what lower ones brought
+	steps    int                  // see maxSteps
+	waste    wasteCount
 
-	pathBytes int
-	known     map[string]string // directories behind links and where they are, until one could be elsewhere
+	pathBytes int               // see maxPathBytes
+	resolved  map[string]string // where directories behind links are; emptied whenever that may change
 }
 
-// family is what is right in a directory.
-type family struct {
-	names []string // also of what is gone
-	live  int
+// dirNames are the names in one directory.
+type dirNames struct {
+	names []string // may have names of nodes that are gone
+	live  int      // how many nodes there are
 }
 
 func splitPath(p string) (dir, base string) {
@@ -91,6 +91,7 @@ func joinPath(dir, base string) string {
 	return dir + "/" + base
 }
 
+// apply applies one entry of the current layer.
 func (m *merger) apply(e *engine.Entry) error {
 	if e.Path == "." {
 		return nil
@@ -106,10 +107,10 @@ func (m *merger) apply(e *engine.Entry) error {
 	at := e.Path
 	if parent != dir {
 		at = joinPath(parent, base)
-		if err := m.checkPlace(at, false); err != nil {
+		if err := m.checkPath(at, false); err != nil {
 			return err
 		}
-		m.move(e.Path, at)
+		m.recordMove(e.Path, at)
 	} else {
 		delete(m.tree.Moved[m.layer], e.Path)
 	}
@@ -117,23 +118,24 @@ func (m *merger) apply(e *engine.Entry) error {
 	*n = engine.Node{Entry: *e, Layer: m.layer, Brought: m.layer, BodyLayer: m.layer, BodyPath: e.Path}
 	n.Path = at
 	if e.Type == engine.TypeHardlink {
-		target, err := m.target(e, at)
+		target, err := m.hardlinkTarget(e, at)
 		if err != nil {
 			return err
 		}
 		n.Type, n.Size, n.Link, n.BodyLayer, n.BodyPath = target.Type, target.Size, target.Link, target.BodyLayer, target.BodyPath
 		if n.Type == engine.TypeFile {
-			m.bytes.link(n)
+			m.waste.addName(n)
 		}
 	}
 	return m.put(n, e.Path)
 }
 
-// target finds what a hard link names: a path whose directories may be links, while the last part is taken as it is (link(2)).
-func (m *merger) target(e *engine.Entry, at string) (*engine.Node, error) {
+// hardlinkTarget returns the node that a hard link at the path at names. Links among its directories are followed, its last part is not
+// (link(2)).
+func (m *merger) hardlinkTarget(e *engine.Entry, at string) (*engine.Node, error) {
 	dir, base := splitPath(e.Link)
 	find := m.resolve
-	if old, ok := m.tree.Nodes[at]; ok { // unpacking removes what is in the way, with all in it, before it links
+	if old, ok := m.tree.Nodes[at]; ok { // a runtime removes what is in the link's place, with all that is in it, before it links
 		delete(m.tree.Nodes, at)
 		defer func() { m.tree.Nodes[at] = old }()
 		find = m.follow
@@ -153,42 +155,44 @@ func (m *merger) target(e *engine.Entry, at string) (*engine.Node, error) {
 	return n, nil
 }
 
-// put places a node; spelled is its path as the layer names it.
+// put puts a node into the tree; spelled is its path as the layer writes it, before links were followed.
 func (m *merger) put(n *engine.Node, spelled string) error {
 	old, ok := m.tree.Nodes[n.Path]
 	if !ok {
 		return m.add(n)
 	}
-	if old.BodyPath != spelled { // the same place by another name
-		m.forget(old)
+	if old.BodyPath != spelled { // the layer writes the same place in two ways
+		m.recordReplaced(old)
 	}
 	if old.Type == engine.TypeSymlink || old.Type == engine.TypeDir && n.Type != engine.TypeDir {
-		m.known = nil
+		m.resolved = nil
 	}
 	if old.Type == n.Type {
 		n.Brought = old.Brought
-		m.bytes.replaced(old, n)
+		m.waste.replaced(old, n)
 		*old = *n
 		return nil
 	}
 	if old.Type == engine.TypeDir {
-		m.dropTree(old.Path)
+		m.removeTree(old.Path)
 	}
-	m.record(old)
-	m.bytes.gone(old)
-	m.bytes.added(n)
+	m.recordRemoval(old)
+	m.waste.removed(old)
+	m.waste.added(n)
 	*old = *n
 	return nil
 }
 
-// forget notes that an entry of this layer is nowhere in the tree any more: a later one of the same layer took its place.
-func (m *merger) forget(n *engine.Node) {
+// recordReplaced notes that an entry of this layer is no longer in the tree, because a later entry of the same layer replaced or removed
+// it.
+func (m *merger) recordReplaced(n *engine.Node) {
 	if p := n.BodyPath; n.Layer == m.layer && n.BodyLayer == m.layer && m.tree.Place(m.layer, p) == n.Path {
-		m.move(p, "")
+		m.recordMove(p, "")
 	}
 }
 
-func (m *merger) move(spelled, at string) {
+// recordMove notes that an entry of this layer, written as spelled, is at the path at; empty is nowhere.
+func (m *merger) recordMove(spelled, at string) {
 	if m.tree.Moved[m.layer] == nil {
 		m.tree.Moved[m.layer] = map[string]string{}
 	}
@@ -197,7 +201,7 @@ func (m *merger) move(spelled, at string) {
 
 // newNode takes a node from a slab: one allocation for many.
 func (m *merger) newNode() *engine.Node {
-	const slab = 512
+	const slab = 512 // nodes
 	if len(m.slab) == 0 {
 		m.slab = make([]engine.Node, slab)
 	}
@@ -206,34 +210,37 @@ func (m *merger) newNode() *engine.Node {
 	return n
 }
 
+// add puts a node at a path that is free.
 func (m *merger) add(n *engine.Node) error {
 	if len(m.tree.Nodes) >= engine.MaxImageEntries {
 		return &engine.LimitError{What: "number of files of the merged image", Limit: engine.MaxImageEntries}
 	}
 	m.tree.Nodes[n.Path] = n
-	m.bytes.added(n)
-	if m.kids != nil {
-		m.join(n.Path)
+	m.waste.added(n)
+	if m.children != nil {
+		m.addChild(n.Path)
 	}
 	return nil
 }
 
-// addDir makes a directory that no entry describes, as runtimes do.
+// addDir adds a directory that no entry describes, as runtimes do.
 func (m *merger) addDir(p string) error {
 	n := m.newNode()
-	*n = m.implied(p)
+	*n = m.impliedDir(p)
 	return m.add(n)
 }
 
-func (m *merger) implied(p string) engine.Node {
-	return engine.Node{Entry: engine.Entry{Path: p, Type: engine.TypeDir, Mode: 0o755}, Layer: m.layer, Brought: m.layer, BodyLayer: m.layer, BodyPath: p}
+// impliedDir is the node of a directory that no entry describes.
+func (m *merger) impliedDir(p string) engine.Node {
+	e := engine.Entry{Path: p, Type: engine.TypeDir, Mode: 0o755}
+	return engine.Node{Entry: e, Layer: m.layer, Brought: m.layer, BodyLayer: m.layer, BodyPath: p}
 }
 
-// maxPathBytes bounds the paths that links lengthen: a few long links could make every short entry a long one.
+// maxPathBytes is how many bytes all paths that links lengthen may have: a few long links could make every short path a long one.
 const maxPathBytes = 512 << 20
 
-// checkPlace holds a path in the tree to the limits; shared says that it takes no memory of its own.
-func (m *merger) checkPlace(p string, shared bool) error {
+// checkPath returns an error when a path behind links is over a limit; shared says that it takes no memory of its own.
+func (m *merger) checkPath(p string, shared bool) error {
 	if !shared {
 		m.pathBytes += len(p)
 	}
@@ -251,7 +258,8 @@ func (m *merger) checkPlace(p string, shared bool) error {
 
 var errNotDir = errors.New("a file stands where its path has a directory")
 
-// resolve follows the links on the way to a directory. With make it makes what is missing, else that is fs.ErrNotExist.
+// resolve follows the links on the way to a directory, and returns where it is. With create it adds directories that are missing; otherwise
+// they are fs.ErrNotExist.
 func (m *merger) resolve(dir string, create bool) (string, error) {
 	if dir == "" {
 		return "", nil
@@ -259,22 +267,23 @@ func (m *merger) resolve(dir string, create bool) (string, error) {
 	if n, ok := m.tree.Nodes[dir]; ok && n.Type == engine.TypeDir {
 		return dir, nil
 	}
-	if place, ok := m.known[dir]; ok {
+	if place, ok := m.resolved[dir]; ok {
 		return place, nil
 	}
 	place, err := m.follow(dir, create)
 	if err == nil {
-		if m.known == nil {
-			m.known = map[string]string{}
+		if m.resolved == nil {
+			m.resolved = map[string]string{}
 		}
-		m.known[dir] = place
+		m.resolved[dir] = place
 	}
 	return place, err
 }
 
-// follow is resolve, part by part.
+// follow is resolve without what is already known.
 func (m *merger) follow(dir string, create bool) (string, error) {
-	done, rest, straight := "", dir, true // straight: done is how dir itself begins, and shares its memory
+	done, rest := "", dir
+	straight := true // done is a prefix of dir, and can share its memory
 	for links := 0; rest != ""; {
 		if m.steps++; m.steps > maxSteps {
 			return "", &engine.LimitError{What: "path components to resolve", Limit: maxSteps}
@@ -295,14 +304,14 @@ func (m *merger) follow(dir string, create bool) (string, error) {
 			at = dir[:len(done)+min(len(done), 1)+len(part)]
 		} else {
 			at = joinPath(done, part)
-			m.steps += len(at) / 16 // what the copy cost
+			m.steps += len(at) / 16 // for the copy
 		}
 		n, ok := m.tree.Nodes[at]
 		switch {
 		case !ok && !create:
 			return "", fs.ErrNotExist
 		case !ok:
-			if err := m.checkPlace(at, straight); err != nil {
+			if err := m.checkPath(at, straight); err != nil {
 				return "", err
 			}
 			if err := m.addDir(at); err != nil {
@@ -320,7 +329,7 @@ func (m *merger) follow(dir string, create bool) (string, error) {
 			}
 			straight = false
 			rest = n.Link + "/" + rest
-			m.steps += len(rest) / 16 // what the copy cost
+			m.steps += len(rest) / 16 // for the copy
 		default:
 			return "", errNotDir
 		}

@@ -138,8 +138,8 @@ func compareStack(tb testing.TB, layers []engine.LayerFacts) bool {
 	return true
 }
 
-// compareWaste holds the bytes that the merge counts as wasted against a count over the finished tree: all bodies of a layer less those that
-// some name shows. Where one layer has two bodies of one name, a hard link does not say whose it is, and there is nothing to compare.
+// compareWaste holds the bytes that the merge counts as wasted against a count over the finished tree: all bodies of a layer less those
+// that some name shows. Where one layer has two bodies of one name, a hard link does not say whose it is, and there is nothing to compare.
 func compareWaste(tb testing.TB, tree *engine.Tree, layers []engine.LayerFacts) {
 	tb.Helper()
 	type body struct {

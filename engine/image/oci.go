@@ -1,6 +1,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,8 +32,9 @@ func (p *ociPlatform) engine() engine.Platform {
 	return engine.Platform{OS: p.OS, Architecture: p.Architecture, Variant: engine.Maybe(p.Variant)}
 }
 
-// document is a manifest or an index: which of them its fields say, since the media type is optional in OCI.
-type document struct {
+// ociManifest is an image manifest or an image index (image-spec manifest.md, image-index.md). Which of them it is, is told by its fields,
+// because the media type is optional: Manifests is nil in a manifest.
+type ociManifest struct {
 	SchemaVersion int          `json:"schemaVersion"`
 	MediaType     string       `json:"mediaType"`
 	ArtifactType  string       `json:"artifactType"`
@@ -42,50 +44,51 @@ type document struct {
 	Subject       *descriptor  `json:"subject"`
 }
 
-// content gives the parts of an OCI image, wherever they are kept. What it returns is checked against the descriptor's digest and
-// size by its callers.
-type content interface {
+// imageContent gives the parts of an OCI image, wherever they are kept. Its callers check what it returns against the digest and size of
+// the descriptor.
+type imageContent interface {
 	// manifest returns a manifest or index, at most engine.MaxManifest bytes; fs.ErrNotExist when it is not there.
 	manifest(ctx context.Context, d descriptor) ([]byte, error)
 	// config returns the image configuration, at most engine.MaxConfig bytes.
 	config(ctx context.Context, d descriptor) ([]byte, error)
-	// layer describes a layer's blob; it reads nothing of it.
+	// layer describes the blob of a layer, without reading it.
 	layer(ctx context.Context, d descriptor) (blob, error)
 }
 
-// maxIndexes is how deep indexes may stand in indexes, and how many may be read in all: builders make two levels at most.
+// Limits on indexes in indexes: builders make two levels at most.
 const (
-	maxIndexDepth = 8
-	maxIndexes    = 64
+	maxIndexDepth = 8  // levels
+	maxIndexes    = 64 // in all
 )
 
-// openOCI opens the image whose manifest, or the index that leads to it, is raw, as root describes it. The identity's Name, Named,
-// Source and ContainedNames are the caller's.
-func openOCI(ctx context.Context, c content, root descriptor, raw []byte, id engine.Identity, o Options) (*image, error) {
+// openOCI opens the image whose manifest is raw, or to which the index raw leads. root describes raw. The caller has set the identity's
+// Name, Named, Source and ContainedNames.
+func openOCI(ctx context.Context, c imageContent, root descriptor, raw []byte, id engine.Identity, o Options) (*image, error) {
 	if err := checkDigest("the manifest", root.Digest, raw); err != nil {
 		return nil, err
 	}
-	doc, err := parseDocument(raw, root.MediaType)
+	doc, err := parseManifest(raw, root.MediaType)
 	if err != nil {
 		return nil, err
 	}
 	if doc.Manifests == nil {
 		return openManifest(ctx, c, root.Digest, doc, id, o)
 	}
-	found := candidates{c: c, seen: map[engine.Digest]bool{}}
+	found := candidates{content: c, seen: map[engine.Digest]bool{}}
 	if err := found.collect(ctx, doc, 1); err != nil {
 		return nil, err
 	}
 	return found.open(ctx, id, o)
 }
 
-// parseDocument reads a manifest or index and refuses what is no image of today or contradicts itself.
-func parseDocument(raw []byte, mediaType string) (*document, error) {
+// parseManifest reads a manifest or index. mediaType is what leads to it says that it is, and may be empty. A manifest that contradicts
+// itself or that media type is an error, and so is one that is no image, or of Docker's obsolete schema 1.
+func parseManifest(raw []byte, mediaType string) (*ociManifest, error) {
 	if len(raw) > engine.MaxManifest {
 		return nil, &engine.LimitError{What: "size of a manifest", Limit: engine.MaxManifest}
 	}
-	var doc document
-	if err := decode(raw, &doc); err != nil {
+	var doc ociManifest
+	if err := decodeJSON(raw, &doc); err != nil {
 		return nil, fmt.Errorf("the manifest: %w", err)
 	}
 	if doc.MediaType != "" && mediaType != "" && doc.MediaType != mediaType {
@@ -119,7 +122,8 @@ func isManifest(mediaType string) bool {
 	return mediaType == "application/vnd.oci.image.manifest.v1+json" || mediaType == "application/vnd.docker.distribution.manifest.v2+json"
 }
 
-// isImageConfig tells images from artifacts (charts, signatures, policies), which use the same manifests.
+// isImageConfig reports whether a configuration's media type is that of an image. Artifacts (charts, signatures, policies) use the same
+// kind of manifest with other configurations.
 func isImageConfig(mediaType string) bool {
 	switch mediaType {
 	case "", "application/vnd.oci.image.config.v1+json", "application/vnd.docker.container.image.v1+json":
@@ -129,13 +133,12 @@ func isImageConfig(mediaType string) bool {
 }
 
 // openManifest opens the image of one manifest, whose digest has been checked.
-func openManifest(ctx context.Context, c content, digest engine.Digest, doc *document, id engine.Identity, o Options) (*image, error) {
+func openManifest(
+	ctx context.Context, c imageContent, digest engine.Digest, doc *ociManifest, id engine.Identity, o Options,
+) (*image, error) {
 	id.Digest = digest
 	if doc.ArtifactType != "" && !isImageConfig(doc.ArtifactType) || !isImageConfig(doc.Config.MediaType) {
-		kind := doc.ArtifactType
-		if kind == "" {
-			kind = doc.Config.MediaType
-		}
+		kind := cmp.Or(doc.ArtifactType, doc.Config.MediaType)
 		return nil, engine.Usage("%s is an artifact of type %q, not a container image", id.Name, kind)
 	}
 	if doc.Config.Size > engine.MaxConfig {
@@ -153,7 +156,7 @@ func openManifest(ctx context.Context, c content, digest engine.Digest, doc *doc
 	}
 	blobs := make([]blob, len(doc.Layers))
 	for i, d := range doc.Layers {
-		err := supported(d)
+		err := checkLayerDescriptor(d)
 		if err == nil {
 			blobs[i], err = c.layer(ctx, d)
 		}
@@ -171,8 +174,8 @@ func openManifest(ctx context.Context, c content, digest engine.Digest, doc *doc
 	return m, nil
 }
 
-// supported refuses layers whose content is elsewhere or cannot be read.
-func supported(d descriptor) error {
+// checkLayerDescriptor refuses layers whose content is not part of the image, or cannot be read.
+func checkLayerDescriptor(d descriptor) error {
 	if _, err := newHash(d.Digest); err != nil {
 		return err
 	}
@@ -187,7 +190,7 @@ func supported(d descriptor) error {
 	return nil
 }
 
-// sortPlatforms sorts and folds.
+// sortPlatforms sorts platforms and drops duplicates.
 func sortPlatforms(ps []engine.Platform) []engine.Platform {
 	sort.Slice(ps, func(i, j int) bool { return ps[i].String() < ps[j].String() })
 	var out []engine.Platform

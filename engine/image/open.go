@@ -14,9 +14,10 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// Open opens the source that a user named: a registry reference, a path, "-", or one of these with a prefix (design "The command
-// line"). The caller closes the image, after the last Walk. A mistake of the caller's is an engine.UsageError; what cannot be read
-// or contradicts itself is another error.
+// Open opens the source that a user named: a registry reference, a path, "-", or one of these with a prefix such as "oci:". The caller
+// closes the image after the last Walk. A mistake in the name or the options is an engine.UsageError; a source that cannot be read, or that
+// contradicts itself, is another error. An image whose source can only be read once implements engine.Streamed, and is not known before it
+// has been streamed.
 func Open(ctx context.Context, source string, o Options) (engine.Image, error) {
 	kind, rest, err := parseSource(source)
 	if err != nil {
@@ -31,29 +32,29 @@ func Open(ctx context.Context, source string, o Options) (engine.Image, error) {
 	case kindRegistry:
 		m, err := openRegistry(ctx, rest, o)
 		if err != nil {
-			return nil, orPath(err, rest)
+			return nil, hintAtPath(err, rest)
 		}
 		return m, nil
 	case kindStdin:
 		return openStdin(ctx, o)
 	case kindRoot:
-		return plainError(openRoot(rest, o))
+		return toImage(openRoot(rest, o))
 	case kindDockerDaemon, kindPodman:
 		return openDaemon(kind, rest, o)
 	}
 	return openPath(ctx, kind, rest, o)
 }
 
-// plainError keeps a nil *image from becoming an engine.Image that is not nil.
-func plainError(m *image, err error) (engine.Image, error) {
+// toImage keeps a nil *image from becoming an engine.Image that is not nil.
+func toImage(m *image, err error) (engine.Image, error) {
 	if err != nil {
 		return nil, err
 	}
 	return m, nil
 }
 
-// orPath adds to the failure of a registry that a path of the same name is there.
-func orPath(err error, name string) error {
+// hintAtPath adds a hint to a registry's failure when there is a path of the same name.
+func hintAtPath(err error, name string) error {
 	if _, serr := os.Lstat(name); serr != nil {
 		return err
 	}
@@ -77,7 +78,7 @@ func openPath(ctx context.Context, kind, arg string, o Options) (engine.Image, e
 	switch {
 	case info.IsDir() && (kind == kindOCI || kind == kindPath):
 		id.Source = kindOCI
-		return plainError(openDir(ctx, p, pick, id, o))
+		return toImage(openDir(ctx, p, pick, id, o))
 	case info.IsDir():
 		return nil, engine.Hint(engine.Usage("%s is a directory, not an archive", p), "for an OCI layout directory: oci:%s", p)
 	case kind == kindOCI:
@@ -86,11 +87,11 @@ func openPath(ctx context.Context, kind, arg string, o Options) (engine.Image, e
 		return nil, engine.Usage("%s is neither a file nor a directory", p)
 	}
 	m, err := openFile(ctx, p, kind, pick, id, o)
-	return m, naming(p, err)
+	return m, openingError(p, err)
 }
 
-// findPath finds the path in "path" or, after a prefix, in "path:tag" or "path@digest": the longest part before a colon or an at sign that
-// exists.
+// findPath splits arg into a path that exists and, after a prefix, the tag or digest that follows it: "path:tag", "path@digest". Of several
+// such paths it takes the longest.
 func findPath(kind, arg string) (p, pick string, info fs.FileInfo, err error) {
 	for p = arg; ; {
 		info, err = os.Stat(p)
@@ -112,19 +113,17 @@ func findPath(kind, arg string) (p, pick string, info fs.FileInfo, err error) {
 			return "", "", nil, engine.Hint(err, "a tag after a path needs a prefix: oci:%s or docker-archive:%s", arg, arg)
 		}
 	}
-	return "", "", nil, engine.Hint(err, "a path is what ends in .tar, .tar.gz or .tgz or starts with . or /; for a registry reference write registry:%s", arg)
+	return "", "", nil, engine.Hint(err,
+		"a path is what ends in .tar, .tar.gz or .tgz or starts with . or /; for a registry reference write registry:%s", arg)
 }
 
-// unreadable reports a path that is there but not for this user; the path is as the user typed it.
+// unreadable is the error of a path that exists and cannot be read; p is the path as the user typed it.
 func unreadable(p string, err error) error {
-	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
-		err = pe.Err
-	}
-	return fmt.Errorf("opening %s: %w", p, err)
+	return fmt.Errorf("opening %s: %w", p, withoutPath(err))
 }
 
-// naming puts the source's name before an error that is not about the command line; nil stays nil.
-func naming(name string, err error) error {
+// openingError adds the source's name to an error that is no usage error; nil stays nil.
+func openingError(name string, err error) error {
 	if err == nil {
 		return nil
 	}
@@ -140,18 +139,19 @@ func openDir(ctx context.Context, dir, pick string, id engine.Identity, o Option
 		return nil, unreadable(dir, err)
 	}
 	if !l.has("index.json") {
-		return nil, errors.Join(engine.Hint(engine.Usage("%s is a directory but no OCI layout: it has no index.json", dir), "%s", l.guess(dir)), l.Close())
+		err := engine.Usage("%s is a directory but no OCI layout: it has no index.json", dir)
+		return nil, errors.Join(engine.Hint(err, "%s", l.suggestion(dir)), l.Close())
 	}
-	m, err := openIndex(ctx, local{l}, pick, id, o)
+	m, err := openIndex(ctx, localContent{l}, pick, id, o)
 	if err != nil {
-		return nil, errors.Join(naming(dir, err), l.Close())
+		return nil, errors.Join(openingError(dir, err), l.Close())
 	}
 	m.close = l.Close
 	return m, nil
 }
 
-// guess says what a directory without an image may be.
-func (l *layout) guess(dir string) string {
+// suggestion says what to do with a directory that holds no image, by what it seems to be.
+func (l *layout) suggestion(dir string) string {
 	for _, mark := range []string{"etc/os-release", "usr/lib/os-release", "bin/sh"} {
 		if l.has(mark) {
 			return "it looks like an unpacked root file system: rootfs:" + dir
@@ -165,15 +165,15 @@ func (l *layout) guess(dir string) string {
 	return "for an unpacked root file system: rootfs:" + dir
 }
 
-// openFile opens an archive: in place where the file seeks and is not packed as a whole, else as a stream. The path is as the user typed
-// it, and findPath has seen it.
+// openFile opens an archive: in place when the file seeks and is not compressed as a whole, else as a stream. findPath has found p, which
+// is as the user typed it.
 func openFile(ctx context.Context, p, kind, pick string, id engine.Identity, o Options) (engine.Image, error) {
 	open := func() (io.ReadCloser, error) {
 		f, err := os.Open(p) //nolint:gosec // the path that the user named
-		if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
-			return nil, pe.Err
+		if err != nil {
+			return nil, withoutPath(err)
 		}
-		return f, err
+		return f, nil
 	}
 	rc, err := open()
 	if err != nil {
@@ -184,16 +184,16 @@ func openFile(ctx context.Context, p, kind, pick string, id engine.Identity, o O
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	if !info.Mode().IsRegular() { // a named pipe: opened once more it would wait for another writer
-		return passing(f, id, kind, pick, o), nil
+	if !info.Mode().IsRegular() { // a named pipe, which cannot be opened a second time
+		return streamFrom(f, id, kind, pick, o), nil
 	}
-	packed, err := packedWhole(f, info.Size())
+	compressed, err := isGzipArchive(f, info.Size())
 	if err != nil {
-		err = orSBOM(f, p, err)
+		err = hintAtSBOM(f, p, err)
 	}
-	if packed {
-		s := newStream(id, kind, pick, o, inflated(p, info.Size(), open))
-		s.again = true
+	if compressed {
+		s := newStreamedImage(id, kind, pick, o, openGunzipped(p, info.Size(), open))
+		s.reopenable = true
 		return s, f.Close()
 	}
 	var m *image
@@ -207,8 +207,8 @@ func openFile(ctx context.Context, p, kind, pick string, id engine.Identity, o O
 	return m, nil
 }
 
-// orSBOM adds to the failure of a file that is no archive what it may be.
-func orSBOM(f *os.File, name string, err error) error {
+// hintAtSBOM adds a hint to the failure of a file that is no archive.
+func hintAtSBOM(f *os.File, name string, err error) error {
 	first := make([]byte, 1)
 	if n, _ := f.ReadAt(first, 0); n == 1 && first[0] == '{' {
 		return engine.Hint(err, "it looks like JSON; an SBOM is named with its prefix, sbom:%s", name)
@@ -216,10 +216,11 @@ func orSBOM(f *os.File, name string, err error) error {
 	if h := (*engine.HintError)(nil); errors.As(err, &h) {
 		return err
 	}
-	return engine.Hint(err, "give what docker save writes, an OCI archive, or a layout's directory; an image in a registry is named by its reference")
+	return engine.Hint(err, "give what docker save writes, an OCI archive, or a layout's directory; "+
+		"an image in a registry is named by its reference")
 }
 
-// openArchive opens an archive in place: the bytes of f between from and size.
+// openArchive opens an archive in place: the bytes of f from byte from to byte size.
 func openArchive(ctx context.Context, f *os.File, from, size int64, kind, pick string, id engine.Identity, o Options) (*image, error) {
 	size = max(size-from, 0)
 	a, err := indexArchive(ctx, io.NewSectionReader(f, from, size), size)
@@ -229,57 +230,59 @@ func openArchive(ctx context.Context, f *os.File, from, size int64, kind, pick s
 	if from == 0 {
 		a.file = f
 	}
-	return a.open(ctx, kind, pick, id, o)
+	return a.openImage(ctx, kind, pick, id, o)
 }
 
-// passing is an image that r brings once. Closing the image closes r.
-func passing(r io.ReadCloser, id engine.Identity, kind, pick string, o Options) *stream {
-	s := newStream(id, kind, pick, o, func(context.Context) (io.ReadCloser, error) {
-		return whatever(io.NopCloser(r), id.Name)
+// streamFrom returns the image in the archive that r streams. Closing the image closes r.
+func streamFrom(r io.ReadCloser, id engine.Identity, kind, pick string, o Options) *streamedImage {
+	s := newStreamedImage(id, kind, pick, o, func(context.Context) (io.ReadCloser, error) {
+		return decompressArchive(io.NopCloser(r), id.Name)
 	})
 	s.close = r.Close
 	return s
 }
 
-// whatever unpacks a stream when it is packed with gzip as a whole.
-func whatever(rc io.ReadCloser, name string) (io.ReadCloser, error) {
+// decompressArchive returns the content of an archive that may be compressed with gzip as a whole. Closing it closes rc; after an error rc
+// is closed.
+func decompressArchive(rc io.ReadCloser, name string) (io.ReadCloser, error) {
 	r := bufio.NewReaderSize(rc, 1<<16)
 	head, err := r.Peek(sniffBytes)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, errors.Join(err, rc.Close())
 	}
-	packed, err := wholeKind(head)
+	compressed, err := isGzipHead(head)
 	if err != nil {
 		return nil, errors.Join(err, rc.Close())
 	}
-	again := struct {
+	whole := struct {
 		io.Reader
 		io.Closer
 	}{r, rc}
-	if !packed {
-		return again, nil
+	if !compressed {
+		return whole, nil
 	}
-	return inflated(name, engine.MaxInflated, func() (io.ReadCloser, error) { return again, nil })(context.Background())
+	return openGunzipped(name, engine.MaxInflated, func() (io.ReadCloser, error) { return whole, nil })(context.Background())
 }
 
-// packedWhole says whether an archive is packed with gzip as a whole.
-func packedWhole(at io.ReaderAt, size int64) (bool, error) {
+// isGzipArchive reports whether an archive of size bytes is compressed with gzip as a whole. What is no archive is an error.
+func isGzipArchive(at io.ReaderAt, size int64) (bool, error) {
 	head := make([]byte, min(size, sniffBytes))
 	if n, err := at.ReadAt(head, 0); n < len(head) {
-		return false, cut(err)
+		return false, unexpectedEOF(err)
 	}
-	return wholeKind(head)
+	return isGzipHead(head)
 }
 
-func wholeKind(head []byte) (packed bool, err error) {
+// isGzipHead is isGzipArchive for the first sniffBytes bytes of an archive.
+func isGzipHead(head []byte) (compressed bool, err error) {
 	if len(head) == 0 {
 		return false, errors.New("it is empty")
 	}
-	kind, err := packingOf(head)
-	if err == nil && kind == packedZstd {
+	kind, err := detectCompression(head)
+	if err == nil && kind == compressedZstd {
 		err = engine.Hint(errors.New("it is an archive compressed with zstd"), "unpack it first: zstd -d")
 	}
-	return kind == packedGzip, err
+	return kind == compressedGzip, err
 }
 
 func openStdin(ctx context.Context, o Options) (engine.Image, error) {
@@ -289,13 +292,14 @@ func openStdin(ctx context.Context, o Options) (engine.Image, error) {
 	id := engine.Identity{Name: "stdin"}
 	if f, ok := o.Stdin.(*os.File); ok {
 		if m, err := openRedirected(ctx, f, id, o); m != nil || err != nil {
-			return plainError(m, naming("standard input", err))
+			return toImage(m, openingError("standard input", err))
 		}
 	}
-	return passing(io.NopCloser(o.Stdin), id, kindPath, "", o), nil
+	return streamFrom(io.NopCloser(o.Stdin), id, kindPath, "", o), nil
 }
 
-// openRedirected opens standard input in place when it is a file, from where it stands; else, or when the file is packed, it is nil.
+// openRedirected opens standard input in place, from where it stands, when it is a regular file that is not compressed as a whole.
+// Otherwise it returns nil.
 func openRedirected(ctx context.Context, f *os.File, id engine.Identity, o Options) (*image, error) {
 	info, err := f.Stat()
 	if err != nil || !info.Mode().IsRegular() {
@@ -306,19 +310,19 @@ func openRedirected(ctx context.Context, f *os.File, id engine.Identity, o Optio
 		return nil, err
 	}
 	rest := max(info.Size()-from, 0)
-	if packed, err := packedWhole(io.NewSectionReader(f, from, rest), rest); packed || err != nil {
+	if compressed, err := isGzipArchive(io.NewSectionReader(f, from, rest), rest); compressed || err != nil {
 		return nil, err
 	}
 	return openArchive(ctx, f, from, info.Size(), kindPath, "", id, o)
 }
 
-// openDaemon opens an image that a daemon exports.
+// openDaemon opens an image that the daemon kind exports when it is streamed.
 func openDaemon(kind, name string, o Options) (engine.Image, error) {
 	if o.Export == nil {
 		return nil, errors.New("there is no client for " + kind + " to open " + name + " with")
 	}
 	id := engine.Identity{Name: name, Named: true, Source: kind}
-	return newStream(id, kindDocker, "", o, func(ctx context.Context) (io.ReadCloser, error) {
+	return newStreamedImage(id, kindDocker, "", o, func(ctx context.Context) (io.ReadCloser, error) {
 		rc, err := o.Export(ctx, kind, name)
 		if err != nil {
 			return nil, err

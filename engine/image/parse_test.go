@@ -68,12 +68,12 @@ func FuzzManifest(f *testing.F) {
 	f.Add([]byte(`{"schemaVersion":2,"manifests":[{"digest":"sha256:`+hex64+`","size":1,"platform":{"os":"linux"}}]}`), "application/vnd.oci.image.index.v1+json")
 	f.Add([]byte(`[{"Config":"a","Layers":["b"],"RepoTags":["c:1"]}]`), "")
 	f.Fuzz(func(t *testing.T, b []byte, mediaType string) {
-		doc, err := parseDocument(b, mediaType)
+		doc, err := parseManifest(b, mediaType)
 		if err == nil && (doc.Manifests == nil) == (doc.Config == nil) {
 			t.Errorf("%q is neither an index nor an image", b)
 		}
 		var entries []dockerEntry
-		if decode(b, &entries) == nil {
+		if decodeJSON(b, &entries) == nil {
 			for _, e := range entries {
 				digestOfName(e.Config)
 			}

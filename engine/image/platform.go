@@ -19,19 +19,19 @@ type candidate struct {
 
 // candidates gathers the image manifests that an index leads to.
 type candidates struct {
-	c      content
-	seen   map[engine.Digest]bool
-	list   []candidate
-	absent []candidate  // those that the source does not hold
-	read   int          // indexes
-	beside []descriptor // attestations and artifacts
-	// prefer is the digest to take when no platform was asked for and several are there; may be empty.
-	prefer engine.Digest
+	content     imageContent
+	seen        map[engine.Digest]bool
+	list        []candidate
+	absent      []candidate  // those that the source does not hold
+	indexesRead int          // how many, in all
+	artifacts   []descriptor // attestations and other manifests that are no images
+	// preferred is the digest to take when no platform was asked for and there are several; may be empty.
+	preferred engine.Digest
 }
 
 // collect goes through an index and those in it, depth first, skipping attestations and artifacts.
-func (s *candidates) collect(ctx context.Context, doc *document, depth int) error {
-	if s.read++; s.read > maxIndexes || depth > maxIndexDepth {
+func (s *candidates) collect(ctx context.Context, doc *ociManifest, depth int) error {
+	if s.indexesRead++; s.indexesRead > maxIndexes || depth > maxIndexDepth {
 		return &engine.LimitError{What: "number or depth of nested indexes", Limit: maxIndexDepth}
 	}
 	if len(doc.Manifests) > maxManifests {
@@ -42,8 +42,8 @@ func (s *candidates) collect(ctx context.Context, doc *document, depth int) erro
 			continue
 		}
 		s.seen[d.Digest] = true
-		if attestation(d) {
-			s.beside = append(s.beside, d)
+		if isAttestation(d) {
+			s.artifacts = append(s.artifacts, d)
 			continue
 		}
 		if _, err := newHash(d.Digest); err != nil {
@@ -78,17 +78,18 @@ func (s *candidates) collect(ctx context.Context, doc *document, depth int) erro
 // maxManifests bounds one index; the widest public ones list some thirty platforms, each with an attestation.
 const maxManifests = 1024
 
-// attestation recognises what BuildKit stores beside an image in its index (moby/buildkit docs/attestations/attestation-storage.md),
-// also where a copy has lost its annotations.
-func attestation(d descriptor) bool {
+// isAttestation recognises the attestations that BuildKit stores in the index of an image (moby/buildkit
+// docs/attestations/attestation-storage.md), also where a copy has lost their annotations, and other artifacts.
+func isAttestation(d descriptor) bool {
 	if p := d.Platform; p != nil && p.OS == "unknown" && p.Architecture == "unknown" {
 		return true
 	}
 	return d.Annotations["vnd.docker.reference.type"] != "" || d.ArtifactType != "" && !isImageConfig(d.ArtifactType)
 }
 
-func (s *candidates) load(ctx context.Context, m *candidate) (*document, error) {
-	raw, err := s.c.manifest(ctx, m.descriptor)
+// load reads a manifest or index, and checks its size and digest.
+func (s *candidates) load(ctx context.Context, m *candidate) (*ociManifest, error) {
+	raw, err := s.content.manifest(ctx, m.descriptor)
 	if err != nil {
 		return nil, fmt.Errorf("manifest %s: %w", m.Digest.Short(), err)
 	}
@@ -99,10 +100,10 @@ func (s *candidates) load(ctx context.Context, m *candidate) (*document, error) 
 		return nil, err
 	}
 	m.raw = raw
-	return parseDocument(raw, m.MediaType)
+	return parseManifest(raw, m.MediaType)
 }
 
-// open picks the image that the options ask for.
+// open opens the image that the options ask for.
 func (s *candidates) open(ctx context.Context, id engine.Identity, o Options) (*image, error) {
 	i, err := s.choose(id.Name, o.Platform)
 	if err != nil {
@@ -116,14 +117,15 @@ func (s *candidates) open(ctx context.Context, id engine.Identity, o Options) (*
 	if doc.Manifests != nil {
 		return nil, fmt.Errorf("manifest %s: it is an index, and what leads to it says otherwise", chosen.Digest.Short())
 	}
-	m, err := openManifest(ctx, s.c, chosen.Digest, doc, id, o)
+	m, err := openManifest(ctx, s.content, chosen.Digest, doc, id, o)
 	if err != nil {
 		return nil, err
 	}
 	if p := chosen.platform; p.OS != "" && (p.OS != m.id.Platform.OS || p.Architecture != m.id.Platform.Architecture) {
-		return nil, fmt.Errorf("the index says that manifest %s is for %s, and its configuration says %s", chosen.Digest.Short(), p, m.id.Platform)
+		return nil, fmt.Errorf("the index says that manifest %s is for %s, and its configuration says %s",
+			chosen.Digest.Short(), p, m.id.Platform)
 	}
-	m.beside = beside{s.c, s.beside}
+	m.artifacts = indexArtifacts{s.content, s.artifacts}
 	if o.Platform != "" {
 		return m, nil // the others were left out on purpose
 	}
@@ -141,7 +143,8 @@ func (s *candidates) open(ctx context.Context, id engine.Identity, o Options) (*
 	return m, nil
 }
 
-// choose returns the position of the one candidate for a platform ("" is any).
+// choose returns the position in list of the candidate for a platform; want empty is the preferred one, the only one, or that for
+// defaultPlatform.
 func (s *candidates) choose(name, want string) (int, error) {
 	if len(s.list) == 0 {
 		return 0, fmt.Errorf("the index of %s lists no image", name)
@@ -150,7 +153,7 @@ func (s *candidates) choose(name, want string) (int, error) {
 		return 0, nil
 	}
 	for i, m := range s.list {
-		if want == "" && m.Digest == s.prefer {
+		if want == "" && m.Digest == s.preferred {
 			return i, nil
 		}
 	}
@@ -167,7 +170,7 @@ func (s *candidates) choose(name, want string) (int, error) {
 		if m.platform.OS != "" {
 			known = append(known, i)
 		}
-		if matches(p, m.platform) {
+		if platformMatches(p, m.platform) {
 			fits = append(fits, i)
 		}
 	}
@@ -175,19 +178,21 @@ func (s *candidates) choose(name, want string) (int, error) {
 	case len(fits) == 1 && len(known) == len(s.list):
 		return fits[0], nil
 	case len(s.list) == 1 && len(known) == 0:
-		return 0, nil // its configuration will say whether it fits
+		return 0, nil // openManifest compares the platform with its configuration's
 	case len(fits) == 0 && len(known) == len(s.list):
 		return 0, engine.Hint(engine.Usage("%s has no image for %s", name, want), "it has: %s", s.describe())
-	case len(fits) > 1 && len(known) == len(s.list) && sameButVariant(s.list, fits):
+	case len(fits) > 1 && len(known) == len(s.list) && differByVariant(s.list, fits):
 		return 0, engine.Hint(engine.Usage("%s has several variants of %s", name, want), "choose one with --platform: %s", s.describe())
 	}
-	return 0, engine.Hint(engine.Usage("%s holds %d images", name, len(s.list)), "choose one by its tag (oci:PATH:TAG) or with --platform: %s", s.describe())
+	err = engine.Usage("%s holds %d images", name, len(s.list))
+	return 0, engine.Hint(err, "choose one by its tag (oci:PATH:TAG) or with --platform: %s", s.describe())
 }
 
-// defaultPlatform is the same on every machine, so that every machine judges the same image.
+// defaultPlatform does not depend on the machine, so that every machine judges the same image.
 const defaultPlatform = "linux/amd64"
 
-func sameButVariant(list []candidate, fits []int) bool {
+// differByVariant reports whether no two of the candidates at these positions have the same platform.
+func differByVariant(list []candidate, fits []int) bool {
 	seen := map[engine.Platform]bool{}
 	for _, i := range fits {
 		if seen[list[i].platform] {
@@ -198,9 +203,9 @@ func sameButVariant(list []candidate, fits []int) bool {
 	return true
 }
 
-// describe lists the candidates for a person: tag, platform, digest.
+// describe lists the candidates for people: tag, platform and digest of each.
 func (s *candidates) describe() string {
-	const most = 20
+	const most = 20 // candidates
 	var out []string
 	for i, m := range s.list {
 		if i == most {
@@ -219,14 +224,15 @@ func (s *candidates) describe() string {
 	return strings.Join(out, ", ")
 }
 
-// refName is the name under which an index holds a manifest (image-spec annotations.md).
+// refName is the tag under which an index holds a manifest (image-spec annotations.md); may be empty.
 func refName(d descriptor) string { return d.Annotations["org.opencontainers.image.ref.name"] }
 
 // parsePlatform reads "os/architecture[/variant]".
 func parsePlatform(s string) (engine.Platform, error) {
 	parts := strings.Split(s, "/")
 	if len(parts) < 2 || len(parts) > 3 || parts[0] == "" || parts[1] == "" {
-		return engine.Platform{}, engine.Hint(engine.Usage("the platform %q is not of the form os/architecture[/variant]", s), "for example linux/arm64")
+		err := engine.Usage("the platform %q is not of the form os/architecture[/variant]", s)
+		return engine.Platform{}, engine.Hint(err, "for example linux/arm64")
 	}
 	p := engine.Platform{OS: parts[0], Architecture: parts[1]}
 	if len(parts) == 3 {
@@ -235,15 +241,15 @@ func parsePlatform(s string) (engine.Platform, error) {
 	return p, nil
 }
 
-// matches says whether have is what want asks for: no variant asked for is any, and arm64 without one is v8.
-func matches(want, have engine.Platform) bool {
+// platformMatches reports whether have is what want asks for. Without a variant want asks for any, and arm64 without a variant is v8.
+func platformMatches(want, have engine.Platform) bool {
 	if have.Architecture == "arm64" && have.Variant == "" && want.Variant != "" {
 		have.Variant = "v8"
 	}
 	return want.OS == have.OS && want.Architecture == have.Architecture && (want.Variant == "" || want.Variant == have.Variant)
 }
 
-// checkPlatform refuses an image whose configuration is for another platform than the one asked for.
+// checkPlatform refuses an image whose configuration is for another platform than the one asked for; want empty is any.
 func checkPlatform(have engine.Platform, want string) error {
 	if want == "" {
 		return nil
@@ -252,7 +258,7 @@ func checkPlatform(have engine.Platform, want string) error {
 	if err != nil {
 		return err
 	}
-	if !matches(p, have) {
+	if !platformMatches(p, have) {
 		return engine.Usage("the image is for %s, not for %s", have, want)
 	}
 	return nil

@@ -13,7 +13,7 @@ import (
 	"github.com/vetoci/veto/engine/registry"
 )
 
-// openRegistry opens an image of a registry by its name. Layers are streamed when they are walked, and pulled anew for every walk.
+// openRegistry opens an image of a registry by its reference. Layers are pulled when they are walked, and once more for every further walk.
 func openRegistry(ctx context.Context, name string, o Options) (engine.Image, error) {
 	if o.Registry == nil {
 		return nil, errors.New("there is no client for registries to open " + name + " with")
@@ -24,7 +24,7 @@ func openRegistry(ctx context.Context, name string, o Options) (engine.Image, er
 	}
 	m, err := openRemote(ctx, repo, root, name, o)
 	if err != nil {
-		return nil, errors.Join(undecided(name, err), repo.Close())
+		return nil, errors.Join(registryError(name, err), repo.Close())
 	}
 	m.close = repo.Close
 	m.referrers = func(ctx context.Context) (out []engine.Referrer, err error) {
@@ -33,10 +33,7 @@ func openRegistry(ctx context.Context, name string, o Options) (engine.Image, er
 			if err != nil {
 				return nil, err
 			}
-			for _, r := range list {
-				out = append(out, engine.Referrer{Digest: r.Digest, Subject: d, MediaType: r.MediaType, ArtifactType: engine.Maybe(r.ArtifactType),
-					Predicates: r.Predicates, Size: r.Size, Source: r.Source})
-			}
+			out = append(out, list...)
 		}
 		return out, nil
 	}
@@ -44,21 +41,21 @@ func openRegistry(ctx context.Context, name string, o Options) (engine.Image, er
 }
 
 func openRemote(ctx context.Context, repo *registry.Repository, root *registry.Manifest, name string, o Options) (*image, error) {
-	if schema1(root) {
+	if isSchema1(root) {
 		return nil, engine.Hint(errors.New("the manifest is of Docker's schema 1, which has no verifiable layers and is obsolete since 2017"),
 			"convert it: skopeo copy docker://%s oci:converted && veto scan oci:converted", name)
 	}
 	id := engine.Identity{Name: name, Named: true, Source: kindRegistry}
 	d := descriptor{MediaType: root.MediaType, Digest: root.Digest, Size: int64(len(root.Bytes))}
-	return openOCI(ctx, remote{repo}, d, root.Bytes, id, o)
+	return openOCI(ctx, repositoryContent{repo}, d, root.Bytes, id, o)
 }
 
-// undecided names the image, and makes sure that what a registry sends is never the caller's mistake: the same command may pass
-// tomorrow.
-func undecided(name string, err error) error {
+// registryError adds the image's name to an error. It turns a usage error into another one: what a registry sends is no mistake of the
+// user's, and the same command may succeed tomorrow.
+func registryError(name string, err error) error {
 	usage, hint := (*engine.UsageError)(nil), (*engine.HintError)(nil)
 	if !errors.As(err, &usage) {
-		return naming(name, err)
+		return openingError(name, err)
 	}
 	plain := fmt.Errorf("opening %s: %s", name, err.Error())
 	if errors.As(err, &hint) {
@@ -67,18 +64,18 @@ func undecided(name string, err error) error {
 	return plain
 }
 
-// schema1 recognises the manifests of before 2017, which registries may still hold.
-func schema1(m *registry.Manifest) bool {
+// isSchema1 recognises Docker's manifests from before 2017, which registries may still hold.
+func isSchema1(m *registry.Manifest) bool {
 	var doc struct {
 		SchemaVersion int `json:"schemaVersion"`
 	}
 	return strings.Contains(m.MediaType, "docker.distribution.manifest.v1") || json.Unmarshal(m.Bytes, &doc) == nil && doc.SchemaVersion == 1
 }
 
-// remote is the content of a repository.
-type remote struct{ repo *registry.Repository }
+// repositoryContent is the content of a repository of a registry.
+type repositoryContent struct{ repo *registry.Repository }
 
-func (r remote) manifest(ctx context.Context, d descriptor) ([]byte, error) {
+func (r repositoryContent) manifest(ctx context.Context, d descriptor) ([]byte, error) {
 	m, err := r.repo.Manifest(ctx, d.Digest)
 	if err != nil {
 		return nil, err
@@ -86,7 +83,7 @@ func (r remote) manifest(ctx context.Context, d descriptor) ([]byte, error) {
 	return m.Bytes, nil
 }
 
-func (r remote) config(ctx context.Context, d descriptor) (b []byte, err error) {
+func (r repositoryContent) config(ctx context.Context, d descriptor) (b []byte, err error) {
 	if _, err := newHash(d.Digest); err != nil { // it becomes part of an address
 		return nil, err
 	}
@@ -104,10 +101,10 @@ func (r remote) config(ctx context.Context, d descriptor) (b []byte, err error) 
 	return io.ReadAll(rc) // Blob ends at d.Size
 }
 
-func (r remote) layer(_ context.Context, d descriptor) (blob, error) {
-	return blob{digest: d.Digest, size: d.Size, bound: true, open: func(ctx context.Context) (io.ReadCloser, error) {
+func (r repositoryContent) layer(_ context.Context, d descriptor) (blob, error) {
+	return blob{digest: d.Digest, size: d.Size, contentAddressed: true, open: func(ctx context.Context) (io.ReadCloser, error) {
 		return r.repo.Blob(ctx, d.Digest, d.Size)
-	}, notes: d.Annotations, ranges: func(ctx context.Context, from, n int64) ([]byte, error) {
+	}, annotations: d.Annotations, ranges: func(ctx context.Context, from, n int64) ([]byte, error) {
 		return r.repo.BlobRange(ctx, d.Digest, d.Size, from, n)
 	}}, nil
 }

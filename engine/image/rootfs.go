@@ -39,34 +39,35 @@ func openRoot(dir string, o Options) (*image, error) {
 	if o.As != "" {
 		id.Name, id.Named = o.As, true
 	}
-	return &image{id: id, layers: []engine.Layer{&directory{root}}, close: root.Close}, nil
+	return &image{id: id, layers: []engine.Layer{&rootLayer{root}}, close: root.Close}, nil
 }
 
-// directory is the one layer of a root file system. It never follows a link, and cannot leave its root.
-type directory struct{ root *os.Root }
+// rootLayer is the one layer of an unpacked root file system. It never follows a link, and cannot leave its root.
+type rootLayer struct{ root *os.Root }
 
-// Info implements engine.Layer. A directory has no digest: nothing can vouch for it.
-func (d *directory) Info() engine.LayerInfo {
+// Info implements engine.Layer. A directory has no digest: nothing can verify it.
+func (d *rootLayer) Info() engine.LayerInfo {
 	return engine.LayerInfo{Index: 1, Verified: engine.VerifiedClaimed}
 }
 
 // Rereadable implements engine.Layer.
-func (d *directory) Rereadable() bool { return true }
+func (d *rootLayer) Rereadable() bool { return true }
 
 // Walk implements engine.Layer: parents first, siblings by name.
-func (d *directory) Walk(ctx context.Context, visit func(*engine.File) error) (engine.Verified, error) {
-	w := &dirWalk{root: d.root, visit: visit}
-	return engine.VerifiedClaimed, w.dir(ctx, ".", 1)
+func (d *rootLayer) Walk(ctx context.Context, visit func(*engine.File) error) (engine.Verified, error) {
+	w := &rootWalk{root: d.root, visit: visit}
+	return engine.VerifiedClaimed, w.walkDir(ctx, ".", 1)
 }
 
-type dirWalk struct {
-	root  *os.Root
-	visit func(*engine.File) error
-	seen  int
+type rootWalk struct {
+	root    *os.Root
+	visit   func(*engine.File) error
+	entries int
 }
 
-func (w *dirWalk) dir(ctx context.Context, p string, depth int) error {
-	if depth > engine.MaxDepth { // an operating system may allow more
+// walkDir shows what is in the directory p, which has depth components.
+func (w *rootWalk) walkDir(ctx context.Context, p string, depth int) error {
+	if depth > engine.MaxDepth { // the operating system may allow more
 		return w.visit(engine.NewFailedEntry(p, &engine.LimitError{What: "depth of a path", Limit: engine.MaxDepth}))
 	}
 	f, err := w.root.Open(p)
@@ -82,17 +83,18 @@ func (w *dirWalk) dir(ctx context.Context, p string, depth int) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if w.seen++; w.seen > engine.MaxEntries {
+		if w.entries++; w.entries > engine.MaxEntries {
 			return &engine.LimitError{What: "number of entries of one layer", Limit: engine.MaxEntries}
 		}
-		if err := w.entry(ctx, path.Join(p, info.Name()), info, depth); err != nil {
+		if err := w.walkEntry(ctx, path.Join(p, info.Name()), info, depth); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (w *dirWalk) entry(ctx context.Context, p string, info fs.FileInfo, depth int) error {
+// walkEntry shows one entry, and what is in it if it is a directory.
+func (w *rootWalk) walkEntry(ctx context.Context, p string, info fs.FileInfo, depth int) error {
 	if len(p) > engine.MaxPath {
 		return w.visit(engine.NewFailedEntry(p, &engine.LimitError{What: "length of a path", Limit: engine.MaxPath}))
 	}
@@ -116,7 +118,7 @@ func (w *dirWalk) entry(ctx context.Context, p string, info fs.FileInfo, depth i
 	case t&fs.ModeNamedPipe != 0:
 		e.Type = engine.TypeFifo
 	default:
-		return nil // a socket: no image can hold one
+		return nil // a socket, which no image can hold
 	}
 	body := &lazyFile{root: w.root, path: p}
 	err := w.visit(engine.NewFileAt(e, body))
@@ -124,12 +126,12 @@ func (w *dirWalk) entry(ctx context.Context, p string, info fs.FileInfo, depth i
 		return err
 	}
 	if e.Type == engine.TypeDir {
-		return w.dir(ctx, p, depth+1)
+		return w.walkDir(ctx, p, depth+1)
 	}
 	return nil
 }
 
-// lazyFile opens a file when it is first read: most are not.
+// lazyFile opens a file when it is first read; most never are.
 type lazyFile struct {
 	root *os.Root
 	path string
@@ -167,7 +169,7 @@ func (l *lazyFile) Close() error {
 	return l.f.Close()
 }
 
-// withoutPath drops the path from an operating system's error: the entry's own is named beside it.
+// withoutPath drops the path from an error of the operating system, where the caller names the file in its own words.
 func withoutPath(err error) error {
 	if pe := (*fs.PathError)(nil); errors.As(err, &pe) {
 		return pe.Err

@@ -1,6 +1,7 @@
 package image
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
@@ -13,15 +14,15 @@ const (
 	kindOCI      = "oci"
 	kindOCITar   = "oci-archive"
 	kindRoot     = "rootfs"
-	kindPath     = "path" // an archive or a layout, told by its content
+	kindPath     = "path" // an archive or a layout; its content tells which
 	kindStdin    = "-"
 
 	kindDockerDaemon = "docker"
 	kindPodman       = "podman"
 )
 
-// parseSource tells what kind of source a user named, and the rest of the name. It looks at the words alone, never at the disk, so
-// that a file appearing somewhere cannot change what a name means.
+// parseSource returns what kind of source a user named, and the name without its prefix. It never looks at the disk, so that a file which
+// appears somewhere cannot change what a name means.
 func parseSource(source string) (kind, rest string, err error) {
 	word, after, prefixed := strings.Cut(source, ":")
 	switch {
@@ -51,27 +52,30 @@ func parseSource(source string) (kind, rest string, err error) {
 		return kindRegistry, source, nil
 	}
 	if strings.HasPrefix(after, "//") {
-		return "", "", engine.Hint(engine.Usage("%q is a URL, not an image", source), "a registry reference has no scheme: %s", strings.TrimPrefix(after, "//"))
+		err := engine.Usage("%q is a URL, not an image", source)
+		return "", "", engine.Hint(err, "a registry reference has no scheme: %s", strings.TrimPrefix(after, "//"))
 	}
-	return "", "", engine.UnknownWord("source prefix", word, []string{kindRegistry, kindDocker, kindOCI, kindOCITar, kindRoot, "docker", "podman", "sbom"})
+	return "", "", engine.UnknownWord("source prefix", word, prefixes())
 }
 
-// isPath holds the rule that decides between a path and a registry reference.
+// prefixes are the words that a user may write before a source.
+func prefixes() []string {
+	return []string{kindRegistry, kindDocker, kindOCI, kindOCITar, kindRoot, kindDockerDaemon, kindPodman, "sbom"}
+}
+
+// isPath decides whether a source without a prefix is a path; if not, it is a registry reference.
 func isPath(s string) bool {
 	if s[0] == '/' || s[0] == '.' {
 		return true
 	}
-	if word, _, ok := strings.Cut(s, ":"); ok && !strings.Contains(word, "/") {
-		switch word {
-		case kindRegistry, kindDocker, kindOCI, kindOCITar, kindRoot, "docker", "podman", "sbom":
-			return false
-		}
+	if word, _, ok := strings.Cut(s, ":"); ok && slices.Contains(prefixes(), word) {
+		return false
 	}
 	return strings.HasSuffix(s, ".tar") || strings.HasSuffix(s, ".tar.gz") || strings.HasSuffix(s, ".tgz")
 }
 
-// isBareTag says whether what follows the first colon can be a tag, or a port with a repository: what makes "foo:bar" a reference
-// and no prefix.
+// isBareTag reports whether what follows the first colon can be a tag, or a port with a repository: then "foo:bar" is a reference, and foo
+// is no mistyped prefix.
 func isBareTag(after string) bool {
 	after, _, _ = strings.Cut(after, "@")
 	if port, _, ok := strings.Cut(after, "/"); ok {
@@ -80,7 +84,7 @@ func isBareTag(after string) bool {
 	return after != "" && !strings.Contains(after, ":")
 }
 
-// daemonName refuses the same trap: docker:27 may mean the image called "docker".
+// daemonName refuses what may be the name of an image called "docker" or "podman": docker:27.
 func daemonName(word, name string) (kind, rest string, err error) {
 	bare, _, _ := strings.Cut(name, "-")
 	switch {
@@ -88,12 +92,13 @@ func daemonName(word, name string) (kind, rest string, err error) {
 		return "", "", engine.Usage("%q names no image after its prefix", word+":")
 	case strings.Trim(bare, "0123456789.") == "", name == "latest", word == kindDockerDaemon && (bare == "dind" || bare == "cli"):
 		return "", "", engine.Hint(engine.Usage("%s:%s is ambiguous: %s: is a prefix, for an image that the daemon has", word, name, word),
-			"the image called %s, from a registry: registry:%s:%s; an image called %s in the daemon: %s:%s:latest", word, word, name, name, word, name)
+			"the image called %s, from a registry: registry:%s:%s; an image called %s in the daemon: %s:%s:latest",
+			word, word, name, name, word, name)
 	}
 	return word, name, nil
 }
 
-// registryName refuses the trap of the image called "registry": "registry:2" would otherwise mean an image called "2".
+// registryName refuses what may be the name of the image called "registry": registry:2 would otherwise be an image called "2".
 func registryName(name string) (kind, rest string, err error) {
 	if name == "" {
 		return "", "", engine.Usage(`"registry:" names no image after its prefix`)

@@ -4,6 +4,7 @@ import (
 	"archive/tar"
 	"bufio"
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -11,45 +12,46 @@ import (
 	"path/filepath"
 
 	"github.com/vetoci/veto/engine"
-	gz "github.com/vetoci/veto/engine/inflate"
+	"github.com/vetoci/veto/engine/inflate"
 )
 
-// stream is an image in an archive that passes by once: from a pipe, from a daemon, or packed as a whole. Its layers are read as they
-// pass, before the manifest that stands behind them says what they are. It implements engine.Streamed.
-type stream struct {
-	*image // what is known beforehand; all of it once the archive has been read
-	open   func(ctx context.Context) (io.ReadCloser, error)
-	again  bool // open may be called more than once
-	kind   string
-	pick   string
-	o      Options
-	kept   int64 // bytes in memory
-	read   bool
+// streamedImage is an image in an archive that can only be read once, from its beginning to its end: from a pipe, from a daemon, or from a
+// file that is compressed as a whole. Its layers are read as they come, before the manifest that stands behind them says which they are. It
+// implements engine.Streamed.
+type streamedImage struct {
+	*image     // what is known beforehand; all of it once the archive has been read
+	open       func(ctx context.Context) (io.ReadCloser, error)
+	reopenable bool   // open may be called more than once
+	kind       string // as openImage takes it
+	selector   string // the tag or digest of one image in the archive; may be empty
+	options    Options
+	heldBytes  int64 // how much of the archive is in memory
+	done       bool  // the archive has been read
 }
 
-// passed is what is learned about a member of the archive while it passes.
-type passed struct {
-	layer *layer
-	data  []byte // of a small member that is no layer
-	sum   engine.Digest
-	diff  engine.Digest // of the inflated content; empty when nothing needed it
-	kind  packing
-	used  bool // by a layer of the image
+// streamedMember is what is known of a member of an archive once it has been read.
+type streamedMember struct {
+	layer       *layer        // nil when the member can be no layer
+	data        []byte        // of a small member that is no layer
+	digest      engine.Digest // of a layer as stored
+	diffID      engine.Digest // of a layer's uncompressed tar; empty when nothing needed it
+	compression compression
+	used        bool // by a layer of the image
 }
 
-func newStream(id engine.Identity, kind, pick string, o Options, open func(context.Context) (io.ReadCloser, error)) *stream {
+func newStreamedImage(id engine.Identity, kind, pick string, o Options, open func(context.Context) (io.ReadCloser, error)) *streamedImage {
 	if o.As != "" {
 		id.Name, id.Named = o.As, true
 	}
-	return &stream{image: &image{id: id}, open: open, kind: kind, pick: pick, o: o}
+	return &streamedImage{image: &image{id: id}, open: open, kind: kind, selector: pick, options: o}
 }
 
 // Stream implements engine.Streamed.
-func (s *stream) Stream(ctx context.Context, visit func(engine.Layer) error) (err error) {
-	if s.read {
+func (s *streamedImage) Stream(ctx context.Context, visit func(engine.Layer) error) (err error) {
+	if s.done {
 		return errors.New("this image has been read, and its source does not come again")
 	}
-	s.read = true
+	s.done = true
 	rc, err := s.open(ctx)
 	if err != nil {
 		return err
@@ -60,8 +62,8 @@ func (s *stream) Stream(ctx context.Context, visit func(engine.Layer) error) (er
 		}
 	}()
 	a := &archive{members: map[string]member{}}
-	r := &counted{r: bufio.NewReaderSize(&patient{ctx: ctx, r: rc}, 1<<16)}
-	if err := s.members(ctx, a, r, visit); err != nil {
+	r := &countingReader{r: bufio.NewReaderSize(&contextReader{ctx: ctx, r: rc}, 1<<16)}
+	if err := s.readMembers(ctx, a, r, visit); err != nil {
 		return err
 	}
 	if n, err := io.CopyN(io.Discard, r, engine.MaxTrailing+1); !errors.Is(err, io.EOF) {
@@ -70,16 +72,16 @@ func (s *stream) Stream(ctx context.Context, visit func(engine.Layer) error) (er
 		}
 		return fmt.Errorf("after the end of the archive (%d bytes on): %w", n, err)
 	}
-	m, err := a.open(ctx, s.kind, s.pick, s.id, s.o)
+	m, err := a.openImage(ctx, s.kind, s.selector, s.id, s.options)
 	if err != nil {
-		return naming(s.id.Name, err)
+		return openingError(s.id.Name, err)
 	}
-	s.id, s.config, s.layers, s.unscanned, s.beside = m.id, m.config, m.layers, m.unscanned, m.beside
+	s.id, s.config, s.layers, s.unscanned, s.artifacts = m.id, m.config, m.layers, m.unscanned, m.artifacts
 	return nil
 }
 
-// members reads the archive's members to its end.
-func (s *stream) members(ctx context.Context, a *archive, r *counted, visit func(engine.Layer) error) error {
+// readMembers reads the members of the archive, to its end marker, into a.
+func (s *streamedImage) readMembers(ctx context.Context, a *archive, r *countingReader, visit func(engine.Layer) error) error {
 	tr := tar.NewReader(r)
 	for {
 		h, err := tr.Next()
@@ -87,19 +89,19 @@ func (s *stream) members(ctx context.Context, a *archive, r *counted, visit func
 			return nil
 		}
 		if err != nil {
-			return cutShort(fmt.Errorf("reading the archive after %d files: %w", len(a.members), err))
+			return hintTruncated(fmt.Errorf("reading the archive after %d files: %w", len(a.members), err))
 		}
-		name, skip, err := a.admit(h)
+		name, skip, err := a.memberName(h)
 		if err != nil {
 			return err
 		}
 		if skip {
 			continue
 		}
-		m, err := linkOf(h, name)
+		m, err := newMember(h, name)
 		if err == nil && m.link == "" {
 			m.size = h.Size
-			m.passed, err = s.member(ctx, name, h.Size, r.n, tr, visit)
+			m.streamed, err = s.readMember(ctx, name, h.Size, r.n, tr, visit)
 		}
 		if err != nil {
 			return err
@@ -108,67 +110,70 @@ func (s *stream) members(ctx context.Context, a *archive, r *counted, visit func
 	}
 }
 
-// member reads one file of the archive: a layer is shown to visit, what is small is kept, and the rest is no part of an image.
-func (s *stream) member(ctx context.Context, name string, size, at int64, r io.Reader, visit func(engine.Layer) error) (*passed, error) {
+// readMember reads one file of the archive, which begins at byte at. A layer is shown to visit and what is small is held in memory; what is
+// neither is no part of an image.
+func (s *streamedImage) readMember(
+	ctx context.Context, name string, size, at int64, r io.Reader, visit func(engine.Layer) error,
+) (*streamedMember, error) {
 	body := bufio.NewReaderSize(r, 1<<16)
 	head, err := body.Peek(int(min(size, sniffBytes)))
 	if err != nil {
-		return nil, cutShort(fmt.Errorf("the archive ends inside %q: %w", name, cut(err)))
+		return nil, hintTruncated(fmt.Errorf("the archive ends inside %q: %w", name, unexpectedEOF(err)))
 	}
-	kind, err := packingOf(head)
+	kind, err := detectCompression(head)
 	if err != nil || size == 0 {
-		return s.keep(name, size, body)
+		return s.holdSmall(name, size, body)
 	}
-	p := &passed{kind: kind}
-	l := &layer{info: engine.LayerInfo{Size: size, Verified: engine.VerifiedClaimed}, verify: s.o.Verify, passed: p, blob: blob{size: size}}
-	l.blob.digest = digestOfBlobPath(name)
-	l.info.Digest = l.blob.digest
+	p := &streamedMember{compression: kind}
+	b := blob{digest: digestOfBlobPath(name), size: size}
+	info := engine.LayerInfo{Digest: b.digest, Size: size, Verified: engine.VerifiedClaimed}
+	l := &layer{info: info, blob: b, verify: s.options.Verify, streamed: p}
 	var retained *bytes.Buffer
 	var content io.Reader = body
-	if s.kept+size <= engine.MaxRetained {
+	if s.heldBytes+size <= engine.MaxRetained {
 		retained = bytes.NewBuffer(make([]byte, 0, size))
 		content = io.TeeReader(body, retained)
-		s.kept += size
+		s.heldBytes += size
 	}
-	l.blob.once = content
+	l.blob.stream = content
 	p.layer = l
 	if err := visit(l); err != nil {
-		return nil, cutShort(fmt.Errorf("%s: %w", name, err))
+		return nil, hintTruncated(fmt.Errorf("%s: %w", name, err))
 	}
-	if p.sum == "" {
+	if p.digest == "" {
 		return nil, fmt.Errorf("%s: nobody has read it", name)
 	}
-	l.blob.once, l.blob.digest, l.info.Digest = nil, p.sum, p.sum
+	l.blob.stream, l.blob.digest, l.info.Digest = nil, p.digest, p.digest
 	switch {
 	case retained != nil:
 		l.blob.at = bytes.NewReader(retained.Bytes())
-	case s.again:
+	case s.reopenable:
 		l.blob.open = func(ctx context.Context) (io.ReadCloser, error) { return s.reopen(ctx, at, size) }
 	}
 	return p, nil
 }
 
-// keep holds a small member in memory: a manifest, a configuration.
-func (s *stream) keep(name string, size int64, r io.Reader) (*passed, error) {
-	if size > engine.MaxConfig || s.kept+size > engine.MaxRetained {
-		return &passed{}, nil // whoever needs it will say that it is not there
+// holdSmall holds a small member in memory: a manifest, a configuration.
+func (s *streamedImage) holdSmall(name string, size int64, r io.Reader) (*streamedMember, error) {
+	if size > engine.MaxConfig || s.heldBytes+size > engine.MaxRetained {
+		return &streamedMember{}, nil // archive.section refuses it, should the image need it
 	}
 	b := make([]byte, size)
 	if _, err := io.ReadFull(r, b); err != nil {
-		return nil, cutShort(fmt.Errorf("the archive ends inside %q: %w", name, cut(err)))
+		return nil, hintTruncated(fmt.Errorf("the archive ends inside %q: %w", name, unexpectedEOF(err)))
 	}
-	s.kept += size
-	return &passed{data: b}, nil
+	s.heldBytes += size
+	return &streamedMember{data: b}, nil
 }
 
-// reopen starts the source anew and skips to a member's bytes.
-func (s *stream) reopen(ctx context.Context, at, size int64) (io.ReadCloser, error) {
+// reopen opens the source once more and skips to the size bytes of a member, from byte at on. The caller closes the stream.
+func (s *streamedImage) reopen(ctx context.Context, at, size int64) (io.ReadCloser, error) {
 	rc, err := s.open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := io.CopyN(io.Discard, &patient{ctx: ctx, r: rc}, at); err != nil {
-		return nil, errors.Join(cut(err), rc.Close())
+	if _, err := io.CopyN(io.Discard, &contextReader{ctx: ctx, r: rc}, at); err != nil {
+		return nil, errors.Join(unexpectedEOF(err), rc.Close())
 	}
 	return struct {
 		io.Reader
@@ -176,33 +181,34 @@ func (s *stream) reopen(ctx context.Context, at, size int64) (io.ReadCloser, err
 	}{io.LimitReader(rc, size), rc}, nil
 }
 
-// counted says where in a stream its reader stands.
-type counted struct {
+// countingReader counts the bytes that have been read of r.
+type countingReader struct {
 	r *bufio.Reader
 	n int64
 }
 
-func (c *counted) Read(p []byte) (int, error) {
+func (c *countingReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	c.n += int64(n)
 	return n, err
 }
 
-// inflated opens a file of size bytes that is packed with gzip as a whole.
-func inflated(name string, size int64, open func() (io.ReadCloser, error)) func(context.Context) (io.ReadCloser, error) {
+// openGunzipped returns a function that opens a file, of size bytes and compressed with gzip as a whole, and inflates it. Whoever calls
+// that function closes what it returns.
+func openGunzipped(name string, size int64, open func() (io.ReadCloser, error)) func(context.Context) (io.ReadCloser, error) {
 	return func(context.Context) (io.ReadCloser, error) {
 		rc, err := open()
 		if err != nil {
 			return nil, err
 		}
-		z, err := gz.NewReader(bufio.NewReaderSize(rc, 1<<16))
+		z, err := inflate.NewReader(bufio.NewReaderSize(rc, 1<<16))
 		if err != nil {
 			return nil, errors.Join(fmt.Errorf("%s: %w", filepath.Base(name), err), rc.Close())
 		}
 		return struct {
 			io.Reader
 			io.Closer
-		}{newBounded(z, size), closers{rc, z}}, nil
+		}{newLimitedReader(z, size), closers{rc, z}}, nil
 	}
 }
 
@@ -217,23 +223,23 @@ func (c closers) Close() error {
 	return errors.Join(errs...)
 }
 
-// place makes the layer of an image out of what has passed by: its content has been hashed, and now it shows whether it is what the
-// manifest (b.digest) and the configuration (diffID) say.
-func (p *passed) place(b blob, diffID engine.Digest, o Options) (*layer, error) {
+// layerFor returns the layer that b stands for in the image. The layer's content has been hashed while it was streamed; layerFor compares
+// its digests with what the manifest (b.digest, which may be empty) and the configuration (diffID) say.
+func (p *streamedMember) layerFor(b blob, diffID engine.Digest, o Options) (*layer, error) {
 	switch {
-	case b.digest != "" && b.digest != p.sum:
-		return nil, mismatch("the blob", p.sum, b.digest)
-	case p.kind == packedNot && p.sum != diffID, p.diff != "" && p.diff != diffID:
-		return nil, mismatch("its content", or(p.diff, p.sum), diffID)
-	case p.diff == "" && (b.digest == "" || o.Verify):
+	case b.digest != "" && b.digest != p.digest:
+		return nil, digestMismatch("the blob", p.digest, b.digest)
+	case p.compression == uncompressed && p.digest != diffID, p.diffID != "" && p.diffID != diffID:
+		return nil, digestMismatch("its content", cmp.Or(p.diffID, p.digest), diffID)
+	case p.diffID == "" && (b.digest == "" || o.Verify):
 		return nil, errors.New("its content has not been hashed as the image's configuration does")
 	}
 	l := p.layer
 	if p.used {
-		again := *l
-		l = &again
+		copied := *l
+		l = &copied
 	}
 	p.used = true
-	l.passed = nil
+	l.streamed = nil
 	return l, nil
 }

@@ -7,7 +7,8 @@ import (
 	"time"
 )
 
-// fileID names a file and its last change of content and of metadata (which no program can set), to the nanosecond.
+// fileID returns what identifies a file and its last changes: device, inode, and the times of its last change of content and of metadata in
+// nanoseconds. No program can set the latter time, which changed is. ok is false where the file system does not say.
 func fileID(info fs.FileInfo) (id string, changed time.Time, ok bool) {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	if !ok {

@@ -6,5 +6,5 @@ import "io/fs"
 
 func isNotDir(error) bool { return false }
 
-// owner is unknown where files have no numeric owners.
+// owner is 0, 0 where files have no numeric owners.
 func owner(fs.FileInfo) (uid, gid uint32) { return 0, 0 }

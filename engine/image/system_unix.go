@@ -8,10 +8,10 @@ import (
 	"syscall"
 )
 
-// isNotDir says that a part of a path before its end is a file.
+// isNotDir reports whether an error says that a path leads through a file.
 func isNotDir(err error) bool { return errors.Is(err, syscall.ENOTDIR) }
 
-// owner returns who owns a file.
+// owner returns the numbers of the user and group that own a file.
 func owner(info fs.FileInfo) (uid, gid uint32) {
 	if st, ok := info.Sys().(*syscall.Stat_t); ok {
 		return st.Uid, st.Gid

@@ -17,54 +17,55 @@ import (
 	"github.com/vetoci/veto/engine/registry"
 )
 
-// toc is the table of contents of one layer, held against the digest that the manifest names: its entries in its order, and where the
-// bodies of its files are. That the layer's tar holds the same is what it says, and nothing here has looked.
+// toc is the table of contents of one layer, whose digest is the one that the manifest names: its entries in their order, and where in the
+// blob the bodies of its files are. Nothing here has checked that the layer's tar holds the same.
 type toc struct {
-	format  string
-	inflate func(io.Reader) (io.Reader, error) // of what begins at a chunk's offset; each call ends the reader of the call before
+	format string
+	// inflate decompresses what begins at a chunk's offset. Each call ends the use of the reader that the call before returned.
+	inflate func(io.Reader) (io.Reader, error)
 	entries []tocEntry
 	chunks  []tocChunk
-	sums    map[int32]sha256Sum // of files with several chunks, where the table says it; by the first chunk
+	sums    map[int32]sha256Sum // of whole files with several chunks, where the table has them; by the file's first chunk
 }
 
 // tocEntry is an entry, and for a file with content its chunks.
 type tocEntry struct {
 	engine.Entry
-	first, n int32 // chunks
+	firstChunk, chunkCount int32 // in toc.chunks
 }
 
-// tocMaker makes a table line by line.
-type tocMaker struct {
+// tocBuilder makes a table line by line.
+type tocBuilder struct {
 	*toc
 	total int64 // bytes of all files
-	// Of the file that is open, what its first line says.
-	end   int64 // where it ends in the blob, or 0
-	sum   sha256Sum
-	whole bool // it has sum
+	// What the first line of the last file says.
+	end    int64     // where it ends in the blob, or 0
+	sum    sha256Sum // of the whole file
+	hasSum bool      // there is sum
 }
 
-// tocChunk is a part of a file that is packed by itself.
+// tocChunk is a part of a file that can be decompressed by itself.
 type tocChunk struct {
-	offset, end int64 // bytes of the blob in which it is packed; others may follow it there
-	inner       int64 // how much of what these inflate to comes before it
-	at, size    int64 // bytes of the file
-	sum         sha256Sum
-	summed      bool
-	zeros       bool // it is nothing but zeros, and not stored
+	offset, end      int64 // bytes of the blob that hold it, compressed; other chunks may follow it in them
+	innerOffset      int64 // how many of the bytes that these inflate to come before it
+	fileOffset, size int64 // bytes of the file
+	sum              sha256Sum
+	hasSum           bool // there is sum
+	zeros            bool // it consists of zeros, and is not stored
 }
 
-// packedTOC is the most that a table may have as it is packed: honest ones pack to a fourth or less.
-const packedTOC = engine.MaxTOC / 2
+// compressedTOCLimit is how many bytes a compressed table may have: honest ones compress to a fourth or less of the table.
+const compressedTOCLimit = engine.MaxTOC / 2
 
 type sha256Sum [sha256.Size]byte
 
-// errNoTOC says that a layer has no table that veto can read or verify: the layer itself is read then, which is never wrong.
+// errNoTOC says that a layer has no table that veto can read or verify. Then the layer itself is read, which is never wrong.
 var errNoTOC = errors.New("there is no table of contents")
 
-// tableOfContents returns the layer's table, or nil when the layer itself is to be read: without Options.TOC, from a source without
-// ranges, and where the manifest names no digest of a table. A footer alone would lead to a table, but to one that nothing vouches for.
+// tableOfContents returns the layer's table, or nil when the layer itself is to be read: without Options.TOC, from a source without ranges,
+// and where the manifest names no digest of a table. The blob's footer alone leads to a table too, but nothing verifies that one.
 func (l *layer) tableOfContents(ctx context.Context) (*toc, error) {
-	if l.table != nil || !l.toc || l.blob.ranges == nil {
+	if l.table != nil || !l.useTOC || l.blob.ranges == nil {
 		return l.table, nil
 	}
 	t, err := findTOC(ctx, l.blob)
@@ -80,31 +81,33 @@ func (l *layer) tableOfContents(ctx context.Context) (*toc, error) {
 	return t, nil
 }
 
+// findTOC reads the table that the annotations of a blob's descriptor name.
 func findTOC(ctx context.Context, b blob) (*toc, error) {
 	for _, prefix := range zstdChunkedPrefixes() {
-		if position := b.notes[prefix+zstdChunkedPosition]; position != "" {
-			return zstdChunkedTOC(ctx, b, position, engine.Digest(b.notes[prefix+zstdChunkedChecksum]))
+		if position := b.annotations[prefix+zstdChunkedPosition]; position != "" {
+			return zstdChunkedTOC(ctx, b, position, engine.Digest(b.annotations[prefix+zstdChunkedChecksum]))
 		}
 	}
-	if want := b.notes[estargzDigest]; want != "" {
+	if want := b.annotations[estargzDigest]; want != "" {
 		return estargzTOC(ctx, b, engine.Digest(want))
 	}
 	return nil, errNoTOC
 }
 
-// Gaps implements engine.Sketched.
+// Gaps implements engine.Sketched: a walk by a table of contents leaves the tar unread.
 func (l *layer) Gaps() []engine.Gap {
 	if l.table == nil {
 		return nil
 	}
-	return []engine.Gap{{Kind: engine.GapTOCOnly, Layer: engine.Maybe(l.info.DiffID),
-		Detail: "read by its " + l.table.format + " table of contents: the tar itself, which runtimes unpack, was not read and may hold something else; without --toc it is read"}}
+	detail := "read by its " + l.table.format + " table of contents: the tar itself, which runtimes unpack, was not read " +
+		"and may hold something else; without --toc it is read"
+	return []engine.Gap{{Kind: engine.GapTOCOnly, Layer: engine.Maybe(l.info.DiffID), Detail: detail}}
 }
 
-// parseTOC reads a table that has been verified. What it describes is in the blob before byte end.
+// parseTOC reads a table whose digest has been checked. All chunks must lie in the blob before byte end.
 func parseTOC(raw []byte, format string, end int64, inflate func(io.Reader) (io.Reader, error)) (*toc, error) {
-	m := &tocMaker{toc: &toc{format: format, inflate: inflate, sums: map[int32]sha256Sum{}}}
-	// How many there will be at most, so that lists need not grow; of a hostile table it is a guess.
+	m := &tocBuilder{toc: &toc{format: format, inflate: inflate, sums: map[int32]sha256Sum{}}}
+	// Counting words tells about how many entries and chunks there are, so that the lists need not grow. Of a hostile table it may be wrong.
 	count := func(word string) int { return bytes.Count(raw, []byte(word)) }
 	m.entries = make([]tocEntry, 0, max(min(count(`"type"`)-count(`"chunk"`), engine.MaxTOCEntries), 0))
 	m.chunks = make([]tocChunk, 0, min(count(`"offset"`), len(raw)/100))
@@ -126,10 +129,11 @@ func parseTOC(raw []byte, format string, end int64, inflate func(io.Reader) (io.
 	case version != 1:
 		return nil, fmt.Errorf("%w of version 1", errNoTOC)
 	}
-	return m.toc, m.place(end)
+	return m.toc, m.setChunkEnds(end)
 }
 
-func (t *tocMaker) addEntry(line *tocLine) error {
+// addEntry adds an entry, and of a file with content its first chunk.
+func (t *tocBuilder) addEntry(line *tocLine) error {
 	if len(t.entries) >= engine.MaxTOCEntries {
 		return errNoTOC
 	}
@@ -165,39 +169,39 @@ func (t *tocMaker) addEntry(line *tocLine) error {
 	if err != nil {
 		return err
 	}
-	out := tocEntry{Entry: e, first: int32(len(t.chunks))} //nolint:gosec // as many as MaxTOC has room for
+	out := tocEntry{Entry: e, firstChunk: int32(len(t.chunks))} //nolint:gosec // as many as MaxTOC has room for
 	if e.Type != engine.TypeFile || e.Size == 0 {
 		t.entries = append(t.entries, out)
 		return nil
 	}
-	if t.whole, err = readSum(line.digest, &t.sum); err != nil {
+	if t.hasSum, err = parseSum(line.digest, &t.sum); err != nil {
 		return fmt.Errorf("the file %q: its digest: %w", e.Path, err)
 	}
-	t.end = line.end
+	t.end = line.endOffset
 	t.entries = append(t.entries, out)
 	return t.addChunk(line)
 }
 
 // addChunk adds a part to the last file.
-func (t *tocMaker) addChunk(line *tocLine) error {
+func (t *tocBuilder) addChunk(line *tocLine) error {
 	if len(t.entries) == 0 {
 		return errors.New("it begins with a chunk of no file")
 	}
 	e := &t.entries[len(t.entries)-1]
 	fault := func(format string, a ...any) error {
-		return fmt.Errorf("chunk %d of the file %q: %w", e.n+1, e.Path, fmt.Errorf(format, a...))
+		return fmt.Errorf("chunk %d of the file %q: %w", e.chunkCount+1, e.Path, fmt.Errorf(format, a...))
 	}
 	if line.kind == "chunk" && line.name != "" {
 		if name, err := cleanPath(line.name); err != nil || name != e.Path {
 			return fault("it says it is of %q", line.name)
 		}
 	}
-	c := tocChunk{offset: line.offset, inner: line.inner, at: line.chunkAt, size: line.chunkSize}
+	c := tocChunk{offset: line.offset, innerOffset: line.innerOffset, fileOffset: line.chunkOffset, size: line.chunkSize}
 	var covered int64
-	if e.n > 0 {
+	if e.chunkCount > 0 {
 		before := &t.chunks[len(t.chunks)-1]
-		covered = before.at + before.size
-		c.end = line.end
+		covered = before.fileOffset + before.size
+		c.end = line.endOffset
 	}
 	switch line.chunkType {
 	case "":
@@ -212,54 +216,54 @@ func (t *tocMaker) addChunk(line *tocLine) error {
 	switch {
 	case e.Type != engine.TypeFile:
 		return fault("only files have chunks")
-	case c.at != covered:
-		return fault("it begins at byte %d of the file, and not at %d", c.at, covered)
+	case c.fileOffset != covered:
+		return fault("it begins at byte %d of the file, and not at %d", c.fileOffset, covered)
 	case c.size <= 0 || c.size > e.Size-covered:
 		return fault("it has %d bytes, and the file %d after byte %d", c.size, e.Size-covered, covered)
-	case c.offset < 0 || c.offset == 0 && !c.zeros, c.inner < 0 || c.inner > engine.MaxInflated, c.end < 0:
-		return fault("it is said to be at byte %d of byte %d of the blob", c.inner, c.offset)
+	case c.offset < 0 || c.offset == 0 && !c.zeros, c.innerOffset < 0 || c.innerOffset > engine.MaxInflated, c.end < 0:
+		return fault("it is said to be at byte %d of byte %d of the blob", c.innerOffset, c.offset)
 	}
 	var err error
-	if c.summed, err = readSum(line.chunkDigest, &c.sum); err != nil {
+	if c.hasSum, err = parseSum(line.chunkDigest, &c.sum); err != nil {
 		return fault("its digest: %w", err)
 	}
 	t.chunks = append(t.chunks, c)
-	e.n++
+	e.chunkCount++
 	return nil
 }
 
-// closeFile checks that the chunks of the last file are all of it, and that all can be verified.
-func (t *tocMaker) closeFile() error {
-	if len(t.entries) == 0 || t.entries[len(t.entries)-1].n == 0 {
+// closeFile checks that the chunks of the last file cover all of it, and that each can be verified.
+func (t *tocBuilder) closeFile() error {
+	if len(t.entries) == 0 || t.entries[len(t.entries)-1].chunkCount == 0 {
 		return nil
 	}
 	e := &t.entries[len(t.entries)-1]
-	chunks := t.chunks[e.first:]
+	chunks := t.chunks[e.firstChunk:]
 	last := &chunks[len(chunks)-1]
-	if last.at+last.size != e.Size {
-		return fmt.Errorf("the chunks of the file %q have %d bytes together, and the file %d", e.Path, last.at+last.size, e.Size)
+	if last.fileOffset+last.size != e.Size {
+		return fmt.Errorf("the chunks of the file %q have %d bytes together, and the file %d", e.Path, last.fileOffset+last.size, e.Size)
 	}
 	if last.end == 0 {
 		last.end = t.end
 	}
 	switch {
-	case t.whole && len(chunks) > 1:
-		t.sums[e.first] = t.sum
-	case t.whole && last.summed && last.sum != t.sum:
+	case t.hasSum && len(chunks) > 1:
+		t.sums[e.firstChunk] = t.sum
+	case t.hasSum && last.hasSum && last.sum != t.sum:
 		return fmt.Errorf("the file %q is one chunk, and has another digest than that", e.Path)
-	case t.whole:
-		last.sum, last.summed = t.sum, true
+	case t.hasSum:
+		last.sum, last.hasSum = t.sum, true
 	}
 	for i := range chunks {
-		if !chunks[i].summed {
+		if !chunks[i].hasSum {
 			return fmt.Errorf("chunk %d of the file %q has no digest", i+1, e.Path)
 		}
 	}
 	return nil
 }
 
-// place finds out where each chunk ends in the blob, and that none lies on another, or behind limit.
-func (t *toc) place(limit int64) error {
+// setChunkEnds determines where in the blob each chunk ends. It returns an error when chunks overlap, or reach past byte limit.
+func (t *toc) setChunkEnds(limit int64) error {
 	var order []int32
 	for i := range t.chunks {
 		if c := &t.chunks[i]; c.offset > 0 {
@@ -268,7 +272,7 @@ func (t *toc) place(limit int64) error {
 	}
 	sort.Slice(order, func(i, j int) bool {
 		a, b := &t.chunks[order[i]], &t.chunks[order[j]]
-		return a.offset < b.offset || a.offset == b.offset && a.inner < b.inner
+		return a.offset < b.offset || a.offset == b.offset && a.innerOffset < b.innerOffset
 	})
 	var after *tocChunk
 	for k := len(order) - 1; k >= 0; k-- {
@@ -276,7 +280,7 @@ func (t *toc) place(limit int64) error {
 		end := limit
 		switch {
 		case after != nil && after.offset == c.offset:
-			if c.inner+c.size > after.inner {
+			if c.innerOffset+c.size > after.innerOffset {
 				return fmt.Errorf("two chunks lie on each other from byte %d of the blob on", c.offset)
 			}
 			end = after.end
@@ -294,8 +298,8 @@ func (t *toc) place(limit int64) error {
 	return nil
 }
 
-// readSum reads a sha256 digest; the empty string is none.
-func readSum(s string, into *sha256Sum) (bool, error) {
+// parseSum reads a digest of the form "sha256:<hex>" and reports whether there is one: the empty string is none.
+func parseSum(s string, into *sha256Sum) (bool, error) {
 	if s == "" {
 		return false, nil
 	}

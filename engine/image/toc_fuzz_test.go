@@ -16,7 +16,7 @@ import (
 
 // rangesOf makes a blob of bytes that are all there.
 func rangesOf(b []byte, notes map[string]string) blob {
-	return blob{size: int64(len(b)), notes: notes, ranges: func(_ context.Context, from, n int64) ([]byte, error) {
+	return blob{size: int64(len(b)), annotations: notes, ranges: func(_ context.Context, from, n int64) ([]byte, error) {
 		if from < 0 || n <= 0 || n > int64(len(b))-from {
 			panic(fmt.Sprintf("%d bytes from %d on were asked for, of %d", n, from, len(b)))
 		}
@@ -40,7 +40,7 @@ func holdTOC(t *testing.T, table *toc, b blob) {
 		if err != nil {
 			return nil //nolint:nilerr // the walk says it
 		}
-		if int64(len(body)) != f.Size || e.n > 0 && !vouched(table, e, body) {
+		if int64(len(body)) != f.Size || e.chunkCount > 0 && !vouched(table, e, body) {
 			t.Errorf("%s: %d bytes of %d, which the table does not vouch for", f.Path, len(body), f.Size)
 		}
 		return nil
@@ -52,12 +52,12 @@ func holdTOC(t *testing.T, table *toc, b blob) {
 
 // vouched says whether a body is what the table says of its chunks and, where it does, of the whole.
 func vouched(table *toc, e *tocEntry, body []byte) bool {
-	for _, c := range table.chunks[e.first : e.first+e.n] {
-		if sha256.Sum256(body[c.at:c.at+c.size]) != c.sum {
+	for _, c := range table.chunks[e.firstChunk : e.firstChunk+e.chunkCount] {
+		if sha256.Sum256(body[c.fileOffset:c.fileOffset+c.size]) != c.sum {
 			return false
 		}
 	}
-	sum, ok := table.sums[e.first]
+	sum, ok := table.sums[e.firstChunk]
 	return !ok || sha256.Sum256(body) == sum
 }
 
@@ -93,7 +93,7 @@ func sameTOC(t *testing.T, raw []byte) {
 	}
 	for i, w := range want.Entries {
 		if (tocLine{name: w.Name, kind: w.Type, link: w.LinkName, mode: w.Mode, uid: w.UID, gid: w.GID, size: w.Size, digest: w.Digest, chunkDigest: w.ChunkDigest,
-			chunkType: w.ChunkType, offset: w.Offset, end: w.EndOffset, inner: w.InnerOffset, chunkAt: w.ChunkOffset, chunkSize: w.ChunkSize}) != got[i] {
+			chunkType: w.ChunkType, offset: w.Offset, endOffset: w.EndOffset, innerOffset: w.InnerOffset, chunkOffset: w.ChunkOffset, chunkSize: w.ChunkSize}) != got[i] {
 			t.Fatalf("entry %d: %+v; encoding/json: %+v", i, got[i], w)
 		}
 	}
@@ -106,7 +106,7 @@ func seeds(f *testing.F, c imagetest.Compression, add func(blob, table []byte, n
 	if err != nil {
 		f.Fatal(err)
 	}
-	for _, o := range []imagetest.TOC{{}, {Chunk: 300}, {Chunk: 300, Least: 700}, {Legacy: true}} {
+	for _, o := range []imagetest.TOC{{}, {ChunkSize: 300}, {ChunkSize: 300, MinChunkSize: 700}, {Legacy: true}} {
 		var table []byte
 		o.Edit = func(b []byte) []byte { table = b; return b }
 		packed, _, notes, err := imagetest.PackTOC(c, plain, o)
@@ -134,7 +134,7 @@ func FuzzEstargzTOC(f *testing.F) {
 			}
 		}
 		sameTOC(t, table)
-		if parsed, err := parseTOC(table, "eStargz", b.size, gunzip()); err == nil {
+		if parsed, err := parseTOC(table, "eStargz", b.size, gzipInflater()); err == nil {
 			holdTOC(t, parsed, b)
 		}
 	})
@@ -149,13 +149,13 @@ func FuzzZstdChunkedTOC(f *testing.F) {
 	f.Add([]byte("\x28\xb5\x2f\xfd"), "-1:9223372036854775807:0:1", []byte(`{"version":1,"entries":null}`))
 	f.Fuzz(func(t *testing.T, raw []byte, position string, table []byte) {
 		b := rangesOf(raw, nil)
-		if at, packed, _, err := zstdChunkedPlace(position); err == nil && at <= b.size && packed > 0 && packed <= b.size-at {
+		if at, packed, _, err := parsePosition(position); err == nil && at <= b.size && packed > 0 && packed <= b.size-at {
 			if parsed, err := zstdChunkedTOC(t.Context(), b, position, sha256Digest(raw[at:at+packed])); err == nil {
 				holdTOC(t, parsed, b)
 			}
 		}
 		sameTOC(t, table)
-		inflate, err := unframe()
+		inflate, err := zstdInflater()
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -199,11 +199,11 @@ type packing struct {
 func packings() []packing {
 	return []packing{
 		{"eStargz", imagetest.EStargz, imagetest.TOC{}},
-		{"eStargz in chunks", imagetest.EStargz, imagetest.TOC{Chunk: 999}},
-		{"eStargz together", imagetest.EStargz, imagetest.TOC{Chunk: 999, Least: 4000}},
+		{"eStargz in chunks", imagetest.EStargz, imagetest.TOC{ChunkSize: 999}},
+		{"eStargz together", imagetest.EStargz, imagetest.TOC{ChunkSize: 999, MinChunkSize: 4000}},
 		{"stargz", imagetest.EStargz, imagetest.TOC{Legacy: true}},
 		{"zstd:chunked", imagetest.ZstdChunked, imagetest.TOC{}},
-		{"zstd:chunked in chunks", imagetest.ZstdChunked, imagetest.TOC{Chunk: 999}},
+		{"zstd:chunked in chunks", imagetest.ZstdChunked, imagetest.TOC{ChunkSize: 999}},
 	}
 }
 
@@ -274,7 +274,7 @@ func dpkgLayer() []imagetest.Entry {
 // What nobody reads does not travel, and neighbours travel together.
 func TestTOCTravels(t *testing.T) {
 	for _, c := range packings() {
-		if c.o.Chunk != 0 {
+		if c.o.ChunkSize != 0 {
 			continue
 		}
 		t.Run(c.name, func(t *testing.T) {

@@ -13,21 +13,22 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// addSelf adds the table as the entry that it is in its tar.
-func (t *toc) addSelf(h *tar.Header, raw []byte, c tocChunk) error {
+// addTable adds the table itself, which in eStargz is an entry of the tar; c is where it lies in the blob.
+func (t *toc) addTable(h *tar.Header, raw []byte, c tocChunk) error {
 	e, err := entryOf(h)
 	if err != nil {
 		return err
 	}
-	c.sum, c.summed = sha256.Sum256(raw), true
-	t.entries = append(t.entries, tocEntry{Entry: e, first: int32(len(t.chunks)), n: 1}) //nolint:gosec // as many as MaxTOC has room for
+	c.sum, c.hasSum = sha256.Sum256(raw), true
+	first := int32(len(t.chunks)) //nolint:gosec // as many as MaxTOC has room for
+	t.entries = append(t.entries, tocEntry{Entry: e, firstChunk: first, chunkCount: 1})
 	t.chunks = append(t.chunks, c)
 	return nil
 }
 
-// walk shows every entry to visit. Of the bodies only what is read travels.
+// walk shows every entry to visit. Only those bodies are fetched that visit reads.
 func (t *toc) walk(ctx context.Context, b blob, visit func(*engine.File) error) error {
-	r := &tocReader{toc: t, src: reach{ctx: ctx, blob: b}}
+	r := &tocReader{toc: t, ranges: rangeReader{ctx: ctx, blob: b}}
 	for i := range t.entries {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -36,7 +37,7 @@ func (t *toc) walk(ctx context.Context, b blob, visit func(*engine.File) error) 
 		if err := visit(engine.NewFileAt(e.Entry, &tocBody{r: r, e: e})); err != nil {
 			return err
 		}
-		if r.err != nil { // whoever read the body may have taken it for a fault of the file
+		if r.err != nil { // visit may have taken it for a fault of that one file
 			return fmt.Errorf("the entry %q, by the table of contents: %w", e.Path, r.err)
 		}
 	}
@@ -46,25 +47,26 @@ func (t *toc) walk(ctx context.Context, b blob, visit func(*engine.File) error) 
 // tocReader fetches, inflates and verifies chunks for one walk.
 type tocReader struct {
 	*toc
-	src    reach
-	member int64     // offset of what stream inflates
-	stream io.Reader // nil before the first
-	pos    int64     // bytes that have been read of stream
-	total  int64     // bytes inflated
-	recent []kept
-	err    error // the first failure that is not the file's own
+	ranges       rangeReader
+	stream       io.Reader // inflates from byte streamOffset of the blob on; nil when there is none
+	streamOffset int64
+	streamPos    int64 // bytes read of stream
+	inflated     int64 // bytes inflated in all
+	cached       []cachedChunk
+	err          error // the first failure that is no fault of a single file; it ends the walk
 }
 
-type kept struct {
-	i int32
-	b []byte
+// cachedChunk is the content of the chunk toc.chunks[index].
+type cachedChunk struct {
+	index int32
+	data  []byte
 }
 
 // chunk returns the content of a chunk, which the caller must not change.
 func (r *tocReader) chunk(i int32) ([]byte, error) {
-	for _, have := range r.recent {
-		if have.i == i {
-			return have.b, nil
+	for _, have := range r.cached {
+		if have.index == i {
+			return have.data, nil
 		}
 	}
 	if r.err != nil {
@@ -74,8 +76,8 @@ func (r *tocReader) chunk(i int32) ([]byte, error) {
 	if c.size > engine.MaxTOCChunk {
 		return nil, &engine.LimitError{What: "size of a chunk of a file", Limit: engine.MaxTOCChunk}
 	}
-	b := r.room(c.size)
-	err := r.fill(c, b)
+	b := r.chunkBuffer(c.size)
+	err := r.inflateChunk(c, b)
 	if err == nil && sha256.Sum256(b) != c.sum {
 		err = engine.Hint(fmt.Errorf("the chunk at byte %d of the blob does not have the digest that the table says", c.offset),
 			"the image is damaged or was tampered with: copy or push it again")
@@ -84,62 +86,63 @@ func (r *tocReader) chunk(i int32) ([]byte, error) {
 		r.err = err
 		return nil, err
 	}
-	r.recent = append(r.recent, kept{i, b})
+	r.cached = append(r.cached, cachedChunk{i, b})
 	return b, nil
 }
 
-// What a walk remembers of chunks, unless one chunk is larger: files are read from their beginning, with looks behind.
+// How many chunks and bytes a walk remembers, unless one chunk is larger: files are read from their beginning, and sometimes backwards.
 const (
-	keptChunks = 64
-	keptBytes  = 8 << 20
+	cacheChunks = 64
+	cacheBytes  = 8 << 20
 )
 
-// room makes a buffer for a chunk, of what it forgets for that where possible.
-func (r *tocReader) room(n int64) []byte {
-	held, k := n, len(r.recent)
-	for k > 0 && len(r.recent)-k < keptChunks && held+int64(cap(r.recent[k-1].b)) <= keptBytes {
+// chunkBuffer returns a buffer of n bytes. For it, it drops chunks from the cache that are no longer to be held, and uses the buffer of one
+// of them where it can.
+func (r *tocReader) chunkBuffer(n int64) []byte {
+	held, k := n, len(r.cached)
+	for k > 0 && len(r.cached)-k < cacheChunks && held+int64(cap(r.cached[k-1].data)) <= cacheBytes {
 		k--
-		held += int64(cap(r.recent[k].b))
+		held += int64(cap(r.cached[k].data))
 	}
 	var spare []byte
-	for _, old := range r.recent[:k] {
-		if int64(cap(old.b)) >= n {
-			spare = old.b[:n]
+	for _, old := range r.cached[:k] {
+		if int64(cap(old.data)) >= n {
+			spare = old.data[:n]
 		}
 	}
-	r.recent = r.recent[k:]
+	r.cached = r.cached[k:]
 	if spare == nil {
 		return make([]byte, n)
 	}
 	return spare
 }
 
-// fill inflates a chunk into b. Chunks that are packed together are inflated in one go when they are asked for in their order.
-func (r *tocReader) fill(c *tocChunk, b []byte) error {
+// inflateChunk inflates a chunk into b. Chunks that were compressed together are inflated in one go when they are asked for in their order.
+func (r *tocReader) inflateChunk(c *tocChunk, b []byte) error {
 	if c.zeros {
 		clear(b)
 		return nil
 	}
-	if r.stream == nil || r.member != c.offset || r.pos > c.inner {
+	if r.stream == nil || r.streamOffset != c.offset || r.streamPos > c.innerOffset {
 		var err error
-		if r.stream, err = r.inflate(&packedRange{r: &r.src, at: c.offset, end: c.end}); err != nil {
+		if r.stream, err = r.inflate(&compressedRange{ranges: &r.ranges, at: c.offset, end: c.end}); err != nil {
 			r.stream = nil
 			return fmt.Errorf("at byte %d of the blob: %w", c.offset, err)
 		}
-		r.member, r.pos = c.offset, 0
+		r.streamOffset, r.streamPos = c.offset, 0
 	}
-	if r.total += c.inner - r.pos + c.size; r.total > engine.MaxInflated {
+	if r.inflated += c.innerOffset - r.streamPos + c.size; r.inflated > engine.MaxInflated {
 		return &engine.LimitError{What: "inflated size of one layer", Limit: engine.MaxInflated}
 	}
-	_, err := io.CopyN(io.Discard, r.stream, c.inner-r.pos)
+	_, err := io.CopyN(io.Discard, r.stream, c.innerOffset-r.streamPos)
 	if err == nil {
 		_, err = io.ReadFull(r.stream, b)
 	}
 	if err != nil {
 		r.stream = nil
-		return fmt.Errorf("inflating from byte %d of the blob on: %w", c.offset, cut(err))
+		return fmt.Errorf("inflating from byte %d of the blob on: %w", c.offset, unexpectedEOF(err))
 	}
-	r.pos = c.inner + c.size
+	r.streamPos = c.innerOffset + c.size
 	return nil
 }
 
@@ -147,20 +150,20 @@ func (r *tocReader) fill(c *tocChunk, b []byte) error {
 type tocBody struct {
 	r    *tocReader
 	e    *tocEntry
-	next int32 // the chunk that h, the hash of the whole body, wants next
-	h    hash.Hash
+	h    hash.Hash // of the chunks before next; nil before the first
+	next int32     // the chunk that h needs next
 }
 
 // ReadAt implements io.ReaderAt.
 func (f *tocBody) ReadAt(p []byte, off int64) (n int, err error) {
-	chunks := f.r.chunks[f.e.first : f.e.first+f.e.n]
-	k := sort.Search(len(chunks), func(i int) bool { return chunks[i].at+chunks[i].size > off })
+	chunks := f.r.chunks[f.e.firstChunk : f.e.firstChunk+f.e.chunkCount]
+	k := sort.Search(len(chunks), func(i int) bool { return chunks[i].fileOffset+chunks[i].size > off })
 	for ; k < len(chunks) && n < len(p); k++ {
 		b, err := f.chunk(int32(k)) //nolint:gosec // an index of chunks
 		if err != nil {
 			return n, err
 		}
-		n += copy(p[n:], b[off+int64(n)-chunks[k].at:])
+		n += copy(p[n:], b[off+int64(n)-chunks[k].fileOffset:])
 	}
 	if n < len(p) {
 		return n, io.EOF
@@ -168,13 +171,13 @@ func (f *tocBody) ReadAt(p []byte, off int64) (n int, err error) {
 	return n, nil
 }
 
-// chunk returns one chunk. When they have all come in their order, the digest of the whole is checked too.
+// chunk returns one chunk of the body. When all have been read in their order, it checks the digest of the whole file too.
 func (f *tocBody) chunk(k int32) ([]byte, error) {
-	b, err := f.r.chunk(f.e.first + k)
-	if err != nil || k != f.next || f.e.n == 1 {
+	b, err := f.r.chunk(f.e.firstChunk + k)
+	if err != nil || k != f.next || f.e.chunkCount == 1 {
 		return b, err
 	}
-	sum, ok := f.r.sums[f.e.first]
+	sum, ok := f.r.sums[f.e.firstChunk]
 	if !ok {
 		return b, nil
 	}
@@ -182,89 +185,90 @@ func (f *tocBody) chunk(k int32) ([]byte, error) {
 		f.h = sha256.New()
 	}
 	f.h.Write(b)
-	if f.next++; f.next == f.e.n && sha256Sum(f.h.Sum(nil)) != sum {
+	if f.next++; f.next == f.e.chunkCount && sha256Sum(f.h.Sum(nil)) != sum {
 		f.r.err = errors.New("its chunks have the digests that the table says, and the whole file has not")
 		return nil, f.r.err
 	}
 	return b, nil
 }
 
-// reach reads a blob's ranges, a little further than it is asked to: neighbours are often wanted too, and each request costs what many
-// bytes cost.
-type reach struct {
-	ctx  context.Context
-	blob blob
-	from int64 // where buf starts
-	buf  []byte
-	step int64
+// rangeReader fetches ranges of a blob, and more than is asked for: what follows is often wanted too, and a request costs as much as many
+// bytes.
+type rangeReader struct {
+	ctx       context.Context
+	blob      blob
+	buf       []byte // what was fetched last
+	bufStart  int64  // where in the blob buf starts
+	fetchSize int64  // bytes that the next request asks for at least
 }
 
-// Measured on layers of a gigabyte, where what is wanted lies in hundreds of places: a request to a registry, with where that redirects to,
-// costs what about half a megabyte costs.
+// Measured on layers of a gigabyte where what is wanted lies in hundreds of places: a request to a registry, with the one that it redirects
+// to, takes as long as about half a megabyte. Numbers are bytes but for fetchGrowth.
 const (
-	reachLeast = 128 << 10
-	reachMore  = 4 // times as much, as long as what is asked for lies close behind
-	reachMost  = 1 << 20
-	reachOnce  = 8 << 20 // of a single chunk
+	fetchMin        = 128 << 10
+	fetchGrowth     = 4 // how many times more each request asks for, as long as requests follow each other closely
+	fetchLimit      = 1 << 20
+	fetchChunkLimit = 8 << 20 // when a single chunk has as many
 )
 
-// read returns bytes from at on, at least one; want is how many will be asked for in all likelihood.
-func (r *reach) read(at, want int64) ([]byte, error) {
-	end := r.from + int64(len(r.buf))
-	if at >= r.from && at < end {
-		return r.buf[at-r.from:], nil
+// read returns bytes of the blob from byte at on, at least one. want is how many the caller is likely to need.
+func (r *rangeReader) read(at, want int64) ([]byte, error) {
+	end := r.bufStart + int64(len(r.buf))
+	if at >= r.bufStart && at < end {
+		return r.buf[at-r.bufStart:], nil
 	}
-	if at >= end && at-end < r.step { // going on
-		r.step = min(reachMore*r.step, reachMost)
+	if at >= end && at-end < r.fetchSize { // it follows closely
+		r.fetchSize = min(fetchGrowth*r.fetchSize, fetchLimit)
 	} else {
-		r.step = reachLeast
+		r.fetchSize = fetchMin
 	}
-	n := min(max(min(want, reachOnce), r.step), r.blob.size-at)
+	n := min(max(min(want, fetchChunkLimit), r.fetchSize), r.blob.size-at)
 	b, err := r.blob.ranges(r.ctx, at, n)
 	if err != nil {
 		return nil, err
 	}
-	r.from, r.buf = at, b
+	r.bufStart, r.buf = at, b
 	return b, nil
 }
 
-// packedRange reads a part of a blob. It is an io.ByteReader, so that an inflater takes no more of it than it needs.
-type packedRange struct {
-	r       *reach
+// compressedRange reads bytes at to end of a blob. It is an io.ByteReader, so that a decompressor takes no more of it than it needs.
+type compressedRange struct {
+	ranges  *rangeReader
 	at, end int64
-	cur     []byte
+	current []byte // fetched and not yet read
 }
 
-func (p *packedRange) more() error {
-	if len(p.cur) > 0 {
+// fetch makes sure that current has at least one byte.
+func (p *compressedRange) fetch() error {
+	if len(p.current) > 0 {
 		return nil
 	}
 	if p.at >= p.end {
 		return io.EOF
 	}
-	b, err := p.r.read(p.at, p.end-p.at)
+	b, err := p.ranges.read(p.at, p.end-p.at)
 	if err != nil {
 		return err
 	}
-	p.cur = b[:min(int64(len(b)), p.end-p.at)]
-	p.at += int64(len(p.cur))
+	p.current = b[:min(int64(len(b)), p.end-p.at)]
+	p.at += int64(len(p.current))
 	return nil
 }
 
-func (p *packedRange) Read(b []byte) (int, error) {
-	if err := p.more(); err != nil {
+func (p *compressedRange) Read(b []byte) (int, error) {
+	if err := p.fetch(); err != nil {
 		return 0, err
 	}
-	n := copy(b, p.cur)
-	p.cur = p.cur[n:]
+	n := copy(b, p.current)
+	p.current = p.current[n:]
 	return n, nil
 }
 
-func (p *packedRange) ReadByte() (byte, error) {
-	if err := p.more(); err != nil {
+func (p *compressedRange) ReadByte() (byte, error) {
+	if err := p.fetch(); err != nil {
 		return 0, err
 	}
-	c := p.cur[0]
-	p.cur = p.cur[1:]
+	c := p.current[0]
+	p.current = p.current[1:]
 	return c, nil
 }

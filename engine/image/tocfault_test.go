@@ -97,7 +97,7 @@ func TestTOCFaults(t *testing.T) {
 		for _, kind := range []imagetest.Compression{imagetest.EStargz, imagetest.ZstdChunked} {
 			t.Run(fmt.Sprintf("%s/%s", name, kind), func(t *testing.T) {
 				s := newRanged(t)
-				s.pack(imagetest.Image{Compression: kind, Layers: []imagetest.Layer{{Entries: threeFiles()}}, TOC: imagetest.TOC{Chunk: 1000, Edit: func(b []byte) []byte {
+				s.pack(imagetest.Image{Compression: kind, Layers: []imagetest.Layer{{Entries: threeFiles()}}, TOC: imagetest.TOC{ChunkSize: 1000, Edit: func(b []byte) []byte {
 					var x table
 					if err := json.Unmarshal(b, &x); err != nil {
 						t.Fatal(err)
@@ -217,7 +217,7 @@ func TestTOCChunkSwapped(t *testing.T) {
 // The digest of a whole file is checked when its chunks have all been read.
 func TestTOCWholeDigest(t *testing.T) {
 	s := newRanged(t)
-	s.pack(imagetest.Image{Compression: imagetest.ZstdChunked, Layers: []imagetest.Layer{{Entries: threeFiles()}}, TOC: imagetest.TOC{Chunk: 1000, Edit: func(b []byte) []byte {
+	s.pack(imagetest.Image{Compression: imagetest.ZstdChunked, Layers: []imagetest.Layer{{Entries: threeFiles()}}, TOC: imagetest.TOC{ChunkSize: 1000, Edit: func(b []byte) []byte {
 		return bytes.Replace(b, []byte(imagetest.Digest(grain(3, 1500))), []byte("sha256:"+strings.Repeat("0", 64)), 1)
 	}}})
 	if got, _, err := look(t, s.open(true), all); err == nil || !strings.Contains(err.Error(), "the whole file has not") || len(got) != 1 {

@@ -13,14 +13,15 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// walkSeeking walks a plain tar of size bytes by seeking past the bodies that nobody reads.
+// walkSeeking walks an uncompressed tar of size bytes, and seeks past the bodies that nobody reads.
 func walkSeeking(ctx context.Context, at io.ReaderAt, size int64, visit func(*engine.File) error) error {
-	w := &window{at: at, size: size}
+	w := &seekReader{src: at, size: size}
 	return walkTar(ctx, tar.NewReader(w), w, visit)
 }
 
-// walkTar shows every entry to visit. With w the tar is read from there, and bodies are sections of it; else they are streams.
-func walkTar(ctx context.Context, tr *tar.Reader, w *window, visit func(*engine.File) error) error {
+// walkTar shows every entry to visit. w is what tr reads, when that seeks: then bodies are sections of it, and can be read later. When w is
+// nil they are streams.
+func walkTar(ctx context.Context, tr *tar.Reader, w *seekReader, visit func(*engine.File) error) error {
 	for n := 0; ; n++ {
 		h, err := tr.Next()
 		if errors.Is(err, io.EOF) {
@@ -49,11 +50,11 @@ func walkTar(ctx context.Context, tr *tar.Reader, w *window, visit func(*engine.
 			return err
 		}
 		f := engine.NewFile(e, tr)
-		if w != nil && e.Type == engine.TypeFile && !sparse(h) {
+		if w != nil && e.Type == engine.TypeFile && !isSparse(h) {
 			if e.Size > w.size-w.pos {
 				return fmt.Errorf("entry %q: %w", e.Path, io.ErrUnexpectedEOF)
 			}
-			f = engine.NewFileAt(e, io.NewSectionReader(w.at, w.pos, e.Size))
+			f = engine.NewFileAt(e, io.NewSectionReader(w.src, w.pos, e.Size))
 			f.SetReadableLater()
 		}
 		if attribute := h.PAXRecords[capabilityRecord]; attribute != "" {
@@ -68,8 +69,8 @@ func walkTar(ctx context.Context, tr *tar.Reader, w *window, visit func(*engine.
 // capabilityRecord is the PAX record in which tar programs and Docker keep an extended attribute (star(5), "SCHILY.xattr").
 const capabilityRecord = "SCHILY.xattr.security.capability"
 
-// sparse says that a body is not stored as it reads (GNU tar manual, "Storing Sparse Files").
-func sparse(h *tar.Header) bool {
+// isSparse reports whether an entry is a sparse file, whose body is not stored as it reads (GNU tar manual, "Storing Sparse Files").
+func isSparse(h *tar.Header) bool {
 	if h.Typeflag == tar.TypeGNUSparse {
 		return true
 	}
@@ -81,27 +82,30 @@ func sparse(h *tar.Header) bool {
 	return false
 }
 
-// gapError is an entry that a walk leaves out and goes on: one runtime fails to unpack it and another one does, or cuts what is too large.
+// gapError is the fault of an entry that a walk leaves out, as a gap, before it goes on: some runtimes fail to unpack such an entry, and
+// others unpack it.
 type gapError struct{ why error }
 
 func (e *gapError) Error() string { return e.why.Error() }
 func (e *gapError) Unwrap() error { return e.why }
 
-func tooLarge(what string, limit int64) error {
+// limitGap is the gap of an entry that is over a limit.
+func limitGap(what string, limit int64) error {
 	return &gapError{&engine.LimitError{What: what, Limit: limit}}
 }
 
-// entryOf reads a header. The error is a *gapError where the entry alone is at fault. All others end the walk, because every runtime
-// refuses the layer, or they differ in what the entry does: ".." in a path, a type that is unknown, a root that is no directory.
+// entryOf returns the entry that a header describes. The error is a *gapError where the entry alone is at fault. Any other error ends the
+// walk, because every runtime refuses the layer, or runtimes differ in what the entry does: ".." in a path, an unknown type, a root that is
+// no directory.
 func entryOf(h *tar.Header) (engine.Entry, error) {
 	p, err := cleanPath(h.Name)
 	if err != nil {
 		return engine.Entry{}, err
 	}
-	e := engine.Entry{Path: p, Mode: modeOf(h.Mode), UID: uint32(h.Uid), GID: uint32(h.Gid)} //nolint:gosec // checked below
+	e := engine.Entry{Path: p, Mode: modeOf(h.Mode), UID: uint32(h.Uid), GID: uint32(h.Gid)} //nolint:gosec // compared in the next line
 	if int(e.UID) != h.Uid || int(e.GID) != h.Gid {
 		if max(h.Uid, h.Gid) > engine.MaxOwner {
-			return e, tooLarge("number of the user or group", engine.MaxOwner)
+			return e, limitGap("number of the user or group", engine.MaxOwner)
 		}
 		return e, &gapError{fmt.Errorf("it belongs to the user %d and the group %d", h.Uid, h.Gid)}
 	}
@@ -130,15 +134,15 @@ func entryOf(h *tar.Header) (engine.Entry, error) {
 		return e, fmt.Errorf("an entry of type %s stands for the root directory", e.Type)
 	}
 	if e.Size > engine.MaxFileSize {
-		return e, tooLarge("size of a file", engine.MaxFileSize)
+		return e, limitGap("size of a file", engine.MaxFileSize)
 	}
 	if len(e.Link) > engine.MaxPath {
-		return e, tooLarge("length of the link's target", engine.MaxPath)
+		return e, limitGap("length of the link's target", engine.MaxPath)
 	}
 	return e, nil
 }
 
-// modeOf takes the permissions with set-uid, set-gid and sticky bits from a tar header's mode (POSIX pax, "ustar Interchange Format").
+// modeOf returns the permissions, set-uid, set-gid and sticky bits of a tar header's mode (POSIX pax, "ustar Interchange Format").
 func modeOf(m int64) fs.FileMode {
 	mode := fs.FileMode(m & 0o777) //nolint:gosec // nine bits
 	if m&0o4000 != 0 {
@@ -153,14 +157,14 @@ func modeOf(m int64) fs.FileMode {
 	return mode
 }
 
-// cleanPath makes an entry's name relative to the image's root: "./", "/" and doubled slashes go away, ".." is an error, because
-// no honest builder writes it and what it means differs between tools.
+// cleanPath makes an entry's name relative to the image's root: it drops "./", a leading "/" and doubled slashes. ".." is an error, because
+// no honest builder writes it and tools differ in what they make of it.
 func cleanPath(name string) (string, error) {
 	if len(name) > engine.MaxPath {
-		return "", tooLarge("length of a path", engine.MaxPath)
+		return "", limitGap("length of a path", engine.MaxPath)
 	}
 	if strings.Count(name, "/") >= engine.MaxDepth {
-		return "", tooLarge("depth of a path", engine.MaxDepth)
+		return "", limitGap("depth of a path", engine.MaxDepth)
 	}
 	if strings.Contains(name, "..") {
 		for part := range strings.SplitSeq(name, "/") {
@@ -172,55 +176,55 @@ func cleanPath(name string) (string, error) {
 	return path.Clean(strings.TrimLeft(name, "/")), nil
 }
 
-// window reads a source that seeks through a small buffer, so that headers of small neighbours cost one read together.
-type window struct {
-	at   io.ReaderAt
-	size int64
-	pos  int64
-	from int64 // where buf starts
-	buf  []byte
-	room []byte
+// seekReader is an io.ReadSeeker over a source that seeks. Its small buffer lets one read bring the headers of several small files.
+type seekReader struct {
+	src      io.ReaderAt
+	size     int64
+	pos      int64
+	buf      []byte // bytes of src from bufStart on
+	bufStart int64
+	space    []byte // the memory of buf
 }
 
-// windowBytes holds a few small files with their headers; more would read bodies that nobody wants. After a jump over a body, whose end may
-// be far from the next one's, only a header is read.
+// How many bytes a read of the source brings: a few small files with their headers, since more would read bodies that nobody wants. After a
+// seek past a body, when the next header is likely followed by another large body, only a header.
 const (
-	windowBytes = 16 << 10
-	jumpBytes   = 1 << 10
+	seekBuf          = 16 << 10
+	seekBufAfterJump = 1 << 10
 )
 
-func (w *window) Read(p []byte) (int, error) {
+func (w *seekReader) Read(p []byte) (int, error) {
 	if w.pos >= w.size {
 		return 0, io.EOF
 	}
-	if w.pos < w.from || w.pos >= w.from+int64(len(w.buf)) {
-		if len(p) >= windowBytes {
-			n, err := w.at.ReadAt(p[:min(int64(len(p)), w.size-w.pos)], w.pos)
+	if w.pos < w.bufStart || w.pos >= w.bufStart+int64(len(w.buf)) {
+		if len(p) >= seekBuf {
+			n, err := w.src.ReadAt(p[:min(int64(len(p)), w.size-w.pos)], w.pos)
 			w.pos += int64(n)
 			if n > 0 {
 				return n, nil
 			}
-			return 0, cut(err)
+			return 0, unexpectedEOF(err)
 		}
-		if w.room == nil {
-			w.room = make([]byte, windowBytes)
+		if w.space == nil {
+			w.space = make([]byte, seekBuf)
 		}
-		size := int64(windowBytes)
-		if w.pos > w.from+int64(len(w.buf)) {
-			size = jumpBytes
+		size := int64(seekBuf)
+		if w.pos > w.bufStart+int64(len(w.buf)) {
+			size = seekBufAfterJump
 		}
-		n, err := w.at.ReadAt(w.room[:min(size, w.size-w.pos)], w.pos)
+		n, err := w.src.ReadAt(w.space[:min(size, w.size-w.pos)], w.pos)
 		if n == 0 {
-			return 0, cut(err)
+			return 0, unexpectedEOF(err)
 		}
-		w.from, w.buf = w.pos, w.room[:n]
+		w.bufStart, w.buf = w.pos, w.space[:n]
 	}
-	n := copy(p, w.buf[w.pos-w.from:])
+	n := copy(p, w.buf[w.pos-w.bufStart:])
 	w.pos += int64(n)
 	return n, nil
 }
 
-func (w *window) Seek(offset int64, whence int) (int64, error) {
+func (w *seekReader) Seek(offset int64, whence int) (int64, error) {
 	switch whence {
 	case io.SeekCurrent:
 		offset += w.pos

@@ -8,7 +8,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// whiteout removes from the directory dir what lower layers have under a name, or with the opaque marker all that they have there.
+// whiteout removes from the directory dir what lower layers have under a name; with the name of the opaque marker it removes all that they
+// have there (image-spec layer.md, "Whiteouts").
 func (m *merger) whiteout(dir, name string) error {
 	if name == "" || name == "." || name == ".." {
 		return errors.New("the whiteout names no file")
@@ -21,7 +22,7 @@ func (m *merger) whiteout(dir, name string) error {
 		return err
 	}
 	if whiteoutPrefix+name == whiteoutOpaque {
-		m.clear(parent)
+		m.removeLower(parent)
 		return nil
 	}
 	at := joinPath(parent, name)
@@ -29,14 +30,14 @@ func (m *merger) whiteout(dir, name string) error {
 	if !ok {
 		return nil
 	}
-	m.clearNode(n, n.Type == engine.TypeDir && m.clear(at))
+	m.removeLowerNode(n, n.Type == engine.TypeDir && m.removeLower(at))
 	return nil
 }
 
-// clear removes what lower layers have in a directory, and says whether something of this layer stays in it.
-func (m *merger) clear(dir string) bool {
-	m.index()
-	f := m.kids[dir]
+// removeLower removes what lower layers have in a directory, and reports whether something of this layer stays in it.
+func (m *merger) removeLower(dir string) bool {
+	m.indexChildren()
+	f := m.children[dir]
 	if f == nil {
 		return false
 	}
@@ -54,103 +55,105 @@ func (m *merger) clear(dir string) bool {
 		if !ok {
 			continue
 		}
-		if m.clearNode(n, n.Type == engine.TypeDir && m.clear(n.Path)) {
+		if m.removeLowerNode(n, n.Type == engine.TypeDir && m.removeLower(n.Path)) {
 			f.names = append(f.names, name)
 		}
 	}
 	return f.live > 0
 }
 
-// clearNode removes a node of a lower layer, and says whether it stays. A node of this layer stays but is newly brought; a lower
-// layer's directory in which this layer has files stays as one that they imply.
-func (m *merger) clearNode(n *engine.Node, inhabited bool) bool {
+// removeLowerNode removes a node of a lower layer, and reports whether a node stays in its place: a node of this layer does, and counts as
+// newly brought, and so does the directory of a lower layer in which this layer has something (inhabited), as an implied one.
+func (m *merger) removeLowerNode(n *engine.Node, inhabited bool) bool {
 	switch {
 	case n.Layer == m.layer:
-		m.record(n)
+		m.recordRemoval(n)
 		n.Brought = m.layer
 	case inhabited:
-		*n = m.implied(n.Path)
+		*n = m.impliedDir(n.Path)
 	default:
-		m.drop(n)
+		m.remove(n)
 		return false
 	}
 	return true
 }
 
-// record notes that a file or link which lower layers had is taken away.
-func (m *merger) record(n *engine.Node) {
+// recordRemoval notes that a file or link of a lower layer is taken away.
+func (m *merger) recordRemoval(n *engine.Node) {
 	if (n.Type == engine.TypeFile || n.Type == engine.TypeSymlink) && n.Brought < m.layer {
 		m.tree.Removals = append(m.tree.Removals, engine.Removal{Path: n.Path, Layer: m.layer})
 	}
 }
 
-func (m *merger) drop(n *engine.Node) {
-	m.record(n)
-	m.forget(n)
-	m.bytes.gone(n)
-	m.known = nil
+// remove takes a node without children from the tree.
+func (m *merger) remove(n *engine.Node) {
+	m.recordRemoval(n)
+	m.recordReplaced(n)
+	m.waste.removed(n)
+	m.resolved = nil
 	delete(m.tree.Nodes, n.Path)
 	dir, _ := splitPath(n.Path)
-	if f := m.kids[dir]; f != nil {
+	if f := m.children[dir]; f != nil {
 		if f.live--; f.live == 0 {
 			f.names = nil
 		}
 	}
-	delete(m.kids, n.Path)
+	delete(m.children, n.Path)
 }
 
-// dropTree removes all that is in a directory, of whatever layer.
-func (m *merger) dropTree(dir string) {
-	m.index()
-	f := m.kids[dir]
+// removeTree removes everything in a directory, of all layers.
+func (m *merger) removeTree(dir string) {
+	m.indexChildren()
+	f := m.children[dir]
 	if f == nil {
 		return
 	}
 	for _, name := range f.names {
 		if n, ok := m.tree.Nodes[joinPath(dir, name)]; ok {
 			if n.Type == engine.TypeDir {
-				m.dropTree(n.Path)
+				m.removeTree(n.Path)
 			}
-			m.drop(n)
+			m.remove(n)
 		}
 	}
-	delete(m.kids, dir)
+	delete(m.children, dir)
 }
 
-// dropMeta removes what AUFS kept in a layer's root, once the hard links to it are made.
-func (m *merger) dropMeta() {
-	m.index()
-	f := m.kids[""]
+// removeAUFSMeta removes AUFS's own files from the root, once the hard links to them have been made.
+func (m *merger) removeAUFSMeta() {
+	m.indexChildren()
+	f := m.children[""]
 	if f == nil {
 		return
 	}
 	for _, name := range append([]string{}, f.names...) {
 		if n, ok := m.tree.Nodes[name]; ok && strings.HasPrefix(name, whiteoutMeta) {
 			if n.Type == engine.TypeDir {
-				m.dropTree(name)
+				m.removeTree(name)
 			}
-			m.drop(n)
+			m.remove(n)
 		}
 	}
 }
 
-// index lists what is in each directory, the first time that it is needed; add and drop keep it.
-func (m *merger) index() {
-	if m.kids != nil {
+// indexChildren fills children when it is first needed. From then on add and remove keep it up to date.
+func (m *merger) indexChildren() {
+	if m.children != nil {
 		return
 	}
-	m.kids = make(map[string]*family, len(m.tree.Nodes)/8)
+	m.children = make(map[string]*dirNames, len(m.tree.Nodes)/8)
 	for p := range m.tree.Nodes {
-		m.join(p)
+		m.addChild(p)
 	}
 }
 
-func (m *merger) join(p string) {
+// addChild adds a path to the names of its directory.
+func (m *merger) addChild(p string) {
 	dir, base := splitPath(p)
-	f := m.kids[dir]
+	f := m.children[dir]
 	if f == nil {
-		f = &family{}
-		m.kids[dir] = f
+		f = &dirNames{}
+		m.children[dir] = f
 	}
 	f.names = append(f.names, base)
 	f.live++

@@ -14,15 +14,16 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// The annotations of a zstd:chunked layer's descriptor (containers/storage pkg/chunked/internal/minimal): the digest of the table as it
-// is packed, and "offset:length:length of the JSON:1" of it in the blob, where a skippable frame holds it. The footer says the same
-// again, and nothing vouches for a footer.
+// The annotations of a zstd:chunked layer's descriptor (containers/storage pkg/chunked/internal/minimal): the digest of the compressed
+// table, and its position in the blob, where a skippable frame holds it, as "offset:length:length of the JSON:1". The blob's footer says
+// the same, but nothing verifies a footer.
 const (
 	zstdChunkedChecksum = "manifest-checksum"
 	zstdChunkedPosition = "manifest-position"
 )
 
-// zstdChunkedPrefixes are those of containers/storage and of stargz-snapshotter, which packs what it calls eStargz with zstd.
+// zstdChunkedPrefixes are the prefixes of the annotations' names: that of containers/storage, and that of stargz-snapshotter, which
+// compresses what it calls eStargz with zstd.
 func zstdChunkedPrefixes() []string {
 	return []string{"io.github.containers.zstd-chunked.", "io.containers.zstd-chunked."}
 }
@@ -30,44 +31,46 @@ func zstdChunkedPrefixes() []string {
 // frameHeader is the length of a skippable frame's header (RFC 8878, 3.1.2).
 const frameHeader = 8
 
+// zstdChunkedTOC reads the table at a position, whose compressed form must have the digest want.
 func zstdChunkedTOC(ctx context.Context, b blob, position string, want engine.Digest) (*toc, error) {
 	if want == "" {
 		return nil, errNoTOC
 	}
-	at, packed, plain, err := zstdChunkedPlace(position)
+	at, compressed, plain, err := parsePosition(position)
 	switch {
 	case err != nil:
 		return nil, err
-	case at <= frameHeader || at > b.size || packed > b.size-at:
+	case at <= frameHeader || at > b.size || compressed > b.size-at:
 		return nil, fmt.Errorf("%q is not inside of the blob, which has %d bytes", position, b.size)
-	case packed > packedTOC || plain > engine.MaxTOC:
+	case compressed > compressedTOCLimit || plain > engine.MaxTOC:
 		return nil, errNoTOC
 	}
-	stored, err := b.ranges(ctx, at, packed)
+	stored, err := b.ranges(ctx, at, compressed)
 	if err != nil {
 		return nil, err
 	}
 	if err := checkDigest("against the annotation of the layer", want, stored); err != nil {
 		return nil, err
 	}
-	raw, err := unzstd(stored, plain)
+	raw, err := decompressZstd(stored, plain)
 	if err != nil {
 		return nil, err
 	}
-	if want := b.notes[estargzDigest]; want != "" { // stargz-snapshotter names both
+	if want := b.annotations[estargzDigest]; want != "" { // stargz-snapshotter names both
 		if err := checkDigest("against the annotation of the layer", engine.Digest(want), raw); err != nil {
 			return nil, err
 		}
 	}
-	inflate, err := unframe()
+	inflate, err := zstdInflater()
 	if err != nil {
 		return nil, err
 	}
 	return parseTOC(raw, "zstd:chunked", at-frameHeader, inflate)
 }
 
-// zstdChunkedPlace reads a position; the table of an unknown type is none.
-func zstdChunkedPlace(position string) (at, packed, plain int64, err error) {
+// parsePosition reads a position: the offset of the table, its length and that of its JSON, all in bytes. The error of a table of an
+// unknown type is errNoTOC.
+func parsePosition(position string) (at, compressed, plain int64, err error) {
 	parts := strings.Split(position, ":")
 	var n [4]int64
 	if len(parts) != len(n) {
@@ -86,13 +89,17 @@ func zstdChunkedPlace(position string) (at, packed, plain int64, err error) {
 	return n[0], n[1], n[2], nil
 }
 
-// zstdWindow is the largest window of a chunk or table: RFC 8878, 3.1.1.1.2 recommends that decoders support 8 MiB; a frame may have one
-// as large as its content.
-const zstdWindow = engine.MaxTOCChunk
+// The largest zstd windows, in bytes: RFC 8878, 3.1.1.1.2 recommends that decoders support 8 MiB, but the window of a frame may be as large
+// as its content.
+const (
+	chunkWindow = engine.MaxTOCChunk
+	tableWindow = 128 << 20 // twice the power of two above engine.MaxTOC
+)
 
-// unzstd unpacks exactly n bytes.
-func unzstd(packed []byte, n int64) ([]byte, error) {
-	z, err := zstd.NewReader(bytes.NewReader(packed), zstd.WithDecoderMaxWindow(128<<20), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+// decompressZstd decompresses exactly n bytes.
+func decompressZstd(compressed []byte, n int64) ([]byte, error) {
+	z, err := zstd.NewReader(bytes.NewReader(compressed),
+		zstd.WithDecoderMaxWindow(tableWindow), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return nil, err
 	}
@@ -104,9 +111,9 @@ func unzstd(packed []byte, n int64) ([]byte, error) {
 	return raw, err
 }
 
-// unframe inflates from a zstd frame on.
-func unframe() (func(io.Reader) (io.Reader, error), error) {
-	z, err := zstd.NewReader(nil, zstd.WithDecoderMaxWindow(zstdWindow), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
+// zstdInflater returns a toc.inflate for zstd frames.
+func zstdInflater() (func(io.Reader) (io.Reader, error), error) {
+	z, err := zstd.NewReader(nil, zstd.WithDecoderMaxWindow(chunkWindow), zstd.WithDecoderConcurrency(1), zstd.WithDecoderLowmem(true))
 	if err != nil {
 		return nil, err
 	}

@@ -16,27 +16,28 @@ var (
 	errReader   = errors.New("inflate: a reader that returns an impossible count")
 	errWriter   = errors.New("inflate: a writer that returns an impossible count")
 
-	// errYield says that more input is needed while there is output that nobody has seen.
+	// errYield says that more input is needed, and that there is output to be given first: reading input may take long.
 	errYield = errors.New("inflate: output first")
 )
 
-// more reads input when all is in the bit buffer or consumed. The last 8 bytes stay in front of it: those in the bit buffer can be given back.
-func (z *Reader) more() error {
-	if z.o > z.given && !z.eager {
+// readMore reads input when all of it is in the bit buffer or consumed. The last 8 bytes stay in front of the new ones, so that alignToByte
+// can give back those that are in the bit buffer.
+func (z *Reader) readMore() error {
+	if z.outPos > z.delivered && !z.noYield {
 		return errYield
 	}
 	if z.srcErr != nil {
 		return z.srcErr
 	}
-	if z.read >= z.plan.after && z.scout == nil {
-		z.startScout()
+	if z.bytesRead >= z.plan.after && z.speculator == nil {
+		z.startSpeculator()
 	}
 	copy(z.in[:8], z.in[max(z.end, 8)-8:])
 	z.pos, z.end = 8, 8
-	for range maxEmpty {
+	for range maxEmptyReads {
 		n, err := readSome(z.src, z.in[8:inSize])
 		z.end, z.srcErr = 8+n, err
-		z.read += int64(n)
+		z.bytesRead += int64(n)
 		if n > 0 {
 			return nil
 		}
@@ -48,10 +49,10 @@ func (z *Reader) more() error {
 	return z.srcErr
 }
 
-// maxEmpty is how often in a row a reader may return nothing.
-const maxEmpty = 100
+// maxEmptyReads is how often in a row a source may return neither bytes nor an error, as in bufio; then the error is io.ErrNoProgress.
+const maxEmptyReads = 100
 
-// readSome reads once, and distrusts the reader.
+// readSome reads once. A count that is impossible is an error, and an error that only wraps io.EOF is not taken for the end.
 func readSome(r io.Reader, b []byte) (int, error) {
 	n, err := r.Read(b)
 	switch {
@@ -65,105 +66,106 @@ func readSome(r io.Reader, b []byte) (int, error) {
 
 // need makes the bit buffer hold at least k bits (up to 56). The end of input is io.ErrUnexpectedEOF.
 func (z *Reader) need(k uint) error {
-	for z.n < k {
+	for z.nbits < k {
 		if z.pos == z.end {
-			if err := z.more(); err != nil {
-				return unexpected(err)
+			if err := z.readMore(); err != nil {
+				return unexpectedEOF(err)
 			}
 		}
-		z.bits |= uint64(z.in[z.pos]) << z.n
+		z.bits |= uint64(z.in[z.pos]) << z.nbits
 		z.pos++
-		z.n += 8
+		z.nbits += 8
 	}
 	return nil
 }
 
-// take consumes k bits, which are there.
-func (z *Reader) take(k uint) uint {
+// takeBits consumes k bits, which need has put into the bit buffer.
+func (z *Reader) takeBits(k uint) uint {
 	v := z.bits & (1<<k - 1)
 	z.bits >>= k
-	z.n -= k
+	z.nbits -= k
 	return uint(v)
 }
 
-// align drops what is left of the current byte and gives whole ones back.
-func (z *Reader) align() {
-	z.pos -= int(z.n >> 3)
-	z.bits, z.n = 0, 0
+// alignToByte drops the rest of the current byte, and gives the whole bytes in the bit buffer back to the input.
+func (z *Reader) alignToByte() {
+	z.pos -= int(z.nbits >> 3)
+	z.bits, z.nbits = 0, 0
 }
 
-// blockHeader reads a block's header (RFC 1951, 3.2.3).
-func (z *Reader) blockHeader() error {
-	if err := z.need(3 + z.skip); err != nil {
+// readBlockHeader reads a block's header (RFC 1951, 3.2.3).
+func (z *Reader) readBlockHeader() error {
+	if err := z.need(3 + z.skipBits); err != nil {
 		return err
 	}
-	z.take(z.skip)
-	z.skip = 0
-	// Nothing can be given back from here on, so this goes on without handing out.
-	z.eager = true
-	defer func() { z.eager = false }()
-	z.final = z.take(1) == 1
-	switch z.take(2) {
+	z.takeBits(z.skipBits)
+	z.skipBits = 0
+	// A header that has been read in part cannot be begun again, so errYield must not interrupt it.
+	z.noYield = true
+	defer func() { z.noYield = false }()
+	z.finalBlock = z.takeBits(1) == 1
+	switch z.takeBits(2) {
 	case 0:
-		return z.storedHeader()
+		return z.readStoredHeader()
 	case 1:
-		z.fixedCodes()
-		z.state = inCodes
+		z.setFixedCodes()
+		z.state = inSymbols
 		return nil
 	case 2:
-		z.state = inCodes
-		return z.dynamicCodes()
+		z.state = inSymbols
+		return z.readDynamicCodes()
 	}
 	return errBlock
 }
 
-func (z *Reader) storedHeader() error {
-	z.align()
+// readStoredHeader reads the length of a stored block (RFC 1951, 3.2.4).
+func (z *Reader) readStoredHeader() error {
+	z.alignToByte()
 	if err := z.need(32); err != nil {
 		return err
 	}
-	length, complement := z.take(16), z.take(16)
+	length, complement := z.takeBits(16), z.takeBits(16)
 	if length != ^complement&0xffff {
 		return errStored
 	}
-	z.left, z.state = int(length), inStored
+	z.storedLeft, z.state = int(length), inStored
 	return nil
 }
 
-// stored copies of a stored block what is there and has room.
-func (z *Reader) stored() error {
-	if z.left == 0 {
+// copyStored copies as much of a stored block as there is input for and room.
+func (z *Reader) copyStored() error {
+	if z.storedLeft == 0 {
 		z.endBlock()
 		return nil
 	}
 	if z.pos == z.end {
-		if err := z.more(); err != nil {
-			return unexpected(err)
+		if err := z.readMore(); err != nil {
+			return unexpectedEOF(err)
 		}
 	}
-	from := z.in[z.pos:min(z.end, z.pos+z.left)]
-	n := min(len(from), (outLimit-z.o)>>z.wide+1)
-	if z.wide == 0 {
-		copy(z.out[z.o:], from[:n])
+	from := z.in[z.pos:min(z.end, z.pos+z.storedLeft)]
+	n := min(len(from), (outLimit-z.outPos)>>z.shift+1)
+	if z.shift == 0 {
+		copy(z.out[z.outPos:], from[:n])
 	} else {
 		for i, c := range from[:n] {
-			z.out.set(z.o+2*i, uint16(c))
+			z.out.store16(z.outPos+2*i, uint16(c))
 		}
 	}
-	z.o, z.pos, z.left = z.o+n<<z.wide, z.pos+n, z.left-n
+	z.outPos, z.pos, z.storedLeft = z.outPos+n<<z.shift, z.pos+n, z.storedLeft-n
 	return nil
 }
 
 func (z *Reader) endBlock() {
 	z.state = atBlock
-	if z.final {
+	if z.finalBlock {
 		z.state = atTrailer
 	}
 }
 
-// fixedCodes sets the codes of RFC 1951, 3.2.6.
-func (z *Reader) fixedCodes() {
-	if z.fixed {
+// setFixedCodes builds the tables of the fixed codes (RFC 1951, 3.2.6).
+func (z *Reader) setFixedCodes() {
+	if z.fixedTables {
 		return
 	}
 	var lengths [288 + 32]uint8
@@ -181,24 +183,25 @@ func (z *Reader) fixedCodes() {
 			lengths[i] = 5
 		}
 	}
-	z.litCode.set(lengths[:288])
-	z.distCode.set(lengths[288:])
-	z.tables()
-	z.least, z.fixed = z.litCode.min, true
+	z.litCode.build(lengths[:288])
+	z.distCode.build(lengths[288:])
+	z.buildTables()
+	z.minBits, z.fixedTables = z.litCode.min, true
 }
 
-func (z *Reader) tables() {
-	fill(&z.litCode, z.lit[:], litBits, litEntry, litSub, 0)
-	fill(&z.distCode, z.dist[:], distBits, distEntry, distSub, noDist)
-	z.dist[distSize-1] = noDist
+// buildTables fills the look-up tables of the current codes.
+func (z *Reader) buildTables() {
+	fillTable(&z.litCode, z.lit[:], litBits, litEntry, litSub, 0)
+	fillTable(&z.distCode, z.dist[:], distBits, distEntry, distSub, invalidDist)
+	z.dist[distSize-1] = invalidDist
 }
 
-// dynamicCodes reads the codes of a block (RFC 1951, 3.2.7).
-func (z *Reader) dynamicCodes() error {
+// readDynamicCodes reads the codes of a block (RFC 1951, 3.2.7).
+func (z *Reader) readDynamicCodes() error {
 	if err := z.need(14); err != nil {
 		return err
 	}
-	lits, dists, n := z.take(5)+257, z.take(5)+1, z.take(4)+4
+	lits, dists, n := z.takeBits(5)+257, z.takeBits(5)+1, z.takeBits(4)+4
 	if lits > maxLit || dists > maxDist {
 		return errLengths
 	}
@@ -207,44 +210,44 @@ func (z *Reader) dynamicCodes() error {
 		if err := z.need(3); err != nil {
 			return err
 		}
-		// The order in which the lengths of the code length code come.
+		// The code length code's own lengths are stored in this order of its symbols.
 		const order = "\x10\x11\x12\x00\x08\x07\x09\x06\x0a\x05\x0b\x04\x0c\x03\x0d\x02\x0e\x01\x0f"
-		lengths[order[i]] = uint8(z.take(3))
+		lengths[order[i]] = uint8(z.takeBits(3))
 	}
-	z.fixed = false
-	if !z.litCode.set(lengths[:]) {
+	z.fixedTables = false
+	if !z.litCode.build(lengths[:]) {
 		return errLengths
 	}
 	var all [maxLit + maxDist]uint8
-	if err := z.codeLengths(all[:lits+dists]); err != nil {
+	if err := z.readCodeLengths(all[:lits+dists]); err != nil {
 		return err
 	}
-	if !z.litCode.set(all[:lits]) || !z.distCode.set(all[lits:lits+dists]) {
+	if !z.litCode.build(all[:lits]) || !z.distCode.build(all[lits:lits+dists]) {
 		return errLengths
 	}
-	z.tables()
-	// Every block ends with the code of endOfBlock, so that many bits follow each symbol's first one.
-	z.least = max(z.litCode.min, uint(all[endOfBlock]))
+	z.buildTables()
+	// Every block ends with the code of endOfBlock: before any symbol the input has at least as many bits as that code.
+	z.minBits = max(z.litCode.min, uint(all[endOfBlock]))
 	return nil
 }
 
-// codeLengths reads the lengths of the codes of literals and distances, themselves coded with litCode.
-func (z *Reader) codeLengths(all []uint8) error {
-	var table [1 << 7]uint8 // symbol and length, which is 0 where there is no code
-	fill7(&z.litCode, &table)
+// readCodeLengths reads the lengths of the codes of literals and distances, which are themselves coded with litCode.
+func (z *Reader) readCodeLengths(all []uint8) error {
+	var table [1 << 7]uint8 // by the next 7 bits: the symbol, and in the low 3 bits its code's length, 0 where there is no code
+	fillLengthTable(&z.litCode, &table)
 	for i := 0; i < len(all); {
-		if z.n < 14 && z.end-z.pos >= 8 {
-			z.bits |= binary.LittleEndian.Uint64(z.in[z.pos:]) << z.n
-			z.pos += int((63 - z.n) >> 3)
-			z.n |= 56
-			z.bits &= 1<<z.n - 1
+		if z.nbits < 14 && z.end-z.pos >= 8 {
+			z.bits |= binary.LittleEndian.Uint64(z.in[z.pos:]) << z.nbits
+			z.pos += int((63 - z.nbits) >> 3)
+			z.nbits |= 56
+			z.bits &= 1<<z.nbits - 1
 		}
 		if err := z.need(z.litCode.min); err != nil {
 			return err
 		}
 		e := table[z.bits&(1<<7-1)]
-		for uint(e&7) > z.n {
-			if err := z.need(z.n + 1); err != nil {
+		for uint(e&7) > z.nbits {
+			if err := z.need(z.nbits + 1); err != nil {
 				return err
 			}
 			e = table[z.bits&(1<<7-1)]
@@ -252,16 +255,16 @@ func (z *Reader) codeLengths(all []uint8) error {
 		if e&7 == 0 {
 			return errCode
 		}
-		z.take(uint(e & 7))
+		z.takeBits(uint(e & 7))
 		symbol := e >> 3
 		if symbol < 16 {
 			all[i] = symbol
 			i++
 			continue
 		}
-		again, extra, value := uint(3), uint(symbol-14), uint8(0)
+		repeat, extra, value := uint(3), uint(symbol-14), uint8(0)
 		if symbol == 18 {
-			again, extra = 11, 7
+			repeat, extra = 11, 7
 		}
 		if symbol == 16 {
 			if i == 0 {
@@ -272,11 +275,11 @@ func (z *Reader) codeLengths(all []uint8) error {
 		if err := z.need(extra); err != nil {
 			return err
 		}
-		again += z.take(extra)
-		if i+int(again) > len(all) {
+		repeat += z.takeBits(extra)
+		if i+int(repeat) > len(all) {
 			return errLengths
 		}
-		for range again {
+		for range repeat {
 			all[i] = value
 			i++
 		}
@@ -284,15 +287,16 @@ func (z *Reader) codeLengths(all []uint8) error {
 	return nil
 }
 
-func fill7(c *code, table *[1 << 7]uint8) {
-	word, next := 0, 0
+// fillLengthTable writes the look-up table of the code length code, whose codes have at most 7 bits.
+func fillLengthTable(c *code, table *[1 << 7]uint8) {
+	codeword, next := 0, 0
 	for l := uint(1); l <= c.max; l++ {
 		for range c.count[l] {
-			for i := word; i < len(table); i += 1 << l {
+			for i := codeword; i < len(table); i += 1 << l {
 				table[i] = uint8(c.symbols[next]<<3) | uint8(l)
 			}
 			next++
-			word = following(word, l)
+			codeword = nextCodeword(codeword, l)
 		}
 	}
 }

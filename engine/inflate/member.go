@@ -15,11 +15,11 @@ const (
 	hasComment   = 1 << 4
 )
 
-// maxText is how long a name or comment may be, with the zero byte behind it: as much as compress/gzip takes.
+// maxText is how many bytes a name or comment may have, with the zero byte that ends it: as many as compress/gzip accepts.
 const maxText = 512
 
-// memberHeader reads a member's header. At the end of input it returns io.EOF.
-func (z *Reader) memberHeader() error {
+// readMemberHeader reads a member's header (RFC 1952, 2.3). At the end of the input it returns io.EOF.
+func (z *Reader) readMemberHeader() error {
 	var b [10]byte
 	if err := z.readFull(b[:]); err != nil {
 		return err
@@ -30,31 +30,32 @@ func (z *Reader) memberHeader() error {
 	sum := crc32.ChecksumIEEE(b[:])
 	flags := b[3]
 	if flags&hasExtra != 0 {
-		if err := z.extra(&sum); err != nil {
-			return unexpected(err)
+		if err := z.readExtra(&sum); err != nil {
+			return unexpectedEOF(err)
 		}
 	}
 	for _, flag := range []byte{hasName, hasComment} {
 		if flags&flag != 0 {
-			if err := z.text(&sum); err != nil {
-				return unexpected(err)
+			if err := z.readText(&sum); err != nil {
+				return unexpectedEOF(err)
 			}
 		}
 	}
 	if flags&hasHeaderSum != 0 {
 		if err := z.readFull(b[:2]); err != nil {
-			return unexpected(err)
+			return unexpectedEOF(err)
 		}
 		if binary.LittleEndian.Uint16(b[:]) != uint16(sum) {
 			return ErrHeader
 		}
 	}
-	z.crc, z.size, z.start, z.summed = 0, 0, z.o, z.o
+	z.crc, z.size, z.windowStart, z.summed = 0, 0, z.outPos, z.outPos
 	z.state = atBlock
 	return nil
 }
 
-func (z *Reader) extra(sum *uint32) error {
+// readExtra skips the extra field, and adds it to the header's checksum.
+func (z *Reader) readExtra(sum *uint32) error {
 	var b [256]byte
 	if err := z.readFull(b[:2]); err != nil {
 		return err
@@ -71,7 +72,8 @@ func (z *Reader) extra(sum *uint32) error {
 	return nil
 }
 
-func (z *Reader) text(sum *uint32) error {
+// readText skips a name or comment, and adds it to the header's checksum.
+func (z *Reader) readText(sum *uint32) error {
 	var b [maxText]byte
 	for i := range b {
 		if err := z.readFull(b[i : i+1]); err != nil {
@@ -85,15 +87,15 @@ func (z *Reader) text(sum *uint32) error {
 	return ErrHeader
 }
 
-// readFull reads whole bytes behind an aligned bit buffer, as io.ReadFull does.
+// readFull fills b with bytes of the input, as io.ReadFull does. The bit buffer must be empty.
 func (z *Reader) readFull(b []byte) error {
-	z.eager = true
-	defer func() { z.eager = false }()
+	z.noYield = true
+	defer func() { z.noYield = false }()
 	for n := 0; n < len(b); {
 		if z.pos == z.end {
-			err := z.more()
+			err := z.readMore()
 			if err != nil && n > 0 {
-				return unexpected(err)
+				return unexpectedEOF(err)
 			}
 			if err != nil {
 				return err
@@ -105,8 +107,8 @@ func (z *Reader) readFull(b []byte) error {
 	return nil
 }
 
-// unexpected is for where input must not end.
-func unexpected(err error) error {
+// unexpectedEOF turns io.EOF into io.ErrUnexpectedEOF, where the input must not end.
+func unexpectedEOF(err error) error {
 	if errors.Is(err, io.EOF) {
 		return io.ErrUnexpectedEOF
 	}

@@ -1,4 +1,5 @@
-// Package inflate reads gzip (RFC 1952) and the DEFLATE data in it (RFC 1951).
+// Package inflate reads gzip (RFC 1952) and the DEFLATE data in it (RFC 1951). It is faster than the libraries: a table-driven loop decodes
+// symbols while input and output have room (fast.go), and of a long stream a second core decodes parts ahead of the reader (speculator.go).
 package inflate
 
 import (
@@ -9,72 +10,73 @@ import (
 )
 
 var (
-	// ErrChecksum says that a member's content is not what its trailer says: another checksum or length.
+	// ErrChecksum is returned when a member's content has another checksum or length than its trailer says.
 	ErrChecksum = errors.New("gzip: the content does not match its checksum or length")
-	// ErrHeader says that input is no member of a gzip file.
+	// ErrHeader is returned when the input does not begin a gzip member where one must begin.
 	ErrHeader = errors.New("gzip: invalid header")
 )
 
-// What comes next in the input.
+// state is what comes next in the input.
 type state int
 
 const (
 	atBlock state = iota
 	inStored
-	inCodes
+	inSymbols
 	atTrailer
 )
 
-// Reader inflates a gzip stream: its members' contents, one after the other. It reads ahead; when it returns io.EOF it has read its source
-// to the end. Errors stay. It holds 400 KiB. When 64 MiB of input turn out not to be all, and there is a second core, it holds 18 MiB
-// more and a goroutine, which ends with the stream, an error, or Close.
+// Reader inflates a gzip stream: the contents of its members, one after the other. It reads ahead; when it returns io.EOF, it has read its
+// source to the end. After an error every call returns that error. It holds 400 KiB. When the input is longer than 64 MiB and there is a
+// second core, it holds 18 MiB more and a goroutine, which ends with the stream, with an error or with Close.
 type Reader struct {
 	src    io.Reader
-	srcErr error // what src ended with; applies when pos is end
+	srcErr error // what src ended with; it counts once pos is end
 
 	in       *inBuffer // in[pos:end] is input; up to 8 bytes before it may be in the bit buffer
 	pos, end int
 	bits     uint64 // the bit buffer, the next bit lowest, zero from n on
-	n        uint   // bits in it
+	nbits    uint   // bits in the bit buffer
 
-	out   *outBuffer
-	start int // where the member's history starts
-	given int // out[given:o] is for the caller
-	o     int
-	eager bool // read input although there is output
-	wide  uint // 1: out holds symbols of two bytes, of a scout; else 0
+	out         *outBuffer
+	windowStart int  // where in out the member's window begins: no match may reach back before it
+	delivered   int  // out[delivered:outPos] is still to be given to the caller
+	outPos      int  // where in out the next byte goes
+	noYield     bool // readMore reads input although there is output to give
+	shift       uint // log2 of the bytes of a symbol in out: 1 in a speculator, whose markers need 16 bits, else 0
 
-	plan    plan
-	scout   *scout
-	read    int64  // bytes read of src
-	skip    uint   // bits in front of the next block
-	adopted []byte // output that comes after out
-	helped  int64  // bytes that were in adopted
+	plan       plan
+	speculator *speculator
+	bytesRead  int64  // of src
+	skipBits   uint   // bits in front of the next block
+	taken      []byte // output taken over from the speculator, to be given after out
+	takenBytes int64  // how many bytes have been taken over in all
 
-	state    state
-	final    bool // the block is its member's last
-	fixed    bool // the codes are the fixed ones
-	left     int  // bytes of a stored block
-	least    uint // bits that follow at least
-	litCode  code
-	distCode code
-	lit      [litSize]uint32
-	dist     [distSize]uint64
+	state       state
+	finalBlock  bool // the block is its member's last
+	fixedTables bool // the tables are those of the fixed codes
+	storedLeft  int  // bytes of the stored block that have not been copied
+	minBits     uint // how many bits the input has at least, before a symbol
+	litCode     code
+	distCode    code
+	lit         [litSize]uint32
+	dist        [distSize]uint64
 
-	crc, size uint32 // of the member's content that was given or will be
-	summed    int    // up to here in out
+	crc, size uint32 // checksum and length of the member's content, up to out[summed]
+	summed    int
 	err       error
 }
 
-// NewReader returns a reader of the gzip stream r, whose first header it reads. Without any byte of input the error is io.EOF, as of
-// compress/gzip. It may read r in another goroutine until it has returned an error or is closed. The caller closes the Reader.
-func NewReader(r io.Reader) (*Reader, error) { return newReader(r, standard()) }
+// NewReader reads the first header of the gzip stream r and returns a reader of its content. When r has no byte at all, the error is
+// io.EOF, as it is of compress/gzip. The Reader may read r in another goroutine until it has returned an error or is closed. The caller
+// closes it.
+func NewReader(r io.Reader) (*Reader, error) { return newReader(r, defaultPlan()) }
 
 func newReader(r io.Reader, p plan) (*Reader, error) {
 	z := &Reader{src: r, in: new(inBuffer), out: new(outBuffer), pos: 8, end: 8, plan: p}
-	if err := z.memberHeader(); err != nil {
-		if z.scout != nil {
-			z.scout.finish(true)
+	if err := z.readMemberHeader(); err != nil {
+		if z.speculator != nil {
+			z.speculator.shutDown(true)
 		}
 		return nil, err
 	}
@@ -91,20 +93,21 @@ func (z *Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// ready is the output that comes next.
+// ready returns the output that is to be given next.
 func (z *Reader) ready() []byte {
-	if z.given < z.o {
-		return z.out[z.given:z.o]
+	if z.delivered < z.outPos {
+		return z.out[z.delivered:z.outPos]
 	}
-	return z.adopted
+	return z.taken
 }
 
+// consume drops the first n bytes of ready.
 func (z *Reader) consume(n int) {
-	if z.given < z.o {
-		z.given += n
+	if z.delivered < z.outPos {
+		z.delivered += n
 		return
 	}
-	z.adopted = z.adopted[n:]
+	z.taken = z.taken[n:]
 }
 
 // WriteTo implements io.WriterTo.
@@ -132,10 +135,10 @@ func (z *Reader) WriteTo(w io.Writer) (int64, error) {
 	}
 }
 
-// Close implements io.Closer. It does not close the source, but waits for a call of its Read.
+// Close implements io.Closer. It does not close the source, but waits for a Read of the source that has begun.
 func (z *Reader) Close() error {
-	if z.scout != nil {
-		z.scout.finish(true)
+	if z.speculator != nil {
+		z.speculator.shutDown(true)
 	}
 	if z.err == nil {
 		z.err = errClosed
@@ -143,22 +146,22 @@ func (z *Reader) Close() error {
 	return nil
 }
 
-// fill decodes when there is no output. It returns an error when there is none to come.
+// fill decodes until there is output. It returns an error when no more will come.
 func (z *Reader) fill() error {
 	for len(z.ready()) == 0 {
 		if z.err != nil {
-			if z.scout != nil {
-				z.scout.finish(false)
+			if z.speculator != nil {
+				z.speculator.shutDown(false)
 			}
 			return z.err
 		}
-		if z.o > outLimit {
-			z.slide()
+		if z.outPos > outLimit {
+			z.slideWindow()
 		}
-		for z.o <= outLimit && z.err == nil {
+		for z.outPos <= outLimit && z.err == nil {
 			z.err = z.step()
 		}
-		z.sum()
+		z.updateChecksum()
 		if errors.Is(z.err, errYield) {
 			z.err = nil
 		}
@@ -166,50 +169,52 @@ func (z *Reader) fill() error {
 	return nil
 }
 
-// slide keeps the history only.
-func (z *Reader) slide() {
-	kept := history << z.wide
-	by := z.o - kept
-	copy(z.out[:kept], z.out[by:z.o])
-	z.start = max(0, z.start-by)
-	z.o, z.given, z.summed = kept, kept, kept
+// slideWindow moves the window to the beginning of out and drops what is before it.
+func (z *Reader) slideWindow() {
+	kept := windowSize << z.shift
+	by := z.outPos - kept
+	copy(z.out[:kept], z.out[by:z.outPos])
+	z.windowStart = max(0, z.windowStart-by)
+	z.outPos, z.delivered, z.summed = kept, kept, kept
 }
 
+// step reads the next part of the stream: a header, a trailer, or content until out is full.
 func (z *Reader) step() error {
 	switch z.state {
 	case atBlock:
-		if z.scout != nil {
-			if err := z.adopt(); err != nil {
+		if z.speculator != nil {
+			if err := z.takeOver(); err != nil {
 				return err
 			}
 		}
-		return z.blockHeader()
+		return z.readBlockHeader()
 	case inStored:
-		return z.stored()
-	case inCodes:
-		return z.codes()
+		return z.copyStored()
+	case inSymbols:
+		return z.decodeSymbols()
 	}
-	if err := z.trailer(); err != nil {
+	if err := z.readTrailer(); err != nil {
 		return err
 	}
-	return z.memberHeader()
+	return z.readMemberHeader()
 }
 
-func (z *Reader) sum() {
-	b := z.out[z.summed:z.o]
+// updateChecksum adds what has come to out since its last call.
+func (z *Reader) updateChecksum() {
+	b := z.out[z.summed:z.outPos]
 	z.crc = crc32.Update(z.crc, crc32.IEEETable, b)
 	z.size += uint32(len(b))
-	z.summed = z.o
+	z.summed = z.outPos
 }
 
-// trailer checks a member's trailer (RFC 1952, 2.3.1).
-func (z *Reader) trailer() error {
-	z.align()
+// readTrailer checks a member's trailer (RFC 1952, 2.3.1).
+func (z *Reader) readTrailer() error {
+	z.alignToByte()
 	var b [8]byte
 	if err := z.readFull(b[:]); err != nil {
-		return unexpected(err)
+		return unexpectedEOF(err)
 	}
-	z.sum()
+	z.updateChecksum()
 	if binary.LittleEndian.Uint32(b[:]) != z.crc || binary.LittleEndian.Uint32(b[4:]) != z.size {
 		return ErrChecksum
 	}

@@ -77,7 +77,7 @@ func pack(t testing.TB, w flusher, err error, content []byte, part int) {
 
 var madeStreams, madeLong onceMade
 
-// onceMade keeps streams for all tests, which must not write to them.
+// onceMade makes streams once for all tests, which must not write to them.
 type onceMade struct {
 	once sync.Once
 	m    map[string][]byte
@@ -150,7 +150,7 @@ func member(data []byte) []byte {
 	return binary.LittleEndian.AppendUint32(b, uint32(len(content)))
 }
 
-// bitWriter writes DEFLATE's elements.
+// bitWriter writes the elements of DEFLATE data.
 type bitWriter struct {
 	b []byte
 	n uint // bits in the last byte
@@ -167,19 +167,19 @@ func (w *bitWriter) number(v, k uint) {
 	}
 }
 
-// word writes a Huffman code of k bits, the highest first.
-func (w *bitWriter) word(v, k uint) { w.number(uint(bits.Reverse64(uint64(v))>>(64-k)), k) }
+// codeword writes a Huffman code of k bits, the highest first.
+func (w *bitWriter) codeword(v, k uint) { w.number(uint(bits.Reverse64(uint64(v))>>(64-k)), k) }
 
 func (w *bitWriter) fixedLit(s uint) {
 	switch {
 	case s < 144:
-		w.word(0x30+s, 8)
+		w.codeword(0x30+s, 8)
 	case s < 256:
-		w.word(0x190+s-144, 9)
+		w.codeword(0x190+s-144, 9)
 	case s < 280:
-		w.word(s-256, 7)
+		w.codeword(s-256, 7)
 	default:
-		w.word(0xc0+s-280, 8)
+		w.codeword(0xc0+s-280, 8)
 	}
 }
 
@@ -200,7 +200,7 @@ func fixedBlock() []byte {
 				w.fixedLit(s)
 				w.number(ones&(1<<extra-1), extra)
 				_, extra = distOf(d)
-				w.word(d, 5)
+				w.codeword(d, 5)
 				w.number(ones&(1<<extra-1), extra)
 			}
 		}

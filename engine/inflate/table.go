@@ -2,9 +2,9 @@ package inflate
 
 import "math/bits"
 
-// Sizes of the look-up tables, in entries. A table's first part is indexed by the next litBits (distBits) bits of input; longer codes
-// go on in subtables behind it. A subtable of 2^s entries stands for a complete code of depth s, which has at least s+1 symbols, so that n
-// symbols make at most n/(s+1) subtables, and the worst s is 15-litBits: 288/5 subtables of 16, 32/8 subtables of 128.
+// Sizes of the look-up tables, in entries. A table's first part is indexed by the next litBits (distBits) bits of input; longer codes go
+// on in subtables behind it. A subtable of 2^s entries stands for a complete code of depth s, which has at least s+1 symbols. So n symbols
+// make at most n/(s+1) subtables, and the largest table has subtables of depth 15-litBits: 288/5 of 16 entries, 32/8 of 128.
 const (
 	litBits  = 11
 	litSize  = 4096 // at least 1<<11 + 57*16, a power of two
@@ -13,8 +13,8 @@ const (
 
 	maxDistBits = 15 + 13 // of a distance: code and extra bits
 	maxCodeBits = 15      // RFC 1951, 3.2.7
-	maxLit      = 286     // symbols that may occur; 286 and 287 only take part in the fixed code's construction
-	maxDist     = 30      // the same, 30 and 31
+	maxLit      = 286     // symbols that may occur (RFC 1951, 3.2.5); 286 and 287 only take part in building the fixed code
+	maxDist     = 30      // distance symbols that may occur; likewise 30 and 31
 	endOfBlock  = 256
 )
 
@@ -23,7 +23,7 @@ const (
 //	literal    flagLiteral; bits 8-15 the literal, 0-5 bits of the code
 //	length     flagLength; bits 20-25 bits of the code, 11-19 base, 6-10 mask of the extra bits, 0-5 bits of code and extra bits
 //	subtable   flagSub; bits 8-23 where it starts, 0-7 mask of its index
-//	0          end of block, or no code at all: the careful path tells which
+//	0          end of block, or no code at all: decodeSymbol tells which
 const (
 	flagLiteral = 1 << 31
 	flagLength  = 1 << 29
@@ -31,24 +31,24 @@ const (
 )
 
 // Entries of the table of distances: bits 32-47 mask of the extra bits, 16-31 base, 8-13 bits of the code, 0-5 bits of code and extra bits.
-// With flagOdd it is a subtable (bits 16-31 where it starts, 32-47 mask of its index). No code at all is a subtable that consists of the
-// table's last entry, which says the same of itself.
+// With flagDistSub it is a subtable: bits 16-31 where it starts, 32-47 mask of its index. Where there is no code at all, the entry is
+// invalidDist: a subtable that consists of the table's last entry, which is invalidDist again.
 const (
-	flagOdd = 1 << 63
-	noDist  = flagOdd | (distSize-1)<<16
+	flagDistSub = 1 << 63
+	invalidDist = flagDistSub | (distSize-1)<<16
 )
 
 // code is a canonical Huffman code (RFC 1951, 3.2.2).
 type code struct {
-	count   [maxCodeBits + 1]uint16 // symbols by length of their codes; count[0] is 0
+	count   [maxCodeBits + 1]uint16 // how many symbols have a code of each length; count[0] is 0
 	symbols [288]uint16             // in the order of their codes
 	min     uint                    // length of the shortest code; 0 without any code
 	max     uint                    // length of the longest
 }
 
-// set builds the code of symbols with these lengths; 0 means that the symbol does not occur. It reports whether the code is
-// complete, has a single symbol of length 1, or is empty; the latter two fail later, when input does not match them.
-func (c *code) set(lengths []uint8) bool {
+// build makes the code of symbols with these lengths; 0 means that the symbol does not occur. It reports whether the code may stand in a
+// block: it is complete, or has a single symbol of length 1, or is empty. The latter two fail later, at input that does not match them.
+func (c *code) build(lengths []uint8) bool {
 	c.count = [maxCodeBits + 1]uint16{}
 	for _, l := range lengths {
 		c.count[l&15]++
@@ -77,7 +77,7 @@ func (c *code) set(lengths []uint8) bool {
 	return space == 1<<maxCodeBits || at == 0 || at == 1 && c.max == 1
 }
 
-// complete says whether every sequence of bits starts with a code.
+// complete reports whether every sequence of bits starts with a code.
 func (c *code) complete() bool { return c.max > 1 || c.count[1] == 2 }
 
 // lengthOf returns what a symbol from 257 to 285 stands for: a base and the number of extra bits (RFC 1951, 3.2.5).
@@ -92,7 +92,7 @@ func lengthOf(symbol uint) (base, extra uint) {
 	return 258, 0
 }
 
-// distOf returns what a distance symbol from 0 to 29 stands for.
+// distOf returns what a distance symbol from 0 to 29 stands for, as lengthOf does.
 func distOf(symbol uint) (base, extra uint) {
 	if symbol < 4 {
 		return symbol + 1, 0
@@ -101,6 +101,7 @@ func distOf(symbol uint) (base, extra uint) {
 	return (2+symbol&1)<<extra + 1, extra
 }
 
+// litEntry makes the table entry of a literal or length symbol whose code has length bits.
 func litEntry(symbol, length uint) uint32 {
 	switch {
 	case symbol < endOfBlock:
@@ -112,19 +113,23 @@ func litEntry(symbol, length uint) uint32 {
 	return uint32(flagLength | length<<20 | base<<11 | (1<<extra-1)<<6 | (length + extra))
 }
 
+// distEntry makes the table entry of a distance symbol whose code has length bits.
 func distEntry(symbol, length uint) uint64 {
 	if symbol >= maxDist {
-		return noDist
+		return invalidDist
 	}
 	base, extra := distOf(symbol)
 	return uint64(1<<extra-1)<<32 | uint64(base<<16|length<<8|(length+extra))
 }
 
 func litSub(at, mask int) uint32  { return uint32(flagSub | at<<8 | mask) }
-func distSub(at, mask int) uint64 { return flagOdd | uint64(mask)<<32 | uint64(at)<<16 }
+func distSub(at, mask int) uint64 { return flagDistSub | uint64(mask)<<32 | uint64(at)<<16 }
 
-// fill writes the look-up table of a code: root is the number of bits that index its first part.
-func fill[E uint32 | uint64](c *code, table []E, root uint, entry func(symbol, length uint) E, sub func(at, mask int) E, none E) {
+// fillTable writes the look-up table of a code: root is the number of bits that index its first part, none the entry of bits that are no
+// code.
+func fillTable[E uint32 | uint64](
+	c *code, table []E, root uint, entry func(symbol, length uint) E, sub func(at, mask int) E, none E,
+) {
 	if !c.complete() {
 		for i := range table[:1<<root] {
 			table[i] = none
@@ -134,42 +139,46 @@ func fill[E uint32 | uint64](c *code, table []E, root uint, entry func(symbol, l
 		}
 		return
 	}
-	word := 0 // the code, its first bit lowest
-	next := 0 // in c.symbols
-	size := 1
+	codeword := 0 // its first bit lowest
+	next := 0     // the place of its symbol in c.symbols
+	size := 1     // how much of the table is filled
 	for l := uint(1); l <= min(root, c.max); l++ {
 		copy(table[size:2*size], table[:size])
 		size *= 2
 		for range c.count[l] {
-			table[word] = entry(uint(c.symbols[next]), l)
+			table[codeword] = entry(uint(c.symbols[next]), l)
 			next++
-			word = following(word, l)
+			codeword = nextCodeword(codeword, l)
 		}
 	}
 	for ; size < 1<<root; size *= 2 {
 		copy(table[size:2*size], table[:size])
 	}
 	if c.max > root {
-		fillSubs(c, table, root, entry, sub, word, next)
+		fillSubtables(c, table, root, entry, sub, codeword, next)
 	}
 }
 
-// following returns the code of l bits that comes after word, its first bit lowest; 0 after the last.
-func following(word int, l uint) int {
-	left := word ^ (1<<l - 1)
+// nextCodeword returns the code of l bits that comes after codeword, both with their first bit lowest; 0 after the last.
+func nextCodeword(codeword int, l uint) int {
+	left := codeword ^ (1<<l - 1)
 	if left == 0 {
 		return 0
 	}
 	bit := 1 << (bits.Len(uint(left)) - 1)
-	return word&(bit-1) | bit
+	return codeword&(bit-1) | bit
 }
 
-func fillSubs[E uint32 | uint64](c *code, table []E, root uint, entry func(symbol, length uint) E, sub func(at, mask int) E, word, next int) {
+// fillSubtables goes on where fillTable ends: with the codes of more than root bits, of which codeword is the first and c.symbols[next] its
+// symbol.
+func fillSubtables[E uint32 | uint64](
+	c *code, table []E, root uint, entry func(symbol, length uint) E, sub func(at, mask int) E, codeword, next int,
+) {
 	at, size, prefix := 1<<root, 0, -1
 	for l := root + 1; l <= c.max; l++ {
 		for left := int(c.count[l]); left > 0; left-- {
-			if p := word & (1<<root - 1); p != prefix {
-				// The subtable is as deep as the codes of this prefix: of those that follow, as many as fill it.
+			if p := codeword & (1<<root - 1); p != prefix {
+				// The subtable is as deep as the codes with this prefix: the codes that follow, until they fill it.
 				at += size
 				depth, used := l-root, left
 				for used < 1<<depth {
@@ -179,11 +188,11 @@ func fillSubs[E uint32 | uint64](c *code, table []E, root uint, entry func(symbo
 				prefix, size = p, 1<<depth
 				table[p] = sub(at, size-1)
 			}
-			for i := word >> root; i < size; i += 1 << (l - root) {
+			for i := codeword >> root; i < size; i += 1 << (l - root) {
 				table[at+i] = entry(uint(c.symbols[next]), l)
 			}
 			next++
-			word = following(word, l)
+			codeword = nextCodeword(codeword, l)
 		}
 	}
 }

@@ -12,9 +12,9 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// Blob streams a blob of size bytes from its first byte on; an answer of another length is an error, a cut connection is taken up
-// where it broke. The bytes are not checked against the digest: the caller, who hashes them, does. The caller closes the stream;
-// ctx ends it.
+// Blob streams a blob of size bytes from its first byte on. An answer of another length is an error; after a cut connection it resumes
+// where that broke. It does not check the bytes against the digest: the caller, who hashes them, does. The caller closes the stream; ctx
+// ends it.
 func (r *Repository) Blob(ctx context.Context, d engine.Digest, size int64) (io.ReadCloser, error) {
 	b := &blob{ctx: ctx, repo: r, digest: d, size: size, end: size}
 	if err := b.open(); err != nil {
@@ -23,15 +23,15 @@ func (r *Repository) Blob(ctx context.Context, d engine.Digest, size int64) (io.
 	return b, nil
 }
 
-// ErrNoRanges is what BlobRange wraps when the registry, or where it keeps its blobs, answers with something else than the bytes
-// that were asked for.
+// ErrNoRanges is what an error of BlobRange wraps when the registry, or the storage that it redirects to, answers with something else than
+// the bytes that were asked for.
 var ErrNoRanges = errors.New("the registry serves no ranges")
 
-// BlobRange reads n bytes of a blob of size bytes, from byte from on: exactly these or an error, ErrNoRanges when the registry knows
-// no ranges. A cut connection is taken up where it broke. Nothing says that the bytes belong to the digest: the caller checks them
-// against what does. Of more than engine.MaxBlobRange bytes it is an engine.LimitError.
+// BlobRange reads n bytes of a blob of size bytes, from byte from on: exactly these, or an error. The error wraps ErrNoRanges when the
+// registry serves no ranges, and an engine.LimitError when n is over engine.MaxBlobRange. After a cut connection it resumes where that
+// broke. The bytes of a range cannot be checked against the blob's digest: the caller needs another digest for them.
 func (r *Repository) BlobRange(ctx context.Context, d engine.Digest, size, from, n int64) (_ []byte, err error) {
-	b := &blob{ctx: ctx, repo: r, digest: d, size: size, at: from, end: from + n, part: true}
+	b := &blob{ctx: ctx, repo: r, digest: d, size: size, offset: from, end: from + n, partial: true}
 	switch {
 	case from < 0 || n < 0 || from > size || n > size-from:
 		return nil, b.failure(fmt.Errorf("it has no %d bytes from byte %d on: the image says that it has %d", n, from, size))
@@ -49,31 +49,33 @@ func (r *Repository) BlobRange(ctx context.Context, d engine.Digest, size, from,
 		return nil, err
 	}
 	if _, err := b.Read(make([]byte, 1)); !errors.Is(err, io.EOF) {
-		return nil, err // an answer that goes on is another one than was asked for
+		return nil, err // the answer has more bytes than were asked for
 	}
 	return out, nil
 }
 
-// How often one blob may be taken up again: in all, and in a row without one new byte.
+// How often the download of one blob may be resumed: a registry that cuts more often is in trouble, and must not hold a gate for ever.
 const (
-	maxResumes = 16
-	maxFutile  = 3
+	maxResumes       = 16 // in all
+	maxFutileResumes = 3  // in a row without one new byte
 )
 
+// blob is the download of a blob, or of a part of one.
 type blob struct {
-	ctx     context.Context
-	repo    *Repository
-	digest  engine.Digest
-	size    int64
-	at      int64 // the next byte to deliver
-	end     int64 // the byte before which it ends: size, unless part
-	part    bool  // an answer from the blob's beginning is of no use
-	body    io.ReadCloser
-	resumes int
-	futile  int
-	err     error // the end, once there is one
+	ctx           context.Context
+	repo          *Repository
+	digest        engine.Digest
+	size          int64
+	offset        int64 // the next byte to deliver
+	end           int64 // the byte before which the part ends; size for a whole blob
+	partial       bool  // a part was asked for: an answer with the whole blob is refused
+	body          io.ReadCloser
+	resumes       int
+	futileResumes int
+	err           error // what ended the stream; nil before
 }
 
+// failure adds to an error which blob was asked for.
 func (b *blob) failure(err error) error {
 	return b.repo.failure(b.ctx, fmt.Sprintf("blob %s of %s/%s", b.digest.Short(), b.repo.host(), b.repo.repo.RepositoryStr()), err)
 }
@@ -82,11 +84,11 @@ func (b *blob) failure(err error) error {
 func (b *blob) Read(p []byte) (int, error) {
 	for b.err == nil {
 		n, err := b.read(p)
-		b.at += int64(n)
+		b.offset += int64(n)
 		if n > 0 {
-			b.futile = 0
+			b.futileResumes = 0
 		}
-		switch cut := (*cutError)(nil); {
+		switch cut := (*truncatedError)(nil); {
 		case errors.Is(err, io.EOF):
 			b.err = io.EOF
 		case errors.As(err, &cut):
@@ -106,26 +108,26 @@ func (b *blob) Read(p []byte) (int, error) {
 	return 0, b.err
 }
 
-// read reads once and tells a cut, which is worth another request, from a length that is wrong.
+// read reads once. It tells a cut connection, after which another request may help, from a wrong length.
 func (b *blob) read(p []byte) (int, error) {
 	n, err := b.body.Read(p)
 	switch {
-	case b.at+int64(n) > b.end:
+	case b.offset+int64(n) > b.end:
 		return 0, fmt.Errorf("it has more bytes than the %d that the image says", b.size)
 	case err == nil:
 		return n, nil
-	case !errors.Is(err, io.EOF) && b.at+int64(n) < b.end: // all there and then a cut is all the same: the hash will tell
-		return n, &cutError{err}
-	case b.part && b.at+int64(n) < b.end:
-		return n, fmt.Errorf("%w: its answer ends at byte %d, and was asked for up to byte %d", ErrNoRanges, b.at+int64(n), b.end)
-	case b.at+int64(n) < b.end:
-		return n, fmt.Errorf("it has %d bytes, and the image says %d", b.at+int64(n), b.size)
+	case !errors.Is(err, io.EOF) && b.offset+int64(n) < b.end: // a cut after the last byte does no harm: the hash will tell
+		return n, &truncatedError{err}
+	case b.partial && b.offset+int64(n) < b.end:
+		return n, fmt.Errorf("%w: its answer ends at byte %d, and was asked for up to byte %d", ErrNoRanges, b.offset+int64(n), b.end)
+	case b.offset+int64(n) < b.end:
+		return n, fmt.Errorf("it has %d bytes, and the image says %d", b.offset+int64(n), b.size)
 	}
 	return n, io.EOF
 }
 
-// resume goes on where the connection broke.
-func (b *blob) resume(why *cutError) error {
+// resume asks for the rest of the blob, again and again until there is an answer or a limit is reached.
+func (b *blob) resume(why *truncatedError) error {
 	_ = b.body.Close() // it is broken already
 	for {
 		if b.ctx.Err() != nil {
@@ -134,10 +136,10 @@ func (b *blob) resume(why *cutError) error {
 		if b.resumes++; b.resumes > maxResumes {
 			return fmt.Errorf("cut %d times: %w", b.resumes, why.err)
 		}
-		if b.futile++; b.futile > maxFutile {
-			return fmt.Errorf("cut %d times at byte %d of %d: %w", b.futile, b.at, b.size, why.err)
+		if b.futileResumes++; b.futileResumes > maxFutileResumes {
+			return fmt.Errorf("cut %d times at byte %d of %d: %w", b.futileResumes, b.offset, b.size, why.err)
 		}
-		if err := b.repo.client.options.Sleep(b.ctx, firstPause<<(2*(b.futile-1))); err != nil {
+		if err := b.repo.client.options.Sleep(b.ctx, firstPause<<(2*(b.futileResumes-1))); err != nil {
 			return err
 		}
 		err := b.open()
@@ -147,54 +149,54 @@ func (b *blob) resume(why *cutError) error {
 	}
 }
 
-// open asks for the blob from byte at on.
+// open asks for the blob from byte offset on.
 func (b *blob) open() error {
 	header := http.Header{}
-	if b.at > 0 || b.part {
-		header.Set("Range", fmt.Sprintf("bytes=%d-%d", b.at, b.end-1)) // some registries refuse a range without its end
+	if b.offset > 0 || b.partial {
+		header.Set("Range", fmt.Sprintf("bytes=%d-%d", b.offset, b.end-1)) // some registries refuse a range without its end
 	}
-	resp, err := b.repo.ask(b.ctx, "blobs/"+string(b.digest), header)
+	resp, err := b.repo.get(b.ctx, "blobs/"+string(b.digest), header)
 	if err != nil {
 		return err
 	}
-	if err := b.accept(resp); err != nil {
+	if err := b.checkResponse(resp); err != nil {
 		return errors.Join(err, resp.Body.Close())
 	}
 	b.body = resp.Body
 	return nil
 }
 
-// accept checks an answer's head, and skips what is delivered already when it starts from the beginning.
-func (b *blob) accept(resp *http.Response) error {
+// checkResponse checks status and header of an answer. When it begins with the blob's first byte, it skips what has been delivered.
+func (b *blob) checkResponse(resp *http.Response) error {
 	switch {
-	case resp.StatusCode == http.StatusOK && b.part:
-		return fmt.Errorf("%w: asked for bytes %d-%d, it answers with the whole", ErrNoRanges, b.at, b.end-1)
+	case resp.StatusCode == http.StatusOK && b.partial:
+		return fmt.Errorf("%w: asked for bytes %d-%d, it answers with the whole", ErrNoRanges, b.offset, b.end-1)
 	case resp.StatusCode == http.StatusOK:
 		if n := resp.ContentLength; n >= 0 && n != b.size {
 			return fmt.Errorf("it has %d bytes, and the image says %d", n, b.size)
 		}
-		if _, err := io.CopyN(io.Discard, resp.Body, b.at); err != nil {
-			return &cutError{err}
+		if _, err := io.CopyN(io.Discard, resp.Body, b.offset); err != nil {
+			return &truncatedError{err}
 		}
 		return nil
-	case resp.StatusCode == http.StatusPartialContent && b.part:
+	case resp.StatusCode == http.StatusPartialContent && b.partial:
 		if err := b.checkRange(resp.Header.Get("Content-Range")); err != nil {
 			return fmt.Errorf("%w: %w", ErrNoRanges, err)
 		}
 		return nil
-	case resp.StatusCode == http.StatusPartialContent && b.at > 0:
+	case resp.StatusCode == http.StatusPartialContent && b.offset > 0:
 		return b.checkRange(resp.Header.Get("Content-Range"))
 	}
-	return statusOf(resp)
+	return readStatus(resp)
 }
 
-// checkRange holds a Content-Range (RFC 9110, 14.4) against what was asked for.
+// checkRange compares a Content-Range (RFC 9110, 14.4) with what was asked for.
 func (b *blob) checkRange(header string) error {
 	span, total, _ := strings.Cut(strings.TrimPrefix(header, "bytes "), "/")
 	first, last, _ := strings.Cut(span, "-")
-	wrong := first != strconv.FormatInt(b.at, 10) || last != strconv.FormatInt(b.end-1, 10)
+	wrong := first != strconv.FormatInt(b.offset, 10) || last != strconv.FormatInt(b.end-1, 10)
 	if wrong || total != "*" && total != strconv.FormatInt(b.size, 10) {
-		return fmt.Errorf("asked for bytes %d-%d of %d, the registry answers with the range %.60q", b.at, b.end-1, b.size, header)
+		return fmt.Errorf("asked for bytes %d-%d of %d, the registry answers with the range %.60q", b.offset, b.end-1, b.size, header)
 	}
 	return nil
 }

@@ -17,10 +17,10 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// statusError is an answer that is no success.
+// statusError is an answer whose status is no success.
 type statusError struct {
 	status int
-	code   string // of the registry's own error (distribution-spec, "Error Codes"); empty when it says none
+	code   string // the registry's own (distribution-spec, "Error Codes"); empty when it gives none
 }
 
 func (e *statusError) Error() string {
@@ -31,10 +31,11 @@ func (e *statusError) Error() string {
 	return strings.TrimSpace(s)
 }
 
-// errorCode is the only part of an error's body that is shown: messages are for the registry to choose.
+// errorCode is the form of the only part of an error's body that is shown: the registry could write anything into a message.
 var errorCode = regexp.MustCompile(`^[A-Z][A-Z0-9_]{1,39}$`)
 
-func statusOf(resp *http.Response) *statusError {
+// readStatus makes an error of an answer whose status is no success.
+func readStatus(resp *http.Response) *statusError {
 	e := &statusError{status: resp.StatusCode}
 	b, err := io.ReadAll(io.LimitReader(resp.Body, maxErrorAnswer))
 	if err != nil {
@@ -49,7 +50,8 @@ func statusOf(resp *http.Response) *statusError {
 	return e
 }
 
-// failure says in one line what was asked and why it failed, without credentials, tokens or query strings, and what to do next.
+// failure makes an error that says in one line what was asked for and why that failed, without credentials, tokens or query strings, with a
+// hint at what to do.
 func (r *Repository) failure(ctx context.Context, what string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("reading %s: %w", what, ctx.Err())
@@ -66,19 +68,19 @@ func (r *Repository) failure(ctx context.Context, what string, err error) error 
 	if errors.Is(err, ErrNoRanges) {
 		return engine.Hint(fmt.Errorf("reading %s: %w", what, err), "without --toc layers are read whole, and need no ranges")
 	}
-	hint, err := r.explain(cause(err))
-	err = fmt.Errorf("reading %s: %s", what, r.clean(err.Error()))
+	hint, err := r.explain(rootCause(err))
+	err = fmt.Errorf("reading %s: %s", what, r.sanitize(err.Error()))
 	if hint != "" {
 		return engine.Hint(err, "%s", hint)
 	}
 	return err
 }
 
-// cause picks the failure that matters. The first contact with a registry that may speak plain HTTP has two: with TLS and without.
-func cause(err error) error {
+// rootCause picks the failure to show. A ping of a registry that may speak plain HTTP has two: one with TLS and one without.
+func rootCause(err error) error {
 	secure, plain, status := (*tlsFailure)(nil), (*plainFailure)(nil), (*transport.Error)(nil)
 	switch {
-	case errors.As(err, &secure) && (distrusted(secure) || wantsClient(secure)):
+	case errors.As(err, &secure) && (untrustedCert(secure) || wantsClientCert(secure)):
 		return secure
 	case errors.As(err, &plain):
 		return plain.err
@@ -97,7 +99,7 @@ func cause(err error) error {
 	return err
 }
 
-// explain returns what to do next, and what to print.
+// explain returns a hint at what to do, and the error to show.
 func (r *Repository) explain(err error) (hint string, shown error) {
 	if status := (*statusError)(nil); errors.As(err, &status) {
 		return r.statusHint(status.status), status
@@ -111,26 +113,31 @@ func (r *Repository) explain(err error) (hint string, shown error) {
 	case errors.Is(err, errPlain):
 		return "--plain-http allows it, if the network between here and " + r.host() + " can be trusted", err
 	case errors.Is(err, http.ErrSchemeMismatch):
-		return "--plain-http allows that, if the network between here and there can be trusted", fmt.Errorf("%s speaks plain HTTP, not TLS", r.host())
-	case distrusted(err):
-		return fmt.Sprintf("name the authority of its certificate: --ca-file FILE, or FILE as /etc/docker/certs.d/%s/ca.crt; or add it to the system's", r.host()), err
-	case wantsClient(err):
+		return "--plain-http allows that, if the network between here and there can be trusted",
+			fmt.Errorf("%s speaks plain HTTP, not TLS", r.host())
+	case untrustedCert(err):
+		const hint = "name the authority of its certificate: --ca-file FILE, or FILE as /etc/docker/certs.d/%s/ca.crt; or add it to the system's"
+		return fmt.Sprintf(hint, r.host()), err
+	case wantsClientCert(err):
 		return fmt.Sprintf("put a certificate for this machine and its key at /etc/docker/certs.d/%s/client.cert and client.key", r.host()), err
 	case errors.As(err, &dns):
 		return "check the host name in the reference, the DNS, and the proxy (HTTPS_PROXY)", err
 	case timedOut(err):
-		return fmt.Sprintf("%s did not go on within %s: check the network, the firewall and the proxy (HTTPS_PROXY); VETO_REGISTRY_TIMEOUT=2m waits longer",
-			r.host(), r.client.options.Timeout), err
+		const hint = "%s did not go on within %s: " +
+			"check the network, the firewall and the proxy (HTTPS_PROXY); VETO_REGISTRY_TIMEOUT=2m waits longer"
+		return fmt.Sprintf(hint, r.host(), r.client.options.Timeout), err
 	}
 	return "check that " + r.host() + " is a registry and can be reached from here, directly or through a proxy (HTTPS_PROXY)", err
 }
 
-// wantsClient recognises a server that wants to see a certificate (RFC 8446, 6.2; before TLS 1.3 no alert says that). The alert has no
-// type of its own.
-func wantsClient(err error) bool {
-	return strings.Contains(err.Error(), "remote error: tls: certificate required") || strings.Contains(err.Error(), "remote error: tls: bad certificate")
+// wantsClientCert recognises a server that wants a certificate of the client (RFC 8446, 6.2). Before TLS 1.3 the alert for that is also
+// used for other faults. crypto/tls has no type for either alert.
+func wantsClientCert(err error) bool {
+	const alert = "remote error: tls: "
+	return strings.Contains(err.Error(), alert+"certificate required") || strings.Contains(err.Error(), alert+"bad certificate")
 }
 
+// statusHint says what to do after an answer with this status; may be empty.
 func (r *Repository) statusHint(status int) string {
 	host := r.host()
 	switch {
@@ -139,7 +146,8 @@ func (r *Repository) statusHint(status int) string {
 		if host == "docker.io" {
 			login = "docker login"
 		}
-		return fmt.Sprintf("%s, or set VETO_REGISTRY_USER and VETO_REGISTRY_PASSWORD; a registry may answer so, too, for an image that it does not have", login)
+		return login + ", or set VETO_REGISTRY_USER and VETO_REGISTRY_PASSWORD; " +
+			"a registry may answer so, too, for an image that it does not have"
 	case status == http.StatusNotFound:
 		return "for a local image: docker save NAME -o app.tar && veto scan ./app.tar"
 	case status == http.StatusTooManyRequests:
@@ -150,11 +158,11 @@ func (r *Repository) statusHint(status int) string {
 	return ""
 }
 
-// secretParts match what may carry secrets in an address: the query of a signed URL, the user of a proxy's.
+// secretParts match what may be secret in a URL: the query of a signed URL, the user and password of a proxy.
 var secretParts = regexp.MustCompile(`\?[^\s"']*|//[^/\s"'@]*@`)
 
-// clean makes text from a library fit for a log: one line, bounded, no secrets.
-func (r *Repository) clean(s string) string {
+// sanitize makes one line of at most 400 bytes, without secrets and control characters, of a library's error text.
+func (r *Repository) sanitize(s string) string {
 	const most = 400 // bytes
 	s = secretParts.ReplaceAllStringFunc(s, func(part string) string {
 		if part[0] == '?' {

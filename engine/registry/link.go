@@ -8,8 +8,8 @@ import (
 	"strings"
 )
 
-// nextPage returns where the answer to a request for at says that the list goes on, nil when it ends. Only the registry itself may
-// have the rest.
+// nextPage returns the URL of the next page of a list, as the answer to a request for at names it; nil when there is none. A URL outside of
+// the registry's API is an error.
 func nextPage(at *url.URL, h http.Header) (*url.URL, error) {
 	for _, value := range h.Values("Link") {
 		target, ok := nextLink(value)
@@ -25,7 +25,7 @@ func nextPage(at *url.URL, h http.Header) (*url.URL, error) {
 	return nil, nil
 }
 
-// nextLink finds the link of relation next in a Link header (RFC 8288, 3): <target>; rel="next", <target>; rel=…
+// nextLink returns the target of the relation "next" in a Link header (RFC 8288, 3): <target>; rel="next", <target>; rel=…
 func nextLink(value string) (string, bool) {
 	for {
 		_, rest, ok := strings.Cut(value, "<")
@@ -49,7 +49,7 @@ func nextLink(value string) (string, bool) {
 	}
 }
 
-// cutUnquoted cuts at the first separator outside quotes.
+// cutUnquoted cuts at the first separator outside of quotes.
 func cutUnquoted(s string, separator byte) (before, after string) {
 	quoted := false
 	for i := range len(s) {

@@ -18,15 +18,15 @@ func TestPlain(t *testing.T) {
 		"127.0.0.1:5000": true, "127.8.8.8": true, "[::1]:5000": true, "localhost": true, "localhost:80": true,
 		"10.0.0.1:5000": false, "192.168.1.1": false, "x.localhost": false, "localhost.example.com": false, "ghcr.io": false, "0.0.0.0:5000": false, "127.0.0.1.example.com": false,
 	} {
-		if got := New(Options{}).plain(host); got != want {
+		if got := New(Options{}).allowsPlain(host); got != want {
 			t.Errorf("%s: %v", host, got)
 		}
-		if !New(Options{PlainHTTP: true}).plain(host) {
+		if !New(Options{PlainHTTP: true}).allowsPlain(host) {
 			t.Errorf("%s is refused though plain HTTP was asked for", host)
 		}
 	}
 	// What a redirect or a token service leads to goes the same way.
-	w := &wire{inner: http.DefaultTransport, options: New(Options{}).options}
+	w := &retryTransport{inner: http.DefaultTransport, options: New(Options{}).options}
 	for _, u := range []string{"http://127.0.0.1:1/", "ftp://127.0.0.1:1/"} {
 		req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, u, nil)
 		if err != nil {
@@ -47,7 +47,7 @@ func TestClean(t *testing.T) {
 		"proxy http://me:pw@proxy:3128 refused":        "proxy http://proxy:3128 refused",
 		"a\nb\x1b[31m hunter2":                         "a b [31m …",
 	} {
-		if got := r.clean(in); got != want {
+		if got := r.sanitize(in); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
@@ -58,7 +58,7 @@ func FuzzHeaders(f *testing.F) {
 	f.Add("bytes 5-9/*", "Mon, 23 Nov 2026 12:00:30 GMT", "application/vnd.oci.image.index.v1+json; charset=utf-8")
 	f.Add("bytes */10", "-1", ";")
 	f.Fuzz(func(t *testing.T, span, after, kind string) {
-		if (&blob{at: 5, end: 10, size: 10}).checkRange(span) == nil && !strings.Contains(span, "5-9/") {
+		if (&blob{offset: 5, end: 10, size: 10}).checkRange(span) == nil && !strings.Contains(span, "5-9/") {
 			t.Errorf("the range %q passes", span)
 		}
 		if d, ok := retryAfter(http.Header{"Retry-After": {after}, "Date": {"Mon, 23 Nov 2026 12:00:00 GMT"}}); d < 0 || !ok && d != 0 {
@@ -68,7 +68,7 @@ func FuzzHeaders(f *testing.F) {
 			t.Errorf("%q is %q", kind, got)
 		}
 		r := &Repository{client: New(Options{})}
-		if got := r.clean(span + after + kind); strings.ContainsAny(got, "\n\x1b") || len(got) > 410 {
+		if got := r.sanitize(span + after + kind); strings.ContainsAny(got, "\n\x1b") || len(got) > 410 {
 			t.Errorf("%q is not clean", got)
 		}
 	})
@@ -78,12 +78,12 @@ func FuzzReferrers(f *testing.F) {
 	f.Add([]byte(`{"schemaVersion":2,"manifests":[{"mediaType":"a/b","digest":"sha256:`+strings.Repeat("0", 64)+`","size":1,"annotations":{"predicateType":"x"}}]}`), `</v2/x?n=1>; rel="next"`)
 	f.Add([]byte(`{"schemaVersion":2,"config":{"mediaType":"a/b"},"layers":[{"annotations":{"predicateType":"x"}}]}`), `<a>; rel=prev, <b,c>; title="d, e"; rel="x next"`)
 	f.Fuzz(func(t *testing.T, b []byte, link string) {
-		list, err := parseList(b, SourceAPI)
-		if a, e := artifactOf(&Manifest{Bytes: b, Digest: digestOf("sha256", b)}); e == nil {
+		list, err := parseReferrers(b, sourceAPI)
+		if a, e := cosignReferrer(&Manifest{Bytes: b, Digest: digestOf("sha256", b)}); e == nil {
 			list, err = append(list, a), nil
 		}
 		for _, a := range list {
-			if err == nil && (!validDigest(a.Digest) || a.Size < 0 || strings.ContainsAny(a.MediaType+a.ArtifactType, "\n\x1b")) {
+			if err == nil && (!validDigest(a.Digest) || a.Size < 0 || strings.ContainsAny(a.MediaType+string(a.ArtifactType), "\n\x1b")) {
 				t.Errorf("%+v passes", a)
 			}
 		}
@@ -137,7 +137,7 @@ func TestArtifacts(t *testing.T) {
 		`{"config":{"size":-1},"layers":[{"size":-1}]}`: "",
 	} {
 		b := []byte(text)
-		_, err := artifactOf(&Manifest{Bytes: b, Digest: digestOf("sha256", b)})
+		_, err := cosignReferrer(&Manifest{Bytes: b, Digest: digestOf("sha256", b)})
 		if (err == nil) != (says == "") || err != nil && !strings.Contains(err.Error(), says) {
 			t.Errorf("%.60s: %v, want %q", text, err, says)
 		}

@@ -8,8 +8,8 @@ import (
 	"fmt"
 )
 
-// ParseCertificates reads the certificates of PEM text. At least one must be there and each must be whole; other kinds of blocks,
-// and text around the blocks, count for nothing.
+// ParseCertificates reads the certificates in PEM text (RFC 7468). It ignores other kinds of blocks, and text around the blocks. A
+// certificate that is not whole is an error, and so is text without one.
 func ParseCertificates(text []byte) ([]*x509.Certificate, error) {
 	var out []*x509.Certificate
 	for {

@@ -146,9 +146,10 @@ func TestRealRegistry(t *testing.T) {
 		}
 	}
 	got, err := r.Referrers(t.Context(), m.Digest)
-	want := []registry.Referrer{
-		{Digest: digest(sig), MediaType: manifestType, ArtifactType: "application/vnd.oci.image.config.v1+json", Size: int64(len(sig)), Annotations: map[string]string{"a": "b"}, Source: "cosign-tag"},
-		{Digest: digest(sig), MediaType: manifestType, ArtifactType: sbomType, Size: int64(len(sig)), Source: "tag"},
+	want := []engine.Referrer{
+		{Digest: digest(sig), Subject: m.Digest, MediaType: manifestType, ArtifactType: "application/vnd.oci.image.config.v1+json",
+			Size: int64(len(sig)), Source: "cosign-tag"},
+		{Digest: digest(sig), Subject: m.Digest, MediaType: manifestType, ArtifactType: sbomType, Size: int64(len(sig)), Source: "tag"},
 	}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v, -want +got:\n%s", err, diff)

@@ -31,9 +31,9 @@ func listOf(numbers ...int) string {
 	return fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"manifests":[%s]}`, indexType, strings.Join(entries, ","))
 }
 
-func referrerN(n int, source string) registry.Referrer {
-	return registry.Referrer{Digest: engine.Digest(digestN(n)), MediaType: manifestType, ArtifactType: sbomType, Size: int64(n),
-		Annotations: map[string]string{"n": fmt.Sprint(n)}, Source: source}
+func referrerN(n int, source string) engine.Referrer {
+	return engine.Referrer{Digest: engine.Digest(digestN(n)), Subject: digest(manifest), MediaType: manifestType, ArtifactType: sbomType,
+		Size: int64(n), Source: source}
 }
 
 func index(body string, header ...string) http.HandlerFunc {
@@ -46,7 +46,7 @@ func index(body string, header ...string) http.HandlerFunc {
 	}
 }
 
-func referrers(t *testing.T, f fault) ([]registry.Referrer, *requests, error) {
+func referrers(t *testing.T, f fault) ([]engine.Referrer, *requests, error) {
 	t.Helper()
 	address, seen := serve(t, f)
 	r, m, err := registry.New(options()).Resolve(t.Context(), address+"/shop/web:1")
@@ -76,7 +76,7 @@ func TestReferrersAPI(t *testing.T) {
 		}
 	}
 	got, seen, err := referrers(t, always("/referrers/", pages))
-	want := []registry.Referrer{referrerN(1, "api"), referrerN(2, "api"), referrerN(3, "api")}
+	want := []engine.Referrer{referrerN(1, "api"), referrerN(2, "api"), referrerN(3, "api")}
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
 	}
@@ -98,7 +98,7 @@ func TestReferrersAPI(t *testing.T) {
 			index(body[:len(body)-len(body)*(3-min(n, 3))/2])(w, r)
 		})(w, r, n)
 	})
-	if diff := cmp.Diff([]registry.Referrer{referrerN(1, "api")}, got); err != nil || diff != "" || seen.of("/referrers/") != 3 {
+	if diff := cmp.Diff([]engine.Referrer{referrerN(1, "api")}, got); err != nil || diff != "" || seen.of("/referrers/") != 3 {
 		t.Errorf("after a failure and a cut: %v after %d requests, -want +got:\n%s", err, seen.of("/referrers/"), diff)
 	}
 }
@@ -120,7 +120,7 @@ func TestReferrersTag(t *testing.T) {
 					w.WriteHeader(http.StatusNotFound)
 				})(w, r, n)
 			})
-			if diff := cmp.Diff([]registry.Referrer{referrerN(1, "tag"), referrerN(2, "tag")}, got); err != nil || diff != "" {
+			if diff := cmp.Diff([]engine.Referrer{referrerN(1, "tag"), referrerN(2, "tag")}, got); err != nil || diff != "" {
 				t.Errorf("%v, -want +got:\n%s", err, diff)
 			}
 			if got, _, err = referrers(t, always("/referrers/", absent)); err != nil || len(got) != 0 {
@@ -146,11 +146,12 @@ func TestReferrersCosign(t *testing.T) {
 		}
 		return always("/referrers/", index(listOf(1)))(w, r, n)
 	})
-	want := []registry.Referrer{referrerN(1, "api"),
-		{Digest: digest([]byte(att)), MediaType: manifestType, ArtifactType: config, Size: int64(len(att)), Annotations: map[string]string{"a": "b"},
+	want := []engine.Referrer{referrerN(1, "api"),
+		{Digest: digest([]byte(att)), Subject: digest(manifest), MediaType: manifestType, ArtifactType: config, Size: int64(len(att)),
 			Predicates: []string{"https://cyclonedx.org/bom", "https://slsa.dev/provenance/v1"}, Source: "cosign-tag"},
-		{Digest: digest([]byte(sig)), MediaType: manifestType, ArtifactType: "application/vnd.example.sig", Size: int64(len(sig)), Source: "cosign-tag"}}
-	slices.SortFunc(want, func(a, b registry.Referrer) int { return strings.Compare(string(a.Digest), string(b.Digest)) })
+		{Digest: digest([]byte(sig)), Subject: digest(manifest), MediaType: manifestType, ArtifactType: "application/vnd.example.sig",
+			Size: int64(len(sig)), Source: "cosign-tag"}}
+	slices.SortFunc(want, func(a, b engine.Referrer) int { return strings.Compare(string(a.Digest), string(b.Digest)) })
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v, -want +got:\n%s", err, diff)
 	}

@@ -1,5 +1,5 @@
-// Package registry is the transport to OCI registries (distribution-spec 1.1): names, authentication, manifests, and blobs as
-// streams that survive a cut connection. It knows nothing of what is in them.
+// Package registry is the client of OCI registries (distribution-spec 1.1): references, authentication, manifests, what refers to them, and
+// blobs as streams that survive a cut connection. It knows nothing of what is in them.
 package registry
 
 import (
@@ -25,34 +25,34 @@ import (
 
 // Options say how registries are talked to. The zero value uses what docker or podman login left for this user.
 type Options struct {
-	// User and Password, when set, go to every registry that asks for some, in place of the user's own keychain.
+	// User and Password, when set, are sent to every registry that asks for credentials, in place of those that the user has stored.
 	User, Password string
 	// PlainHTTP allows HTTP without TLS beyond loopback, for a registry that offers nothing else.
 	PlainHTTP bool
-	// CAs are the authorities that vouch for registries; nil is the system's.
+	// CAs are the authorities that may certify registries; nil is the system's.
 	CAs *x509.CertPool
-	// CertDirs are folders as /etc/docker/certs.d: HOST[:PORT]/ in one of them holds what is trusted, and shown, for that registry
-	// besides.
+	// CertDirs are folders such as /etc/docker/certs.d: HOST[:PORT]/ in one of them holds further authorities for that registry, and the
+	// certificates that this client shows it.
 	CertDirs []string
 	// Proxy returns the proxy for a URL, or nil; nil uses none.
 	Proxy func(*url.URL) (*url.URL, error)
 	// UserAgent is "program/version".
 	UserAgent string
-	// Timeout bounds connecting, the TLS handshake, waiting for a response, and one read that brings nothing; 0 is 30 s.
+	// Timeout bounds connecting, the TLS handshake, waiting for a response, and waiting for the next bytes of it; 0 is 30 s.
 	Timeout time.Duration
-	// Sleep pauses between attempts; nil waits for d or until ctx ends.
+	// Sleep pauses between attempts: it waits for d or until ctx ends, whose error it returns. nil does that.
 	Sleep func(ctx context.Context, d time.Duration) error
 }
 
-// defaultTimeout is what Docker's own client allows a registry for connecting.
+// defaultTimeout is how long Docker's client waits for a connection to a registry.
 const defaultTimeout = 30 * time.Second
 
 // Client talks to registries. It may be used by several goroutines.
 type Client struct {
-	options Options
-	inner   *http.Transport
-	mu      sync.Mutex
-	own     map[string]*http.Transport // by registry; inner for those without certificates of their own
+	options    Options
+	transport  *http.Transport
+	mu         sync.Mutex
+	transports map[string]*http.Transport // by registry: transport, or one with the registry's own certificates
 }
 
 // New makes a client. It connects to nothing yet.
@@ -67,7 +67,7 @@ func New(o Options) *Client {
 	if o.Proxy != nil {
 		proxy = func(r *http.Request) (*url.URL, error) { return o.Proxy(r.URL) }
 	}
-	return &Client{options: o, inner: &http.Transport{
+	return &Client{options: o, transport: &http.Transport{
 		Proxy:                  proxy,
 		TLSClientConfig:        &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: o.CAs},
 		DialContext:            (&net.Dialer{Timeout: o.Timeout}).DialContext,
@@ -75,10 +75,10 @@ func New(o Options) *Client {
 		ResponseHeaderTimeout:  o.Timeout,
 		IdleConnTimeout:        o.Timeout,
 		MaxResponseHeaderBytes: 1 << 20,
-		MaxIdleConnsPerHost:    8,       // layers are pulled side by side
+		MaxIdleConnsPerHost:    8,       // layers are pulled in parallel
 		ReadBufferSize:         1 << 16, // bytes
 		ForceAttemptHTTP2:      true,
-		DisableCompression:     true, // digests are over the bytes as stored
+		DisableCompression:     true, // digests are of the bytes as stored
 	}}
 }
 
@@ -93,7 +93,8 @@ func sleep(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// Repository is a repository of a registry, after authentication. Whoever resolved it closes it, after the last blob.
+// Repository is a repository of a registry, after authentication. It may be used by several goroutines. Whoever resolved it closes it,
+// after the last blob.
 type Repository struct {
 	client *Client
 	repo   name.Repository
@@ -101,8 +102,8 @@ type Repository struct {
 	http   *http.Client
 }
 
-// Resolve finds what a reference such as nginx:1.27, ghcr.io/x/y@sha256:… or 127.0.0.1:5000/a/b:t names: its repository, and its
-// manifest or index. A reference that cannot be one is an engine.UsageError.
+// Resolve returns what a reference such as nginx:1.27, ghcr.io/x/y@sha256:… or 127.0.0.1:5000/a/b:t names: the repository, which the
+// caller closes, and the manifest or index. A malformed reference is an engine.UsageError.
 func (c *Client) Resolve(ctx context.Context, reference string) (*Repository, *Manifest, error) {
 	ref, err := c.parse(reference)
 	if err != nil {
@@ -113,7 +114,7 @@ func (c *Client) Resolve(ctx context.Context, reference string) (*Repository, *M
 	if err := r.connect(ctx); err != nil {
 		return nil, nil, errors.Join(r.failure(ctx, what, err), r.Close())
 	}
-	m, err := r.get(ctx, ref.Identifier())
+	m, err := r.readManifest(ctx, ref.Identifier())
 	if err != nil {
 		return nil, nil, errors.Join(r.failure(ctx, what, err), r.Close())
 	}
@@ -123,7 +124,7 @@ func (c *Client) Resolve(ctx context.Context, reference string) (*Repository, *M
 func (c *Client) parse(reference string) (name.Reference, error) {
 	var options []name.Option
 	ref, err := name.ParseReference(reference)
-	if err == nil && c.plain(ref.Context().RegistryStr()) {
+	if err == nil && c.allowsPlain(ref.Context().RegistryStr()) {
 		options = append(options, name.Insecure)
 		ref, err = name.ParseReference(reference, options...)
 	}
@@ -134,11 +135,12 @@ func (c *Client) parse(reference string) (name.Reference, error) {
 	return ref, nil
 }
 
-// plain says whether a registry may be spoken to without TLS.
-func (c *Client) plain(host string) bool {
+// allowsPlain reports whether a registry may be spoken to without TLS.
+func (c *Client) allowsPlain(host string) bool {
 	return c.options.PlainHTTP || loopback(host)
 }
 
+// loopback reports whether a host, with or without a port, is this machine by its name alone.
 func loopback(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h
@@ -148,25 +150,25 @@ func loopback(host string) bool {
 	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
 }
 
-// patience is how many timeouts everything small may take together, pauses included: a registry that answers one byte at a time
+// totalTimeouts is how many timeouts one small thing may take in all, with pauses and retries: a registry that answers one byte at a time
 // must not hold a gate for ever.
-const patience = 10
+const totalTimeouts = 10
 
-// connect finds out how the registry wants to be asked, and logs in.
+// connect pings the registry, and logs in as it wants (distribution-spec, "Determining Support").
 func (r *Repository) connect(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, patience*r.client.options.Timeout)
+	ctx, cancel := context.WithTimeout(ctx, totalTimeouts*r.client.options.Timeout)
 	defer cancel()
 	auth, err := r.client.credentials(ctx, r.repo)
 	if err != nil {
 		return err
 	}
-	if r.inner, err = r.client.transport(r.host()); err != nil {
+	if r.inner, err = r.client.transportFor(r.host()); err != nil {
 		return err
 	}
-	w := &wire{inner: r.inner, options: r.client.options, plain: r.client.plain(r.repo.RegistryStr())}
+	w := &retryTransport{inner: r.inner, options: r.client.options, plain: r.client.allowsPlain(r.repo.RegistryStr())}
 	t, err := transport.NewWithContext(ctx, r.repo.Registry, auth, w, []string{r.repo.Scope(transport.PullScope)})
-	if err != nil && w.greeting != nil && wantsClient(w.greeting) {
-		return w.greeting
+	if err != nil && w.pingErr != nil && wantsClientCert(w.pingErr) {
+		return w.pingErr
 	}
 	if err != nil {
 		return err
@@ -175,18 +177,21 @@ func (r *Repository) connect(ctx context.Context) error {
 	return nil
 }
 
+// credentials returns what to log in to a registry with: the options' user and password, or what this user has stored for it.
 func (c *Client) credentials(ctx context.Context, repo name.Repository) (authn.Authenticator, error) {
 	switch o := c.options; {
 	case o.User != "" && o.Password != "":
 		return &authn.Basic{Username: o.User, Password: o.Password}, nil
 	case o.User != "" || o.Password != "":
-		return nil, engine.Usage("of a registry's user and password only one is set: VETO_REGISTRY_USER and VETO_REGISTRY_PASSWORD go together")
+		return nil, engine.Usage("of a registry's user and password only one is set: " +
+			"VETO_REGISTRY_USER and VETO_REGISTRY_PASSWORD go together")
 	}
 	type answer struct {
 		auth authn.Authenticator
 		err  error
 	}
-	answers := make(chan answer, 1) // a credential helper is a program that knows nothing of ctx, and may hang
+	// A credential helper is a program that may hang, and authn does not end it with ctx; so the goroutine may outlive this call.
+	answers := make(chan answer, 1)
 	go func() {
 		auth, err := authn.Resolve(ctx, authn.DefaultKeychain, repo)
 		answers <- answer{auth, err}
@@ -202,7 +207,7 @@ func (c *Client) credentials(ctx context.Context, repo name.Repository) (authn.A
 	}
 }
 
-// keychainError is a failure of the user's own store of credentials.
+// keychainError is a failure to read the credentials that the user has stored.
 type keychainError struct{ err error }
 
 func (e *keychainError) Error() string {
@@ -210,7 +215,7 @@ func (e *keychainError) Error() string {
 }
 func (e *keychainError) Unwrap() error { return e.err }
 
-// Close frees the connections that nobody uses any more.
+// Close closes the connections that are idle.
 func (r *Repository) Close() error {
 	if r.inner != nil {
 		r.inner.CloseIdleConnections()
@@ -218,7 +223,7 @@ func (r *Repository) Close() error {
 	return nil
 }
 
-// host is the registry as users write it.
+// host is the registry's name as users write it: "docker.io" for Docker Hub.
 func (r *Repository) host() string {
 	if h := r.repo.RegistryStr(); h != name.DefaultRegistry {
 		return h

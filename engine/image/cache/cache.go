@@ -1,8 +1,9 @@
-// Package cache keeps what was learned from layers that veto has hashed, and which unchanged files it has hashed, in a folder of small files.
+// Package cache keeps, in a folder of small files, the facts of layers that veto has hashed, and the digests of local files that it has
+// hashed.
 //
 // There is no lock and no index: a file is written under another name and then renamed, so that any number of processes may read, write and
-// evict at once, and may be killed at any time. Whatever a file does not say in full, under its own checksum and its own name, it does not
-// say at all: it is then as if it were not there.
+// evict at the same time, and may be killed at any time. A file that is not whole, or whose checksum or name does not fit its content,
+// counts as absent.
 package cache
 
 import (
@@ -19,21 +20,22 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// Cache is an opened folder. It is safe for concurrent use; a nil Cache holds nothing and keeps nothing. It implements engine.LayerCache.
+// Cache is an opened folder. It is safe for concurrent use. A nil Cache is empty and keeps nothing. It implements engine.LayerCache and
+// image.Hashes.
 type Cache struct {
 	dir   string
 	root  *os.Root
-	limit int64
+	limit int64 // bytes on disk
 	now   func() time.Time
 	mu    sync.Mutex
-	sizes map[string]int64 // on disk, of the files that were there when this process looked last
+	sizes map[string]int64 // bytes on disk by name, of the files that were there when this process last looked
 }
 
 var _ engine.LayerCache = (*Cache)(nil)
 
-// Open opens the cache in dir, and makes the folder (mode 0700) when there is none. Limit is in bytes, as Status counts them; now is the
-// clock that says what was used last. A folder that others than this user own or can write is a usage error, because whoever writes
-// it can say what an image contains. The caller closes the cache.
+// Open opens the cache in dir, and makes the folder (mode 0700) when there is none. The cache holds at most limit bytes on disk, as Stats
+// counts them; now is the clock for times of use. A folder that is not this user's, or that others can write, is an engine.UsageError:
+// whoever writes it decides what veto believes an image to contain. The caller closes the cache.
 func Open(dir string, limit int64, now func() time.Time) (*Cache, error) {
 	made, err := makeFolder(dir)
 	if err != nil {
@@ -43,9 +45,10 @@ func Open(dir string, limit int64, now func() time.Time) (*Cache, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the layer cache: %w", err)
 	}
-	if err := trusted(dir, info); err != nil && made {
-		// Some file systems know one owner and mode for everything (CIFS, FAT): that is nobody's mistake, and no place for a cache.
-		return nil, errors.Join(fmt.Errorf("making the layer cache: the file system does not keep %s for its user alone", dir), os.Remove(dir))
+	if err := checkFolder(dir, info); err != nil && made {
+		// Some file systems know one owner and mode for everything (CIFS, FAT). A cache cannot be there, but that is no usage error.
+		err := fmt.Errorf("making the layer cache: the file system does not keep %s for its user alone", dir)
+		return nil, errors.Join(err, os.Remove(dir))
 	} else if err != nil {
 		return nil, err
 	}
@@ -63,7 +66,7 @@ func Open(dir string, limit int64, now func() time.Time) (*Cache, error) {
 	return &Cache{dir: dir, root: root, limit: limit, now: now}, nil
 }
 
-// makeFolder makes dir and what is above it; false is a dir that is there already, whatever it is.
+// makeFolder makes dir and its parents. made is false when something of that name exists, whatever it is.
 func makeFolder(dir string) (made bool, err error) {
 	if _, err := os.Lstat(dir); err == nil {
 		return false, nil
@@ -78,10 +81,11 @@ func makeFolder(dir string) (made bool, err error) {
 	return err == nil, err
 }
 
-// looseBits are the permissions to write that nobody but the owner may have.
-const looseBits = 0o022
+// writeBits are the write permissions that nobody but the owner may have.
+const writeBits = 0o022
 
-func trusted(dir string, info fs.FileInfo) error {
+// checkFolder returns an error when others than this user can change what is in the folder.
+func checkFolder(dir string, info fs.FileInfo) error {
 	unsafe := func(why string) error {
 		return engine.Hint(engine.Usage("the layer cache %s %s: whoever can write it can say what an image contains", dir, why),
 			"chmod 700 a folder of your own, set VETO_CACHE to another one, or scan with --no-cache")
@@ -91,9 +95,9 @@ func trusted(dir string, info fs.FileInfo) error {
 		return unsafe("is a symbolic link")
 	case !info.IsDir():
 		return fmt.Errorf("opening the layer cache: %w", &fs.PathError{Op: "open", Path: dir, Err: syscall.ENOTDIR})
-	case !mine(info):
+	case !ownedByUser(info):
 		return unsafe("belongs to another user")
-	case loose(info):
+	case writableByOthers(info):
 		return unsafe(fmt.Sprintf("can be written by others (mode %04o)", info.Mode().Perm()))
 	}
 	return nil
@@ -107,16 +111,17 @@ func (c *Cache) Close() error {
 	return c.root.Close()
 }
 
-// Has says whether there is a file for key; Load says whether it is any good.
+// Has reports whether there is a file for key. Whether the file is sound, only Load finds out.
 func (c *Cache) Has(key string) bool {
 	if c == nil || !isKey(key) {
 		return false
 	}
-	_, ok := c.find(key + layerSuffix)
+	_, ok := c.statTrusted(key + layerSuffix)
 	return ok
 }
 
-// Load returns what was stored under key. Whatever is missing, damaged, another user's, of another version of veto or of another key is false.
+// Load returns the facts that were stored under key. It returns false when there are none, and when the file is damaged, another user's,
+// writable by others, of another key or of another version of veto.
 func (c *Cache) Load(key string) (*engine.LayerFacts, bool) {
 	if c == nil || !isKey(key) {
 		return nil, false
@@ -129,7 +134,8 @@ func (c *Cache) Load(key string) (*engine.LayerFacts, bool) {
 	return lf, err == nil
 }
 
-// Store keeps lf under key, 64 lower-case hex digits. After an error nothing has changed.
+// Store keeps lf under key, which is 64 lower-case hex digits. It evicts other files to make room. Facts over a limit are an
+// engine.LimitError. After an error, what was stored under key is unchanged.
 func (c *Cache) Store(key string, lf *engine.LayerFacts) error {
 	if c == nil {
 		return nil
@@ -147,8 +153,8 @@ func (c *Cache) Store(key string, lf *engine.LayerFacts) error {
 	return nil
 }
 
-// Hashed returns the digest of a file whose state was recorded. State is whatever its caller tells states apart by; it must hold all
-// that changes when the content does.
+// Hashed returns the digest that was recorded for a file in this state. A state is an opaque string that names the file and changes
+// whenever the file's content does.
 func (c *Cache) Hashed(state string) (engine.Digest, bool) {
 	if c == nil {
 		return "", false
@@ -158,17 +164,17 @@ func (c *Cache) Hashed(state string) (engine.Digest, bool) {
 	if !ok {
 		return "", false
 	}
-	r := newReader(payload)
+	r := newPayloadReader(payload)
 	recorded, digest := r.string(), engine.Digest(r.string())
-	return digest, r.end() == nil && recorded == state && digest != ""
+	return digest, r.finish() == nil && recorded == state && digest != ""
 }
 
-// Record keeps that a file in this state was hashed to d.
+// Record notes that a file in this state has the digest d.
 func (c *Cache) Record(state string, d engine.Digest) error {
 	if c == nil {
 		return nil
 	}
-	w := newWriter()
+	w := newPayloadWriter()
 	w.string(state)
 	w.string(string(d))
 	payload, err := w.payload()
@@ -182,14 +188,14 @@ func (c *Cache) Record(state string, d engine.Digest) error {
 	return nil
 }
 
-// write makes a file under its final name: whole, or not at all.
+// write writes a file: whole, or not at all.
 func (c *Cache) write(name, key string, payload [][]byte) error {
 	data := seal(name, key, payload)
-	if size := int64(sizeOf(data)); size > engine.MaxCacheFile || space(size) > c.most() {
-		return &engine.LimitError{What: "size in the cache", Limit: min(engine.MaxCacheFile, c.most())}
+	if size := int64(sizeOf(data)); size > engine.MaxCacheFile || diskSpace(size) > c.fileLimit() {
+		return &engine.LimitError{What: "size in the cache", Limit: min(engine.MaxCacheFile, c.fileLimit())}
 	}
 	temp := tempPrefix + rand.Text()
-	err := c.fill(temp, data)
+	err := c.writeTemp(temp, data)
 	if err == nil {
 		if err = c.evict(); err != nil {
 			err = fmt.Errorf("making room: %w", err)
@@ -206,7 +212,8 @@ func (c *Cache) write(name, key string, payload [][]byte) error {
 	return err
 }
 
-func (c *Cache) fill(name string, data [][]byte) error {
+// writeTemp writes the parts of a file under a temporary name.
+func (c *Cache) writeTemp(name string, data [][]byte) error {
 	f, err := c.root.OpenFile(name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return err

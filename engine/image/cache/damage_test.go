@@ -96,7 +96,7 @@ func TestNamesAreBound(t *testing.T) {
 // The file of a state that says something else under a sound checksum, as two states of one fingerprint would.
 func TestStateIsCompared(t *testing.T) {
 	c, dir := open(t, 1<<30)
-	w := newWriter()
+	w := newPayloadWriter()
 	w.string("another")
 	w.string("sha256:00")
 	payload, err := w.payload()
@@ -138,9 +138,9 @@ func TestVersionIsPartOfTheFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	other := head(name, key)
+	other := header(name, key)
 	other[8]++
-	forged := append(append(bytes.Clone(other), checksum(other, data[headSize:])...), data[headSize:]...)
+	forged := append(append(bytes.Clone(other), checksum(other, data[headerSize:])...), data[headerSize:]...)
 	if err := os.WriteFile(filepath.Join(dir, name), forged, 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -11,37 +11,38 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// block is what the disk gives a file at least: thousands of tiny files would else look like nothing.
-const block = 4096 // bytes
+// diskBlock is the smallest number of bytes that a file takes on disk, so that thousands of tiny files count for what they take.
+const diskBlock = 4096
 
-func space(size int64) int64 { return (size + block - 1) / block * block }
+// diskSpace is how many bytes a file of size bytes takes on disk.
+func diskSpace(size int64) int64 { return (size + diskBlock - 1) / diskBlock * diskBlock }
 
-// most is what one file may take.
-func (c *Cache) most() int64 { return c.limit / 4 }
+// fileLimit is how many bytes one file may take on disk.
+func (c *Cache) fileLimit() int64 { return c.limit / 4 }
 
-// tempLife is how long a file that is being written may take; after that its process is dead.
-const tempLife = 24 * time.Hour
+// tempLifetime is how old a temporary file may become; the process that wrote an older one is dead.
+const tempLifetime = 24 * time.Hour
 
-// kept is one file of the cache.
-type kept struct {
+// cacheFile is one file of the cache.
+type cacheFile struct {
 	name string
-	size int64 // on disk
-	used time.Time
+	size int64     // bytes on disk
+	used time.Time // when it was last used, or a little before
 }
 
-// Status says what a cache holds.
-type Status struct {
+// Stats says what a cache holds.
+type Stats struct {
 	Dir    string       `json:"dir"`
 	Files  int          `json:"files"`
-	Layers int          `json:"layers"`     // of the files, those that hold a layer's facts
+	Layers int          `json:"layers"`     // how many of the files hold the facts of a layer
 	Bytes  int64        `json:"bytes"`      // on disk, in blocks of 4096
 	Limit  int64        `json:"limit"`      // bytes
 	Oldest engine.Maybe `json:"oldest_use"` // RFC 3339, UTC, to the hour or so; null when the cache is empty
 	Newest engine.Maybe `json:"newest_use"`
 }
 
-// names calls do for every name of the cache's own. Links, folders and what other programs put there may be among them.
-func (c *Cache) names(do func(name string) error) error {
+// eachName calls visit for every name in the folder that the cache would give a file. Links and folders may have such names too.
+func (c *Cache) eachName(visit func(name string) error) error {
 	dir, err := c.root.Open(".")
 	if err != nil {
 		return err
@@ -50,10 +51,10 @@ func (c *Cache) names(do func(name string) error) error {
 		var names []string
 		names, err = dir.Readdirnames(1024)
 		for _, name := range names {
-			if !own(name) {
+			if !isOwnName(name) {
 				continue
 			}
-			if err := do(name); err != nil {
+			if err := visit(name); err != nil {
 				return errors.Join(err, dir.Close())
 			}
 		}
@@ -64,23 +65,23 @@ func (c *Cache) names(do func(name string) error) error {
 	return errors.Join(err, dir.Close())
 }
 
-// look describes one file; false is what has been evicted or renamed meanwhile, and what is no regular file.
-func (c *Cache) look(name string) (kept, bool, error) {
+// stat describes one file. It returns false for one that has been evicted or renamed meanwhile, and for what is no regular file.
+func (c *Cache) stat(name string) (cacheFile, bool, error) {
 	info, err := c.root.Lstat(name)
 	if errors.Is(err, fs.ErrNotExist) {
-		return kept{}, false, nil
+		return cacheFile{}, false, nil
 	}
 	if err != nil {
-		return kept{}, false, err
+		return cacheFile{}, false, err
 	}
-	return kept{name, space(info.Size()), info.ModTime()}, info.Mode().IsRegular(), nil
+	return cacheFile{name, diskSpace(info.Size()), info.ModTime()}, info.Mode().IsRegular(), nil
 }
 
 // list returns the cache's own files, those used longest ago first.
-func (c *Cache) list() ([]kept, error) {
-	var files []kept
-	err := c.names(func(name string) error {
-		f, ok, err := c.look(name)
+func (c *Cache) list() ([]cacheFile, error) {
+	var files []cacheFile
+	err := c.eachName(func(name string) error {
+		f, ok, err := c.stat(name)
 		if ok {
 			files = append(files, f)
 		}
@@ -96,22 +97,22 @@ func (c *Cache) list() ([]kept, error) {
 	return files, err
 }
 
-// full says whether the cache is over its limit or holds what a dead process left. Asking the system for the size of each file takes
-// ten times as long as reading the names, so the sizes of layers and states, which never change, are asked for once.
-func (c *Cache) full() (bool, error) {
+// needsEviction reports whether the cache is over its limit, or holds what a dead process left. Asking the system for the size of each file
+// takes ten times as long as reading the names, so it asks once for the sizes of layers and states, which never change.
+func (c *Cache) needsEviction() (bool, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	sizes := make(map[string]int64, len(c.sizes))
-	total, dead := int64(0), false
-	err := c.names(func(name string) error {
+	total, abandoned := int64(0), false
+	err := c.eachName(func(name string) error {
 		size, known := c.sizes[name]
 		if !known {
-			f, ok, err := c.look(name)
+			f, ok, err := c.stat(name)
 			if err != nil || !ok {
 				return err
 			}
 			size = f.size
-			dead = dead || c.dead(f)
+			abandoned = abandoned || c.isAbandoned(f)
 		}
 		if total += size; !isTemp(name) {
 			sizes[name] = size
@@ -119,16 +120,20 @@ func (c *Cache) full() (bool, error) {
 		return nil
 	})
 	c.sizes = sizes
-	return dead || total > c.limit, err
+	return abandoned || total > c.limit, err
 }
 
-func (c *Cache) dead(f kept) bool { return isTemp(f.name) && c.now().Sub(f.used) > tempLife }
+// isAbandoned reports whether a file is what a dead process left.
+func (c *Cache) isAbandoned(f cacheFile) bool {
+	return isTemp(f.name) && c.now().Sub(f.used) > tempLifetime
+}
 
-// evict makes room: over the limit it removes what was used longest ago, down to nine tenths, and files that dead processes left. It
-// runs when a new file is written but not yet under its name: of several processes that write at once, whoever looks last
-// sees all of it, so the cache never holds more than its limit and what is being written at that moment.
+// evict removes files that dead processes left and, when the cache is over its limit, the files that were used longest ago, until nine
+// tenths of the limit are left. It runs when a new file has been written but not yet renamed: of several processes that write at the same
+// time, the last one to look sees all of their files, so the cache never holds more than its limit and what is being written at that
+// moment.
 func (c *Cache) evict() error {
-	if full, err := c.full(); err != nil || !full {
+	if full, err := c.needsEviction(); err != nil || !full {
 		return err
 	}
 	files, err := c.list()
@@ -144,7 +149,7 @@ func (c *Cache) evict() error {
 		goal = c.limit / 10 * 9
 	}
 	for _, f := range files {
-		if !c.dead(f) && (total <= goal || isTemp(f.name)) {
+		if !c.isAbandoned(f) && (total <= goal || isTemp(f.name)) {
 			continue
 		}
 		if err := c.root.Remove(f.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -155,20 +160,20 @@ func (c *Cache) evict() error {
 	return nil
 }
 
-// Status looks at every file of the cache.
-func (c *Cache) Status() (Status, error) {
+// Stats describes what the cache holds; of a nil Cache that is the zero Stats.
+func (c *Cache) Stats() (Stats, error) {
 	if c == nil {
-		return Status{}, nil
+		return Stats{}, nil
 	}
 	files, err := c.list()
 	if err != nil {
-		return Status{}, fmt.Errorf("listing the layer cache: %w", err)
+		return Stats{}, fmt.Errorf("listing the layer cache: %w", err)
 	}
-	return c.summary(files), nil
+	return c.stats(files), nil
 }
 
-func (c *Cache) summary(files []kept) Status {
-	s := Status{Dir: c.dir, Limit: c.limit, Files: len(files)}
+func (c *Cache) stats(files []cacheFile) Stats {
+	s := Stats{Dir: c.dir, Limit: c.limit, Files: len(files)}
 	for _, f := range files {
 		s.Bytes += f.size
 		if len(f.name) == 2*keySize+len(layerSuffix) && f.name[2*keySize:] == layerSuffix {
@@ -176,26 +181,26 @@ func (c *Cache) summary(files []kept) Status {
 		}
 	}
 	if len(files) > 0 {
-		s.Oldest, s.Newest = stamp(files[0].used), stamp(files[len(files)-1].used)
+		s.Oldest, s.Newest = timestamp(files[0].used), timestamp(files[len(files)-1].used)
 	}
 	return s
 }
 
-func stamp(t time.Time) engine.Maybe { return engine.Maybe(t.UTC().Format(time.RFC3339)) }
+func timestamp(t time.Time) engine.Maybe { return engine.Maybe(t.UTC().Format(time.RFC3339)) }
 
-// Clean removes every file of the cache's own and says what they were. Whatever else stands in the folder stays, and so does the folder.
-func (c *Cache) Clean() (Status, error) {
+// Clean removes every file of the cache, and describes what it has removed. The folder stays, with whatever else is in it.
+func (c *Cache) Clean() (Stats, error) {
 	if c == nil {
-		return Status{}, nil
+		return Stats{}, nil
 	}
 	files, err := c.list()
 	if err != nil {
-		return Status{}, fmt.Errorf("listing the layer cache: %w", err)
+		return Stats{}, fmt.Errorf("listing the layer cache: %w", err)
 	}
 	for i, f := range files {
 		if err := c.root.Remove(f.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return c.summary(files[:i]), fmt.Errorf("cleaning the layer cache: %w", err)
+			return c.stats(files[:i]), fmt.Errorf("cleaning the layer cache: %w", err)
 		}
 	}
-	return c.summary(files), nil
+	return c.stats(files), nil
 }

@@ -30,14 +30,14 @@ func onDisk(t testing.TB, dir string) (total int64) {
 	}
 	for _, e := range entries {
 		if info, err := e.Info(); err == nil { // it may be gone already
-			total += space(info.Size())
+			total += diskSpace(info.Size())
 		}
 	}
 	return total
 }
 
 func TestLimitHoldsAndTheOldestGo(t *testing.T) {
-	const limit = 40 * block
+	const limit = 40 * diskBlock
 	c, dir := open(t, limit)
 	start := c.now()
 	var names []string
@@ -72,7 +72,7 @@ func TestLimitHoldsAndTheOldestGo(t *testing.T) {
 }
 
 func TestRecordsAreBoundedToo(t *testing.T) {
-	const limit = 40 * block
+	const limit = 40 * diskBlock
 	c, dir := open(t, limit)
 	for i := range 100 {
 		if err := c.Record(fmt.Sprint("state ", i), "sha256:00"); err != nil {
@@ -89,7 +89,7 @@ func TestRecordsAreBoundedToo(t *testing.T) {
 
 // What would push out much of everything else is not kept.
 func TestTooLargeIsNotKept(t *testing.T) {
-	c, dir := open(t, 16*block)
+	c, dir := open(t, 16*diskBlock)
 	lf := distribution(3000, 30)
 	err := c.Store(keyOf("large"), lf)
 	var limit *engine.LimitError
@@ -169,8 +169,8 @@ func TestStatusAndClean(t *testing.T) {
 	if err := errors.Join(os.Mkdir(filepath.Join(dir, folder), 0o700), os.Symlink("README", filepath.Join(dir, link))); err != nil {
 		t.Fatal(err)
 	}
-	want := Status{Dir: dir, Files: 4, Layers: 3, Bytes: 4 * block, Limit: 1 << 20, Oldest: "2026-11-23T10:00:00Z", Newest: "2026-11-23T12:00:00Z"}
-	got, err := c.Status()
+	want := Stats{Dir: dir, Files: 4, Layers: 3, Bytes: 4 * diskBlock, Limit: 1 << 20, Oldest: "2026-11-23T10:00:00Z", Newest: "2026-11-23T12:00:00Z"}
+	got, err := c.Stats()
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("status: %v (-want +got)\n%s", err, diff)
 	}
@@ -191,8 +191,8 @@ func TestStatusAndClean(t *testing.T) {
 	if diff := cmp.Diff(stays, left); diff != "" {
 		t.Errorf("what others put there (-before +after)\n%s", diff)
 	}
-	empty, err := c.Status()
-	if diff := cmp.Diff(Status{Dir: dir, Limit: 1 << 20}, empty); diff != "" || err != nil {
+	empty, err := c.Stats()
+	if diff := cmp.Diff(Stats{Dir: dir, Limit: 1 << 20}, empty); diff != "" || err != nil {
 		t.Errorf("empty: %v\n%s", err, diff)
 	}
 }

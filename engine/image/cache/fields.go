@@ -2,27 +2,27 @@ package cache
 
 import "github.com/vetoci/veto/engine"
 
-// coder goes through the fields of a value in one order for both directions: to a writer, or from a reader.
+// coder writes or reads the fields of a value: one function for each type names the fields in one order for both directions.
 type coder struct {
-	w *writer // nil when reading
-	r *reader
+	w *payloadWriter // nil when reading
+	r *payloadReader // nil when writing
 }
 
 func encode(lf *engine.LayerFacts) ([][]byte, error) {
 	if len(lf.Entries) > engine.MaxCacheEntries {
 		return nil, &engine.LimitError{What: "entries of a cached layer", Limit: engine.MaxCacheEntries}
 	}
-	w := newWriter()
+	w := newPayloadWriter()
 	w.writeEntries(lf.Entries)
 	(&coder{w: w}).facts(lf)
 	return w.payload()
 }
 
 func decode(payload []byte) (*engine.LayerFacts, error) {
-	r := newReader(payload)
+	r := newPayloadReader(payload)
 	lf := &engine.LayerFacts{Entries: r.entries}
 	(&coder{r: r}).facts(lf)
-	if err := r.end(); err != nil {
+	if err := r.finish(); err != nil {
 		return nil, err
 	}
 	return lf, nil
@@ -44,16 +44,16 @@ func text[S ~string](c *coder, s *S) {
 
 func number[N ~int | ~int64 | ~uint32 | ~uint8](c *coder, n *N) {
 	if c.w != nil {
-		c.w.number(uint64(int64(*n)))
+		c.w.uvarint(uint64(int64(*n)))
 		return
 	}
-	v := int64(c.r.number())
+	v := int64(c.r.uvarint())
 	if *n = N(v); int64(*n) != v {
 		c.r.fail()
 	}
 }
 
-func truth(c *coder, b *bool) {
+func boolean(c *coder, b *bool) {
 	n := 0
 	if *b {
 		n = 1
@@ -64,46 +64,46 @@ func truth(c *coder, b *bool) {
 	*b = n == 1
 }
 
-// list codes the elements after their count. Least is how many bytes an element takes at least.
-func list[T any](c *coder, l *[]T, least int, one func(*coder, *T)) {
+// list codes the elements of a list after their count. minBytes is how many bytes an element takes at least.
+func list[T any](c *coder, l *[]T, minBytes int, code func(*coder, *T)) {
 	if c.w != nil {
-		c.w.size(len(*l), *l == nil)
+		c.w.listLen(len(*l), *l == nil)
 		for i := range *l {
-			one(c, &(*l)[i])
+			code(c, &(*l)[i])
 		}
 		return
 	}
-	n := c.r.size(least)
+	n := c.r.listLen(minBytes)
 	if n < 0 {
 		return
 	}
 	*l = make([]T, n)
 	for i := range *l {
-		one(c, &(*l)[i])
+		code(c, &(*l)[i])
 	}
 }
 
-// size writes the count of a list, which is one more than it is: 0 is nil.
-func (w *writer) size(n int, none bool) {
+// listLen writes one more than the length of a list; 0 is written for nil, which none says.
+func (w *payloadWriter) listLen(n int, none bool) {
 	if none {
-		w.number(0)
+		w.uvarint(0)
 		return
 	}
-	w.number(uint64(n) + 1)
+	w.uvarint(uint64(n) + 1)
 }
 
-func pointer[T any](c *coder, p **T, one func(*coder, *T)) {
-	there := *p != nil
-	if truth(c, &there); !there {
+func pointer[T any](c *coder, p **T, code func(*coder, *T)) {
+	present := *p != nil
+	if boolean(c, &present); !present {
 		return
 	}
 	if *p == nil {
 		*p = new(T)
 	}
-	one(c, *p)
+	code(c, *p)
 }
 
-// Bytes that a value takes at least: one for each of its fields.
+// How many bytes a value takes at least: one for each of its fields.
 const (
 	stringBytes   = 1
 	locationBytes = 2
@@ -155,14 +155,14 @@ func (c *coder) program(p *engine.Program) {
 	pointer(c, &p.Symbols, (*coder).symbols)
 }
 
-// symbols are sorted hashes, so that what is written is how far each is from the one before it.
+// symbols are sorted hashes: what is written is the difference of each to the one before it.
 func (c *coder) symbols(s *engine.Symbols) {
 	var before uint64
 	list(c, &s.Hashes, 1, func(c *coder, h *uint64) {
 		if c.w != nil {
-			c.w.number(*h - before)
+			c.w.uvarint(*h - before)
 		} else {
-			*h = before + c.r.number()
+			*h = before + c.r.uvarint()
 		}
 		before = *h
 	})
@@ -177,7 +177,7 @@ func (c *coder) secret(s *engine.Secret) {
 	text(c, &s.Layer)
 	number(c, &s.Line)
 	text(c, &s.Redacted)
-	truth(c, &s.DeletedLater)
+	boolean(c, &s.DeletedLater)
 	text(c, &s.OwnedBy)
 	text(c, &s.Ref)
 	text(c, &s.Fingerprint)
@@ -190,7 +190,7 @@ func (c *coder) account(a *engine.Account) {
 	number(c, &a.GID)
 	text(c, &a.Home)
 	text(c, &a.Shell)
-	truth(c, &a.Login)
+	boolean(c, &a.Login)
 	text(c, &a.Password)
 	list(c, &a.Groups, stringBytes, text)
 	text(c, &a.Path)
@@ -224,12 +224,12 @@ func (c *coder) pkg(p *engine.Package) {
 	list(c, &p.Locations, locationBytes, (*coder).location)
 	text(c, &p.Layer)
 	text(c, &p.OwnedBy)
-	truth(c, &p.Main)
+	boolean(c, &p.Main)
 	text(c, &p.Module)
 	text(c, &p.Vendor)
-	truth(c, &p.ThirdParty)
+	boolean(c, &p.ThirdParty)
 	text(c, &p.NoCode)
-	truth(c, &p.Kernel)
+	boolean(c, &p.Kernel)
 	text(c, &p.FoundBy)
 	text(c, &p.Reached)
 	text(c, &p.Depends)

@@ -14,15 +14,15 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// Names of the cache's own files: a key and what it is about, or a file that is being written.
+// The names of the cache's files: a key and one of two suffixes, or a prefix and random text while a file is being written.
 const (
 	layerSuffix = ".layer"
 	stateSuffix = ".state"
 	tempPrefix  = ".veto-layer-"
 )
 
-// own says whether a name is one that the cache gives.
-func own(name string) bool {
+// isOwnName reports whether the cache gives files such a name.
+func isOwnName(name string) bool {
 	key, ok := strings.CutSuffix(name, layerSuffix)
 	if !ok {
 		key, ok = strings.CutSuffix(name, stateSuffix)
@@ -35,22 +35,23 @@ func isTemp(name string) bool {
 	return ok && len(id) == 26 && strings.Trim(id, "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567") == "" // rand.Text's form
 }
 
-// formatVersion changes whenever the same facts would be written otherwise, or other facts could be written the same: a test holds the
-// engine's types to it. It also changes when the walk of a layer comes to say other things of the same tar; what an inspector says is in
-// its own version, which is part of the key.
+// formatVersion must change whenever the same facts would be written as other bytes, or other facts as the same bytes: a test compares it
+// with the engine's types. It must also change when walking a layer gives other facts of the same tar. What an inspector finds has a
+// version of its own, which is part of the key.
 const formatVersion = 4
 
-// A file is a magic number of its kind (8 bytes), the format's version (4, little-endian), the key (32), the checksum of everything else
-// (32), and the payload.
+// A file consists of a magic number for its kind (8 bytes), the format's version (4, little-endian), the key (32), the SHA-256 of all of
+// the rest (32), and the payload.
 const (
-	layerMagic = "vetolayr"
-	stateMagic = "vetostat"
-	keySize    = sha256.Size
-	sumAt      = 8 + 4 + keySize
-	headSize   = sumAt + sha256.Size
+	layerMagic     = "vetolayr"
+	stateMagic     = "vetostat"
+	keySize        = sha256.Size
+	checksumOffset = 8 + 4 + keySize
+	headerSize     = checksumOffset + sha256.Size
 )
 
-func head(name, key string) []byte {
+// header returns what stands before a file's checksum.
+func header(name, key string) []byte {
 	magic := layerMagic
 	if strings.HasSuffix(name, stateSuffix) {
 		magic = stateMagic
@@ -63,20 +64,26 @@ func head(name, key string) []byte {
 	return append(b, raw...)
 }
 
-// seal puts before the parts of a payload what makes a file of them.
+// seal puts header and checksum before the parts of a payload.
 func seal(name, key string, payload [][]byte) [][]byte {
-	h := head(name, key)
+	h := header(name, key)
 	return append([][]byte{h, checksum(h, payload...)}, payload...)
 }
 
+// unseal returns the payload of a file; false when its header or checksum is wrong.
 func unseal(name, key string, data []byte) ([]byte, bool) {
-	h := head(name, key)
-	if len(data) < headSize || !bytes.Equal(data[:sumAt], h) || !bytes.Equal(data[sumAt:headSize], checksum(h, data[headSize:])) {
+	h := header(name, key)
+	if len(data) < headerSize || !bytes.Equal(data[:checksumOffset], h) {
 		return nil, false
 	}
-	return data[headSize:], true
+	payload := data[headerSize:]
+	if !bytes.Equal(data[checksumOffset:headerSize], checksum(h, payload)) {
+		return nil, false
+	}
+	return payload, true
 }
 
+// checksum is the SHA-256 of a file without its checksum.
 func checksum(head []byte, payload ...[]byte) []byte {
 	h := sha256.New()
 	h.Write(head)
@@ -86,39 +93,39 @@ func checksum(head []byte, payload ...[]byte) []byte {
 	return h.Sum(nil)
 }
 
-// find describes a file of the cache, if it is there and no one else had a hand in it.
-func (c *Cache) find(name string) (fs.FileInfo, bool) {
+// statTrusted describes a file of the cache. It returns false for one that is not there, another user's, or writable by others.
+func (c *Cache) statTrusted(name string) (fs.FileInfo, bool) {
 	info, err := c.root.Lstat(name)
-	return info, err == nil && info.Mode().IsRegular() && mine(info) && !loose(info)
+	return info, err == nil && info.Mode().IsRegular() && ownedByUser(info) && !writableByOthers(info)
 }
 
-// touchAfter is how old a file's time of use may become: a scan in a loop must not write to the disk each time.
+// touchAfter is how old a file's time of use may become before it is set anew: a scan in a loop must not write to the disk each time.
 const touchAfter = time.Hour
 
 // read returns the payload of a file and notes that it was used.
 func (c *Cache) read(name, key string) ([]byte, bool) {
-	info, ok := c.find(name)
+	info, ok := c.statTrusted(name)
 	if !ok || info.Size() > engine.MaxCacheFile {
 		return nil, false
 	}
-	f, err := c.root.OpenFile(name, os.O_RDONLY|dontWait, 0)
+	f, err := c.root.OpenFile(name, os.O_RDONLY|openNonblock, 0)
 	if err != nil {
 		return nil, false
 	}
-	data, err := readSame(f, info)
+	data, err := readUnchanged(f, info)
 	if cerr := f.Close(); err != nil || cerr != nil {
 		return nil, false
 	}
 	payload, ok := unseal(name, key, data)
 	if now := c.now(); ok && now.Sub(info.ModTime()).Abs() > touchAfter {
-		// Where it cannot be noted, as on a read-only disk, nothing is evicted either.
+		// An error is of no consequence: where times cannot be set, as on a read-only disk, nothing is evicted either.
 		_ = c.root.Chtimes(name, now, now)
 	}
 	return payload, ok
 }
 
-// readSame reads a file that must still be the one that was looked at.
-func readSame(f *os.File, info fs.FileInfo) ([]byte, error) {
+// readUnchanged reads a file, which must still be the one that info describes.
+func readUnchanged(f *os.File, info fs.FileInfo) ([]byte, error) {
 	opened, err := f.Stat()
 	if err != nil {
 		return nil, err

@@ -78,9 +78,9 @@ func TestNilCache(t *testing.T) {
 	}
 	_, loaded := c.Load(keyOf("a"))
 	_, hashed := c.Hashed("s")
-	status, err := c.Status()
+	status, err := c.Stats()
 	cleaned, cerr := c.Clean()
-	if loaded || hashed || c.Has(keyOf("a")) || status != (Status{}) || cleaned != (Status{}) || err != nil || cerr != nil {
+	if loaded || hashed || c.Has(keyOf("a")) || status != (Stats{}) || cleaned != (Stats{}) || err != nil || cerr != nil {
 		t.Error("a nil cache holds something")
 	}
 }
@@ -166,7 +166,7 @@ func TestStoreWhereNothingCanBeWritten(t *testing.T) {
 			if _, ok := c.Load(keyOf("large")); ok {
 				t.Error("loaded")
 			}
-			status, err := c.Status()
+			status, err := c.Stats()
 			if err != nil || status.Files != 0 {
 				t.Errorf("status %+v, %v", status, err)
 			}

@@ -4,9 +4,9 @@ package cache
 
 import "io/fs"
 
-const dontWait = 0
+const openNonblock = 0
 
-// Where files have no numeric owner or mode, the user's own folders are kept from others by the system's access lists.
-func mine(fs.FileInfo) bool { return true }
+// Where files have no numeric owner or mode, the system's access lists keep others from the user's own folders.
+func ownedByUser(fs.FileInfo) bool { return true }
 
-func loose(fs.FileInfo) bool { return false }
+func writableByOthers(fs.FileInfo) bool { return false }

@@ -8,12 +8,12 @@ import (
 	"syscall"
 )
 
-// dontWait keeps the opening of what turned out to be a pipe from waiting for its writer.
-const dontWait = syscall.O_NONBLOCK
+// openNonblock keeps the opening of a named pipe from waiting for its writer.
+const openNonblock = syscall.O_NONBLOCK
 
-func mine(info fs.FileInfo) bool {
+func ownedByUser(info fs.FileInfo) bool {
 	st, ok := info.Sys().(*syscall.Stat_t)
 	return ok && int(st.Uid) == os.Geteuid()
 }
 
-func loose(info fs.FileInfo) bool { return info.Mode().Perm()&looseBits != 0 }
+func writableByOthers(info fs.FileInfo) bool { return info.Mode().Perm()&writeBits != 0 }

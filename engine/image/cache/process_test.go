@@ -28,7 +28,7 @@ func TestMain(m *testing.M) {
 
 const (
 	crowdKeys  = 40
-	crowdLimit = 64 * block // room for a third of them
+	crowdLimit = 64 * diskBlock // room for a third of them
 )
 
 // crowdFacts are what is stored under a key, always.
@@ -100,7 +100,7 @@ func TestKilledProcesses(t *testing.T) {
 		processes = 6
 		lives     = 8
 		// What a process writes at one moment is one file.
-		flying = processes * 8 * block
+		flying = processes * 8 * diskBlock
 	)
 	var wg sync.WaitGroup
 	var most int64

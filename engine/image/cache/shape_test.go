@@ -8,8 +8,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// distribution makes facts of the shape that a Debian layer has: entries in order of folders, and for each package its list of files and its list
-// of checksums.
+// distribution makes facts of the shape that a Debian layer has: entries in order of folders, and for each package its list of files and
+// its list of checksums.
 func distribution(entries, packages int) *engine.LayerFacts {
 	rnd := rand.New(rand.NewPCG(7, 7))
 	lf := &engine.LayerFacts{Info: engine.LayerInfo{Index: 1, Digest: "sha256:00", DiffID: "sha256:01", Verified: engine.VerifiedContent, Size: 1 << 28}}

@@ -45,7 +45,7 @@ type Image struct {
 	Group string
 }
 
-// Packed is an image in the parts of which every stored form is made. Digests are "sha256:…".
+// Packed is an image as the parts of which every stored form consists. Digests are "sha256:…".
 type Packed struct {
 	Image          Image
 	Config         []byte
@@ -64,7 +64,7 @@ func Digest(b []byte) string {
 	return "sha256:" + hex.EncodeToString(sum[:])
 }
 
-// Compress packs b.
+// Compress compresses b, as a whole.
 func Compress(c Compression, b []byte) ([]byte, error) {
 	var buf bytes.Buffer
 	var w io.WriteCloser
@@ -161,7 +161,7 @@ func Pack(m Image) (*Packed, error) {
 	return p, nil
 }
 
-// store packs a layer, and returns what it inflates to and the annotations of its descriptor too.
+// store compresses a layer. It returns what is stored, what that inflates to, and the annotations of its descriptor.
 func (m Image) store(plain []byte) (packed, content []byte, notes map[string]string, err error) {
 	if m.Compression == EStargz || m.Compression == ZstdChunked {
 		return PackTOC(m.Compression, plain, m.TOC)

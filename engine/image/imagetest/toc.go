@@ -16,13 +16,15 @@ const (
 	ZstdChunked Compression = "zstd:chunked"
 )
 
-// TOC says how layers with a table of contents are packed. The zero value is what builders do.
+// TOC says how layers with a table of contents are packed. The zero value is what builders do by default.
 type TOC struct {
-	Chunk int // bytes of a file that are packed by themselves; 4 MiB when 0
-	Least int // eStargz only: how much must be packed together, before something else begins (its innerOffset)
-	// Edit changes the table before it is packed and its digest taken: what a forger does.
+	ChunkSize int // how many bytes of a file are compressed by themselves; 4 MiB when 0
+	// MinChunkSize is how many bytes are compressed together at least, even of several files, which then have an innerOffset. For eStargz
+	// only, as estargz.WithMinChunkSize.
+	MinChunkSize int
+	// Edit changes the table before its digest is computed, as a forger would.
 	Edit func(toc []byte) []byte
-	// Legacy writes the footer of eStargz's predecessor.
+	// Legacy writes the footer of stargz, eStargz's predecessor.
 	Legacy bool
 }
 
@@ -45,17 +47,17 @@ type tocLine struct {
 	ChunkDigest string `json:"chunkDigest,omitempty"`
 }
 
-// tocPacker packs a tar in parts, each by itself.
+// tocPacker compresses a tar in parts, each by itself.
 type tocPacker struct {
 	TOC
 	kind  Compression // of the parts
-	plain []byte
+	plain []byte      // the tar
 	out   bytes.Buffer
-	part  bytes.Buffer // not yet packed
+	part  bytes.Buffer // the part that is not yet compressed
 	lines []tocLine
 }
 
-// cut packs what has come since the last cut, and returns where the next part begins.
+// cut compresses what has come since the last cut, and returns where in out the next part begins.
 func (p *tocPacker) cut() (int, error) {
 	if p.part.Len() > 0 {
 		b, err := Compress(p.kind, p.part.Bytes())
@@ -68,7 +70,7 @@ func (p *tocPacker) cut() (int, error) {
 	return p.out.Len(), nil
 }
 
-// files packs everything up to the end of the last entry, and returns that in the tar.
+// files compresses the tar up to the end of its last entry, and returns where that is.
 func (p *tocPacker) files() (int, error) {
 	r := bytes.NewReader(p.plain)
 	tr := tar.NewReader(r)
@@ -88,7 +90,8 @@ func (p *tocPacker) files() (int, error) {
 		body := len(p.plain) - r.Len()
 		p.part.Write(p.plain[pos:body])
 		pos = body
-		line := tocLine{Type: types[h.Typeflag], Name: h.Name, LinkName: h.Linkname, Mode: h.Mode, UID: h.Uid, GID: h.Gid, ModTime: "1970-01-01T00:00:00Z"}
+		line := tocLine{Type: types[h.Typeflag], Name: h.Name, LinkName: h.Linkname, Mode: h.Mode, UID: h.Uid, GID: h.Gid,
+			ModTime: "1970-01-01T00:00:00Z"}
 		if line.Type != "reg" || h.Size == 0 {
 			p.lines = append(p.lines, line)
 			continue
@@ -101,16 +104,17 @@ func (p *tocPacker) files() (int, error) {
 	}
 }
 
+// file compresses the body of one file in chunks, and adds their lines to the table.
 func (p *tocPacker) file(line tocLine, body []byte) error {
 	line.Digest = Digest(body)
 	first := len(p.lines)
-	step := p.Chunk
+	step := p.ChunkSize
 	if step == 0 {
 		step = 4 << 20
 	}
 	for at := 0; at < len(body); at += step {
 		line.Offset, line.InnerOffset = p.out.Len(), p.part.Len()
-		if line.Offset == 0 || p.part.Len() >= p.Least {
+		if line.Offset == 0 || p.part.Len() >= p.MinChunkSize {
 			var err error
 			if line.Offset, err = p.cut(); err != nil {
 				return err
@@ -134,6 +138,7 @@ func (p *tocPacker) file(line tocLine, body []byte) error {
 	return nil
 }
 
+// table returns the JSON of the table.
 func (p *tocPacker) table() ([]byte, error) {
 	b, err := json.MarshalIndent(object{"version": 1, "entries": p.lines}, "", "\t")
 	if err != nil {
@@ -155,7 +160,8 @@ func PackTOC(c Compression, plain []byte, o TOC) (blob, content []byte, notes ma
 	return p.out.Bytes(), plain, notes, err
 }
 
-// packEStargz follows stargz-snapshotter's docs/estargz.md: the table is the last file of the tar, and an empty gzip member names its place.
+// packEStargz follows stargz-snapshotter's docs/estargz.md: the table is the last file of the tar, and an empty gzip member names its
+// offset.
 func packEStargz(p *tocPacker) (blob, content []byte, notes map[string]string, err error) {
 	end, err := p.files()
 	if err != nil {
@@ -184,10 +190,9 @@ func packEStargz(p *tocPacker) (blob, content []byte, notes map[string]string, e
 	p.out.WriteString("\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff")
 	p.out.Write(binary.LittleEndian.AppendUint16(nil, uint16(len(extra)))) //nolint:gosec // 26 at most
 	p.out.WriteString(extra + "\x01\x00\x00\xff\xff" + "\x00\x00\x00\x00\x00\x00\x00\x00")
-	return p.out.Bytes(), append(plainCopy(p.plain[:end]), last...), map[string]string{"containerd.io/snapshot/stargz/toc.digest": Digest(table)}, nil
+	content = append(bytes.Clone(p.plain[:end]), last...)
+	return p.out.Bytes(), content, map[string]string{"containerd.io/snapshot/stargz/toc.digest": Digest(table)}, nil
 }
-
-func plainCopy(b []byte) []byte { return append([]byte(nil), b...) }
 
 // zstdChunked follows containers/storage's pkg/chunked: table, tar-split data (empty here) and footer are skippable frames.
 func (p *tocPacker) zstdChunked() (map[string]string, error) {

@@ -92,7 +92,7 @@ func WriteOCILayout(dir string, images ...Image) error {
 	return nil
 }
 
-// layout makes the files of an OCI layout: blobs sorted by digest, then index.json and oci-layout.
+// layout returns the files of an OCI layout: blobs sorted by digest, then index.json and oci-layout.
 func layout(images []Image) ([]Entry, []*Packed, error) {
 	blobs := map[string][]byte{}
 	var packed []*Packed

@@ -13,10 +13,10 @@ import (
 	"time"
 )
 
-// small makes a scout help with streams that tests have the time for.
-func small() plan { return plan{region: 96 << 10, room: 600 << 10} }
+// smallPlan makes a speculator help already with streams that tests have the time for.
+func smallPlan() plan { return plan{regionSize: 96 << 10, regionOut: 600 << 10} }
 
-// longStreams are for the scout: some hundred blocks each.
+// longStreams have some hundred blocks each, enough for several regions.
 func longStreams(t testing.TB) map[string][]byte { return madeLong.get(t, makeLong) }
 
 func makeLong(t testing.TB) map[string][]byte {
@@ -51,55 +51,59 @@ func makeLong(t testing.TB) map[string][]byte {
 	m["mixed, flushed"] = packed(6, mixed.Bytes(), 5000)
 	m["stored"] = packed(0, mixed.Bytes(), mixed.Len())
 	m["blocks that are content"] = packed(0, m["mixed at 6"], 70_001)
-	m["members"] = bytes.Join([][]byte{m["mixed at 1"], packed(6, nil, 1), m["copies at 9"], m["blocks that are content"], packed(9, c["text"], 1<<30), m["mixed at 6"]}, nil)
+	m["members"] = bytes.Join([][]byte{
+		m["mixed at 1"], packed(6, nil, 1), m["copies at 9"], m["blocks that are content"], packed(9, c["text"], 1<<30), m["mixed at 6"],
+	}, nil)
 	return m
 }
 
-// sameWithScout holds a reader with a scout against one without.
-func sameWithScout(t testing.TB, what string, source func() io.Reader, p plan, part int) (helped int64) {
+// compareWithoutSpeculator compares a reader that has a speculator with one that has none: content and kind of error must be the same. It
+// returns how many bytes the reader took over from the speculator.
+func compareWithoutSpeculator(t testing.TB, what string, source func() io.Reader, p plan, part int) (helped int64) {
 	t.Helper()
-	w := got(source(), 0)
+	w := read(source(), 0)
 	z, err := newReader(source(), p)
 	if err != nil {
 		t.Fatalf("%s: %v", what, err)
 	}
-	g := gotFrom(z, part)
+	g := readFrom(z, part)
 	if !bytes.Equal(g.content, w.content) {
-		t.Fatalf("%s: %d bytes (%v), without a scout %d (%v)", what, len(g.content), g.err, len(w.content), w.err)
+		t.Fatalf("%s: %d bytes (%v), without a speculator %d (%v)", what, len(g.content), g.err, len(w.content), w.err)
 	}
-	if kind(g.err) != kind(w.err) {
-		t.Fatalf("%s: %v, without a scout %v", what, g.err, w.err)
+	if errorKind(g.err) != errorKind(w.err) {
+		t.Fatalf("%s: %v, without a speculator %v", what, g.err, w.err)
 	}
-	return z.helped
+	return z.takenBytes
 }
 
-func TestScout(t *testing.T) {
-	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))) // there is no scout on one
+func TestSpeculator(t *testing.T) {
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(max(2, runtime.GOMAXPROCS(0)))) // there is no speculator on one core
 	total := int64(0)
-	for name, data := range longStreams(t) {
-		same(t, name, func() io.Reader { return bytes.NewReader(data) }, 0)
+	for name, data := range some(longStreams(t), 3) {
+		compareWithStd(t, name, func() io.Reader { return bytes.NewReader(data) }, 0)
 		for _, region := range []int{3000, 100_000} {
-			p := plan{region: region, room: 6 * region}
+			p := plan{regionSize: region, regionOut: 6 * region}
 			source := func() io.Reader { return bytes.NewReader(data) }
-			total += sameWithScout(t, name, source, p, 0)
-			total += sameWithScout(t, name+" in parts", source, p, 1111)
-			total += sameWithScout(t, name+" slowly", func() io.Reader { return &slow{r: bytes.NewReader(data), every: region / 3} }, p, 0)
+			total += compareWithoutSpeculator(t, name, source, p, 0)
+			total += compareWithoutSpeculator(t, name+" in parts", source, p, 1111)
+			slowly := func() io.Reader { return &slowReader{r: bytes.NewReader(data), every: region / 3} }
+			total += compareWithoutSpeculator(t, name+" slowly", slowly, p, 0)
 		}
 	}
 	if total == 0 {
-		t.Error("the scout never helped")
+		t.Error("the speculator never helped")
 	}
-	t.Logf("the scout decoded %d bytes", total)
+	t.Logf("the speculator decoded %d bytes", total)
 }
 
-// slow lets others work first, now and then.
-type slow struct {
+// slowReader sleeps now and then, so that the speculator gets ahead.
+type slowReader struct {
 	r     io.Reader
 	every int
 	n     int
 }
 
-func (s *slow) Read(p []byte) (int, error) {
+func (s *slowReader) Read(p []byte) (int, error) {
 	n, err := s.r.Read(p[:min(len(p), 5000)])
 	if s.n += n; s.n > s.every {
 		s.n = 0
@@ -111,50 +115,50 @@ func (s *slow) Read(p []byte) (int, error) {
 func TestOneCore(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
 	data := longStreams(t)["mixed at 6"]
-	z, err := newReader(bytes.NewReader(data), small())
+	z, err := newReader(bytes.NewReader(data), smallPlan())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if g := gotFrom(z, 0); g.err != nil || z.scout != nil {
-		t.Errorf("%v, scout %v", g.err, z.scout)
+	if g := readFrom(z, 0); g.err != nil || z.speculator != nil {
+		t.Errorf("%v, speculator %v", g.err, z.speculator)
 	}
 }
 
-// What is wrong with a stream is found at the same byte with a scout.
-func TestScoutBroken(t *testing.T) {
+// A speculator must not change where in a broken stream the error is found.
+func TestSpeculatorBroken(t *testing.T) {
 	rnd := generator()
-	for name, data := range longStreams(t) {
+	for name, data := range some(longStreams(t), 3) {
 		for range 4 {
 			broken := slices.Clone(data)
 			broken[100+rnd.IntN(len(broken)-100)] ^= 1 << rnd.IntN(8)
-			sameWithScout(t, name+" with a bit changed", func() io.Reader { return bytes.NewReader(broken) }, small(), 0)
+			compareWithoutSpeculator(t, name+" with a bit changed", func() io.Reader { return bytes.NewReader(broken) }, smallPlan(), 0)
 			n := 100 + rnd.IntN(len(data)-100)
-			sameWithScout(t, name+" cut", func() io.Reader { return bytes.NewReader(data[:n]) }, small(), 0)
-			sameWithScout(t, name+" failing", func() io.Reader {
+			compareWithoutSpeculator(t, name+" cut", func() io.Reader { return bytes.NewReader(data[:n]) }, smallPlan(), 0)
+			compareWithoutSpeculator(t, name+" failing", func() io.Reader {
 				return io.MultiReader(bytes.NewReader(data[:n]), iotest.ErrReader(errors.New("no more")))
-			}, small(), 0)
+			}, smallPlan(), 0)
 		}
 	}
 }
 
-// The streams that are too short for a scout, with one.
-func TestScoutShort(t *testing.T) {
-	for name, data := range streams(t) {
-		sameWithScout(t, name, func() io.Reader { return bytes.NewReader(data) }, small(), 0)
-		sameWithScout(t, name+", one byte", func() io.Reader { return iotest.OneByteReader(bytes.NewReader(data)) }, small(), 0)
-		sameWithScout(t, name+", cut", func() io.Reader { return bytes.NewReader(data[:len(data)-1]) }, small(), 0)
+// A speculator must not change what is read of streams that are shorter than a region, and its goroutine must end.
+func TestSpeculatorShort(t *testing.T) {
+	for name, data := range some(streams(t), 5) {
+		compareWithoutSpeculator(t, name, func() io.Reader { return bytes.NewReader(data) }, smallPlan(), 0)
+		compareWithoutSpeculator(t, name+", one byte", func() io.Reader { return iotest.OneByteReader(bytes.NewReader(data)) }, smallPlan(), 0)
+		compareWithoutSpeculator(t, name+", cut", func() io.Reader { return bytes.NewReader(data[:len(data)-1]) }, smallPlan(), 0)
 	}
 	for _, data := range [][]byte{nil, []byte("x"), bytes.Repeat([]byte("x"), 1000)} {
 		before := runtime.NumGoroutine()
-		if _, err := newReader(bytes.NewReader(data), small()); err == nil {
+		if _, err := newReader(bytes.NewReader(data), smallPlan()); err == nil {
 			t.Error("no error")
 		}
-		ended(t, before)
+		waitForGoroutines(t, before)
 	}
 }
 
-// ended fails when there are more goroutines than before.
-func ended(t *testing.T, before int) {
+// waitForGoroutines fails when there still are more goroutines than before after a second.
+func waitForGoroutines(t *testing.T, before int) {
 	t.Helper()
 	for range 100 {
 		if runtime.NumGoroutine() <= before {
@@ -165,12 +169,12 @@ func ended(t *testing.T, before int) {
 	t.Errorf("%d goroutines, %d before", runtime.NumGoroutine(), before)
 }
 
-// No goroutine outlives Close, wherever it comes, and what ends by itself needs none.
-func TestScoutEnds(t *testing.T) {
+// No goroutine outlives Close, at whatever byte of the stream it is called, and a reader that has met the end or an error needs no Close.
+func TestSpeculatorEnds(t *testing.T) {
 	data := longStreams(t)["mixed at 6"]
 	before := runtime.NumGoroutine()
 	for n := int64(1); n < 2_000_000; n *= 5 {
-		z, err := newReader(bytes.NewReader(data), small())
+		z, err := newReader(bytes.NewReader(data), smallPlan())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -183,7 +187,7 @@ func TestScoutEnds(t *testing.T) {
 		if err := z.Close(); err != nil {
 			t.Fatal(err)
 		}
-		ended(t, before)
+		waitForGoroutines(t, before)
 		if _, err := io.Copy(io.Discard, z); err == nil {
 			t.Error("a closed reader goes on")
 		}
@@ -191,21 +195,21 @@ func TestScoutEnds(t *testing.T) {
 	broken := slices.Clone(data)
 	broken[len(broken)/2] ^= 1
 	for _, b := range [][]byte{data, broken, data[:len(data)/2]} {
-		z, err := newReader(bytes.NewReader(b), small())
+		z, err := newReader(bytes.NewReader(b), smallPlan())
 		if err != nil {
 			t.Fatal(err)
 		}
 		_, _ = io.Copy(io.Discard, z)
-		ended(t, before)
+		waitForGoroutines(t, before)
 	}
 }
 
-// A source that answers late holds nothing up but what needs its answer.
-func TestScoutBlocked(t *testing.T) {
+// Output that needs no more input is given while the source is waited for, and Close returns once the source's Read does.
+func TestSpeculatorBlocked(t *testing.T) {
 	data := longStreams(t)["mixed at 6"]
 	pr, pw := io.Pipe()
 	go pw.Write(data)
-	z, err := newReader(pr, small())
+	z, err := newReader(pr, smallPlan())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -221,7 +225,7 @@ func TestScoutBlocked(t *testing.T) {
 	}
 }
 
-func FuzzScout(f *testing.F) {
+func FuzzSpeculator(f *testing.F) {
 	f.Add([]byte("some words and more words"), uint16(3000), uint32(100), uint8(6))
 	f.Add([]byte{1, 2, 3}, uint16(10_000), uint32(7000), uint8(1))
 	f.Fuzz(func(t *testing.T, seed []byte, region uint16, flip uint32, level uint8) {
@@ -237,11 +241,11 @@ func FuzzScout(f *testing.F) {
 		w, err := stdgzip.NewWriterLevel(&b, int(level)%10)
 		pack(t, w, err, content, max(1, len(content)))
 		data := b.Bytes()
-		p := plan{region: 500 + int(region)%20_000, room: 1000 + 4*int(region)}
-		sameWithScout(t, "as it is", func() io.Reader { return bytes.NewReader(data) }, p, 0)
+		p := plan{regionSize: 500 + int(region)%20_000, regionOut: 1000 + 4*int(region)}
+		compareWithoutSpeculator(t, "as it is", func() io.Reader { return bytes.NewReader(data) }, p, 0)
 		if at := int(flip) % len(data); at > 10 {
 			data[at] ^= 1 << (flip % 8)
 		}
-		sameWithScout(t, "with a bit changed", func() io.Reader { return bytes.NewReader(data) }, p, 0)
+		compareWithoutSpeculator(t, "with a bit changed", func() io.Reader { return bytes.NewReader(data) }, p, 0)
 	})
 }

@@ -13,28 +13,27 @@ import (
 	"time"
 )
 
-// wire sends single requests, and sends them again where that can help. Everything passes it: the first contact, tokens, manifests
-// and blobs.
-type wire struct {
+// retryTransport sends requests, and sends them again where that can help. All requests go through it: pings, tokens, manifests and blobs.
+type retryTransport struct {
 	inner   http.RoundTripper
 	options Options
-	plain   bool // may this registry be asked without TLS
-	// greeting is why the first contact had no answer with TLS: an answer without TLS would hide it.
-	greeting error
+	plain   bool // this registry may be asked without TLS
+	// pingErr is why the ping had no answer with TLS. go-containerregistry then pings without TLS, and would hide it.
+	pingErr error
 }
 
 const (
-	attempts       = 4
-	firstPause     = 100 * time.Millisecond // each later one is four times as long
-	longestAsked   = time.Minute            // a registry that asks for more gets no second request (Retry-After)
-	maxGreeting    = 64 << 10               // bytes of the answer to the first contact, which says nothing
-	maxErrorAnswer = 64 << 10               // bytes of an answer that is an error
+	attempts          = 4
+	firstPause        = 100 * time.Millisecond // each later pause is four times as long
+	longestRetryAfter = time.Minute            // when a registry asks for a longer pause (Retry-After), there is no further attempt
+	maxPing           = 64 << 10               // bytes of the answer to a ping, which is not looked at
+	maxErrorAnswer    = 64 << 10               // bytes of an answer that is an error, of which a code is shown
 )
 
-// errPlain refuses what a redirect, a token service or a private address would otherwise bring about.
+// errPlain refuses plain HTTP, to which a redirect, a token service or a reference may lead.
 var errPlain = errors.New("plain HTTP is refused beyond loopback")
 
-// tlsFailure and plainFailure are failures to get any answer, with and without TLS.
+// tlsFailure and plainFailure are requests that got no answer, with and without TLS.
 type tlsFailure struct{ err error }
 
 func (e *tlsFailure) Error() string { return e.err.Error() }
@@ -46,14 +45,14 @@ func (e *plainFailure) Error() string { return e.err.Error() }
 func (e *plainFailure) Unwrap() error { return e.err }
 
 // RoundTrip implements http.RoundTripper.
-func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
-	// A registry on loopback names token services and redirects to storage, too: those are as far away as their own address says.
+func (w *retryTransport) RoundTrip(req *http.Request) (*http.Response, error) {
+	// A registry on loopback may name a token service or storage that is not: their own addresses count.
 	if req.URL.Scheme != "https" && (!w.plain || !w.options.PlainHTTP && !loopback(req.URL.Host)) {
 		return nil, errPlain
 	}
 	for attempt := 1; ; attempt++ {
-		resp, err := w.once(req)
-		pause, again := w.again(req, attempt, resp, err)
+		resp, err := w.sendOnce(req)
+		pause, again := w.shouldRetry(req, attempt, resp, err)
 		switch {
 		case !again && err == nil:
 			return resp, nil
@@ -61,13 +60,13 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 			return nil, &plainFailure{err}
 		case !again:
 			err = &tlsFailure{err}
-			if isGreeting(req) {
-				w.greeting = err
+			if isPing(req) {
+				w.pingErr = err
 			}
 			return nil, err
 		}
 		if resp != nil {
-			_, _ = io.CopyN(io.Discard, resp.Body, maxErrorAnswer) // only to use the connection again
+			_, _ = io.CopyN(io.Discard, resp.Body, maxErrorAnswer) // so that the connection can be used again
 			_ = resp.Body.Close()
 		}
 		if err := w.options.Sleep(req.Context(), pause); err != nil {
@@ -76,28 +75,28 @@ func (w *wire) RoundTrip(req *http.Request) (*http.Response, error) {
 	}
 }
 
-// isGreeting recognises the first contact, which goes out before anything else does (distribution-spec, "Determining Support").
-func isGreeting(req *http.Request) bool { return strings.HasSuffix(req.URL.Path, "/v2/") }
+// isPing recognises the first request of all (distribution-spec, "Determining Support").
+func isPing(req *http.Request) bool { return strings.HasSuffix(req.URL.Path, "/v2/") }
 
-// again says whether a request is worth repeating, and after how long.
-func (w *wire) again(req *http.Request, attempt int, resp *http.Response, err error) (time.Duration, bool) {
+// shouldRetry reports whether a request is to be sent again, and after which pause.
+func (w *retryTransport) shouldRetry(req *http.Request, attempt int, resp *http.Response, err error) (time.Duration, bool) {
 	pause := firstPause << (2 * (attempt - 1))
 	switch {
 	case attempt >= attempts, req.Context().Err() != nil, req.Body != nil && req.GetBody == nil:
 		return 0, false
 	case err != nil:
-		return pause, transient(err, attempt)
+		return pause, isTransient(err, attempt)
 	case resp.StatusCode != http.StatusTooManyRequests && (resp.StatusCode < 500 || resp.StatusCode == http.StatusNotImplemented):
 		return 0, false
 	}
 	asked, ok := retryAfter(resp.Header)
-	if ok && asked > longestAsked {
+	if ok && asked > longestRetryAfter {
 		return 0, false
 	}
 	return max(pause, asked), true
 }
 
-// retryAfter reads the header (RFC 9110, 10.2.3): seconds, or a time, which is held against the answer's own date.
+// retryAfter reads the header Retry-After (RFC 9110, 10.2.3): seconds, or a time, of which the answer's own date is subtracted.
 func retryAfter(h http.Header) (time.Duration, bool) {
 	v := h.Get("Retry-After")
 	if n, err := strconv.ParseUint(v, 10, 31); err == nil {
@@ -114,12 +113,12 @@ func retryAfter(h http.Header) (time.Duration, bool) {
 	return max(then.Sub(now), 0), true
 }
 
-// transient says whether a failure to get an answer may pass by itself. What took a whole timeout is tried once more only.
-func transient(err error, attempt int) bool {
+// isTransient reports whether another attempt may succeed where this one got no answer. After a timeout there is only one more.
+func isTransient(err error, attempt int) bool {
 	if dns := (*net.DNSError)(nil); errors.As(err, &dns) && dns.IsNotFound {
 		return false
 	}
-	if errors.Is(err, http.ErrSchemeMismatch) || distrusted(err) || handshake(err) || wantsClient(err) {
+	if errors.Is(err, http.ErrSchemeMismatch) || untrustedCert(err) || handshakeFailed(err) || wantsClientCert(err) {
 		return false
 	}
 	return !timedOut(err) || attempt < 2
@@ -130,18 +129,18 @@ func timedOut(err error) bool {
 	return errors.As(err, &t) && t.Timeout() || errors.Is(err, context.DeadlineExceeded)
 }
 
-func distrusted(err error) bool {
+func untrustedCert(err error) bool {
 	c := (*tls.CertificateVerificationError)(nil)
 	return errors.As(err, &c)
 }
 
-func handshake(err error) bool {
+func handshakeFailed(err error) bool {
 	h, a := tls.RecordHeaderError{}, tls.AlertError(0)
 	return errors.As(err, &h) || errors.As(err, &a)
 }
 
-// once sends a request. The answer's body ends with an error when a read brings nothing for the timeout.
-func (w *wire) once(req *http.Request) (*http.Response, error) {
+// sendOnce sends a request. Reading the answer's body ends with an error when nothing comes for a whole timeout.
+func (w *retryTransport) sendOnce(req *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancelCause(req.Context())
 	sent := req.Clone(ctx)
 	if req.GetBody != nil {
@@ -158,21 +157,21 @@ func (w *wire) once(req *http.Request) (*http.Response, error) {
 		cancel(nil)
 		return nil, err
 	}
-	b := &body{ReadCloser: resp.Body, ctx: ctx, cancel: cancel, timeout: w.options.Timeout}
+	b := &timedBody{ReadCloser: resp.Body, ctx: ctx, cancel: cancel, timeout: w.options.Timeout}
 	b.timer = time.AfterFunc(b.timeout, func() { cancel(&stallError{b.timeout}) })
 	b.timer.Stop()
 	resp.Body, resp.Request = b, req
-	if isGreeting(req) {
+	if isPing(req) {
 		resp.Body = struct {
 			io.Reader
 			io.Closer
-		}{io.LimitReader(b, maxGreeting), b}
+		}{io.LimitReader(b, maxPing), b}
 	}
 	return resp, nil
 }
 
-// body is an answer's body whose reads end.
-type body struct {
+// timedBody is an answer's body whose every Read ends after a timeout.
+type timedBody struct {
 	io.ReadCloser
 	ctx     context.Context
 	cancel  context.CancelCauseFunc
@@ -180,7 +179,7 @@ type body struct {
 	timer   *time.Timer
 }
 
-func (b *body) Read(p []byte) (int, error) {
+func (b *timedBody) Read(p []byte) (int, error) {
 	b.timer.Reset(b.timeout)
 	n, err := b.ReadCloser.Read(p)
 	b.timer.Stop()
@@ -190,13 +189,13 @@ func (b *body) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (b *body) Close() error {
+func (b *timedBody) Close() error {
 	b.timer.Stop()
 	b.cancel(nil)
 	return b.ReadCloser.Close()
 }
 
-// stallError is a read that brought nothing.
+// stallError says that nothing came for a whole timeout.
 type stallError struct{ after time.Duration }
 
 func (e *stallError) Error() string { return fmt.Sprintf("the registry sent nothing for %s", e.after) }

@@ -19,8 +19,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// Docker reads where Docker's daemon is from an environment, as docker does: DOCKER_HOST, with DOCKER_TLS_VERIFY and
-// DOCKER_CERT_PATH; else its usual sockets. What `docker context use` chose is not read.
+// Docker returns the Options of Docker's daemon, from the environment variables that docker reads: DOCKER_HOST, DOCKER_TLS_VERIFY and
+// DOCKER_CERT_PATH. Without DOCKER_HOST it takes the usual sockets. It ignores what `docker context use` chose.
 func Docker(getenv func(string) string) Options {
 	o := Options{Program: "docker", Host: getenv("DOCKER_HOST"), From: "DOCKER_HOST", Sockets: []string{"/var/run/docker.sock"}}
 	if dir := getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
@@ -40,8 +40,8 @@ func Docker(getenv func(string) string) Options {
 	return o
 }
 
-// Podman reads where Podman's service is from an environment, as podman --remote does: CONTAINER_HOST, else its usual sockets, this
-// user's before the system's.
+// Podman returns the Options of Podman's service, from the environment variable that podman --remote reads: CONTAINER_HOST. Without it, it
+// takes the usual sockets, this user's before the system's.
 func Podman(getenv func(string) string) Options {
 	o := Options{Program: "podman", Host: getenv("CONTAINER_HOST"), From: "CONTAINER_HOST"}
 	if dir := getenv("XDG_RUNTIME_DIR"); filepath.IsAbs(dir) {
@@ -51,42 +51,44 @@ func Podman(getenv func(string) string) Options {
 	return o
 }
 
-// place is where a daemon listens.
-type place struct {
+// endpoint is where a daemon listens.
+type endpoint struct {
 	network, address string // as net.Dial takes them
-	authority        string // of the URL
+	authority        string // of the URL: host and port
 	tls              bool
 }
 
-func (p place) String() string {
+func (p endpoint) String() string {
 	if p.network == "unix" {
 		return "unix://" + p.address
 	}
 	return "tcp://" + p.address
 }
 
-// find settles where the daemon is.
-func (o Options) find() (place, error) {
+// endpoint returns where the daemon listens.
+func (o Options) endpoint() (endpoint, error) {
 	if o.Host != "" {
-		return o.parse()
+		return o.parseHost()
 	}
 	for _, path := range o.Sockets {
 		_, err := os.Stat(path)
 		if err == nil || !errors.Is(err, fs.ErrNotExist) && !errors.Is(err, syscall.ENOTDIR) {
-			return unixPlace(path), nil // what is wrong with it is told by connecting
+			return unixEndpoint(path), nil // connecting will tell what is wrong with it
 		}
 	}
-	return place{}, engine.Hint(fmt.Errorf("no %s daemon: there is no socket at %s", o.Program, strings.Join(o.Sockets, ", ")), "%s", o.elsewhere())
+	err := fmt.Errorf("no %s daemon: there is no socket at %s", o.Program, strings.Join(o.Sockets, ", "))
+	return endpoint{}, engine.Hint(err, "%s", o.startHint())
 }
 
-func unixPlace(path string) place {
-	return place{network: "unix", address: path, authority: "localhost"}
+func unixEndpoint(path string) endpoint {
+	return endpoint{network: "unix", address: path, authority: "localhost"}
 }
 
-func (o Options) parse() (place, error) {
+// parseHost returns the endpoint that Host names.
+func (o Options) parseHost() (endpoint, error) {
 	scheme, rest, ok := strings.Cut(o.Host, "://")
-	bad := func(format string, args ...any) (place, error) {
-		return place{}, engine.Hint(engine.Usage("%s=%q: %s", o.From, shorten(o.Host, 200), fmt.Sprintf(format, args...)),
+	bad := func(format string, args ...any) (endpoint, error) {
+		return endpoint{}, engine.Hint(engine.Usage("%s=%q: %s", o.From, shorten(o.Host, 200), fmt.Sprintf(format, args...)),
 			"it is unix:///path/of/the.sock or tcp://HOST:PORT")
 	}
 	switch {
@@ -103,28 +105,33 @@ func (o Options) parse() (place, error) {
 		if !filepath.IsAbs(path) || strings.ContainsRune(path, 0) {
 			return bad("a socket's path starts with /")
 		}
-		return unixPlace(path), nil
+		return unixEndpoint(path), nil
 	case scheme == "tcp":
 		host, port, err := net.SplitHostPort(strings.TrimSuffix(rest, "/"))
-		if _, wrong := strconv.ParseUint(port, 10, 16); err != nil || wrong != nil || host == "" || strings.ContainsAny(rest, "@?#%\x00") {
+		_, portErr := strconv.ParseUint(port, 10, 16)
+		if err != nil || portErr != nil || host == "" || strings.ContainsAny(rest, "@?#%\x00") {
 			return bad("after tcp:// it is HOST:PORT")
 		}
-		p := place{network: "tcp", address: net.JoinHostPort(host, port), authority: net.JoinHostPort(host, port), tls: o.CA != "" || o.Cert != ""}
+		address := net.JoinHostPort(host, port)
+		p := endpoint{network: "tcp", address: address, authority: address, tls: o.CA != "" || o.Cert != ""}
 		if !p.tls && !o.PlainHTTP && !loopback(host) {
-			hint := o.forward()
+			hint := o.forwardHint()
 			if o.Program == "docker" {
 				hint = "set DOCKER_TLS_VERIFY=1 and DOCKER_CERT_PATH=DIR"
 			}
-			return place{}, engine.Hint(fmt.Errorf("%s=%q: a connection without TLS is refused beyond loopback", o.From, shorten(o.Host, 200)),
+			err := fmt.Errorf("%s=%q: a connection without TLS is refused beyond loopback", o.From, shorten(o.Host, 200))
+			return endpoint{}, engine.Hint(err,
 				"%s; --plain-http allows it, if the network between here and there can be trusted", hint)
 		}
 		return p, nil
 	case scheme == "ssh":
-		return place{}, engine.Hint(engine.Usage("%s=%q: ssh:// is not spoken here", o.From, shorten(o.Host, 200)), "%s", o.forward())
+		err := engine.Usage("%s=%q: ssh:// is not spoken here", o.From, shorten(o.Host, 200))
+		return endpoint{}, engine.Hint(err, "%s", o.forwardHint())
 	}
 	return bad("the scheme %q is not known", shorten(scheme, 20))
 }
 
+// loopback reports whether a host is this machine by its name alone.
 func loopback(host string) bool {
 	addr, err := netip.ParseAddr(host)
 	return host == "localhost" || err == nil && addr.Unmap().IsLoopback()
@@ -132,13 +139,14 @@ func loopback(host string) bool {
 
 const maxPEM = 1 << 20 // bytes of a file of certificates or of a key
 
-// tls reads the certificates. Only the authority that is named can vouch for the daemon, not the system's.
+// tls reads the certificates. Only the authority in CA is trusted to certify the daemon, not those of the system.
 func (o Options) tls() (*tls.Config, error) {
 	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: x509.NewCertPool()}
 	read := func(path string) ([]byte, error) {
 		b, err := engine.ReadLimited(path, maxPEM)
 		if err != nil {
-			return nil, engine.Hint(fmt.Errorf("reading the certificates for %s: %w", o.Host, err), "DOCKER_CERT_PATH names the folder of ca.pem, cert.pem and key.pem")
+			return nil, engine.Hint(fmt.Errorf("reading the certificates for %s: %w", o.Host, err),
+				"DOCKER_CERT_PATH names the folder of ca.pem, cert.pem and key.pem")
 		}
 		return b, nil
 	}
@@ -168,8 +176,8 @@ func (o Options) tls() (*tls.Config, error) {
 	return c, nil
 }
 
-// forward is how a socket of another machine is reached.
-func (o Options) forward() string {
+// forwardHint says how to reach the socket of another machine.
+func (o Options) forwardHint() string {
 	there := "/var/run/docker.sock"
 	if o.Program == "podman" {
 		there = "/run/podman/podman.sock"
@@ -177,16 +185,17 @@ func (o Options) forward() string {
 	return fmt.Sprintf("bring the socket here: ssh -nNT -L /tmp/%s.sock:%s HOST, then %s=unix:///tmp/%[1]s.sock", o.Program, there, o.From)
 }
 
-// elsewhere is what to do when the daemon is not where it was looked for.
-func (o Options) elsewhere() string {
+// startHint says what to do when there is no daemon at the endpoint.
+func (o Options) startHint() string {
 	start := "start it (sudo systemctl start docker)"
 	if o.Program == "podman" {
 		start = "start its service (systemctl --user start podman.socket)"
 	}
-	return fmt.Sprintf("%s, or name its socket: %s=unix:///path/of/the.sock; an image in a registry needs no daemon: registry:NAME", start, o.From)
+	return fmt.Sprintf("%s, or name its socket: %s=unix:///path/of/the.sock; an image in a registry needs no daemon: registry:NAME",
+		start, o.From)
 }
 
-// unreachable says why a daemon gives no answer at all, and what to do.
+// unreachable is the error of a daemon that gave no answer, with a hint at what to do.
 func (c *Client) unreachable(ctx context.Context, err error) error {
 	what := "asking " + c.Where()
 	timeout := interface{ Timeout() bool }(nil)
@@ -194,23 +203,26 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	switch {
 	case errors.Is(ctx.Err(), context.Canceled):
 		return fmt.Errorf("%s: %w", what, ctx.Err())
-	case errors.Is(err, fs.ErrPermission) && c.place.network == "unix":
-		hint := "the group of the socket may use it (sudo usermod -aG docker USER, then log in again); else save the image as who may: docker save NAME -o app.tar"
+	case errors.Is(err, fs.ErrPermission) && c.endpoint.network == "unix":
+		hint := "the group of the socket may use it (sudo usermod -aG docker USER, then log in again); " +
+			"else save the image as who may: docker save NAME -o app.tar"
 		if c.options.Program == "podman" {
-			hint = "that is another user's: start your own (systemctl --user start podman.socket), or name it: CONTAINER_HOST=unix:///path/of/the.sock"
+			hint = "that is another user's: start your own (systemctl --user start podman.socket), " +
+				"or name it: CONTAINER_HOST=unix:///path/of/the.sock"
 		}
 		return engine.Hint(fmt.Errorf("%s: permission denied on the socket", what), "%s", hint)
 	case errors.Is(err, fs.ErrNotExist):
-		return engine.Hint(fmt.Errorf("%s: there is no such socket", what), "%s", c.options.elsewhere())
+		return engine.Hint(fmt.Errorf("%s: there is no such socket", what), "%s", c.options.startHint())
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return engine.Hint(fmt.Errorf("%s: nothing listens there", what), "%s", c.options.elsewhere())
+		return engine.Hint(fmt.Errorf("%s: nothing listens there", what), "%s", c.options.startHint())
 	case errors.As(err, &verification):
-		return engine.Hint(fmt.Errorf("%s: %w", what, verification), "the ca.pem in DOCKER_CERT_PATH is the authority that the daemon's certificate needs")
+		return engine.Hint(fmt.Errorf("%s: %w", what, verification),
+			"the ca.pem in DOCKER_CERT_PATH is the authority that the daemon's certificate needs")
 	case errors.As(err, &timeout) && timeout.Timeout():
 		return engine.Hint(fmt.Errorf("%s: no answer in time", what), "see whether %s images answers", c.options.Program)
 	}
 	if u := (*url.Error)(nil); errors.As(err, &u) {
 		err = u.Err
 	}
-	return engine.Hint(fmt.Errorf("%s: %s", what, shorten(err.Error(), 300)), "%s", c.options.elsewhere())
+	return engine.Hint(fmt.Errorf("%s: %s", what, shorten(err.Error(), 300)), "%s", c.options.startHint())
 }

@@ -18,24 +18,25 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
+// Limits on the folder of one registry's certificates, which hold a few files of some kilobytes.
 const (
-	maxCertFiles = 256     // in the folders of one registry
+	maxCertFiles = 256
 	maxCertFile  = 1 << 20 // bytes
 )
 
-// transport returns the connections to a registry: the shared ones, or some of its own when there is a folder of certificates for
-// it. Such a folder holds as much for whatever the registry sends its clients to: its token service, its storage.
-func (c *Client) transport(host string) (*http.Transport, error) {
+// transportFor returns the transport for a registry: the shared one, or one of its own when there is a folder of certificates for it. The
+// certificates also count for what the registry redirects to: its token service, its storage.
+func (c *Client) transportFor(host string) (*http.Transport, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if t := c.own[host]; t != nil {
+	if t := c.transports[host]; t != nil {
 		return t, nil
 	}
 	certs, err := c.readCerts(host)
 	if err != nil {
 		return nil, &certsError{err}
 	}
-	t := c.inner
+	t := c.transport
 	if len(certs.authorities) > 0 || len(certs.client) > 0 {
 		config := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: c.options.CAs, Certificates: certs.client}
 		if len(certs.authorities) > 0 {
@@ -46,17 +47,17 @@ func (c *Client) transport(host string) (*http.Transport, error) {
 				config.RootCAs.AddCert(cert)
 			}
 		}
-		t = c.inner.Clone()
+		t = c.transport.Clone()
 		t.TLSClientConfig = config
 	}
-	if c.own == nil {
-		c.own = map[string]*http.Transport{}
+	if c.transports == nil {
+		c.transports = map[string]*http.Transport{}
 	}
-	c.own[host] = t
+	c.transports[host] = t
 	return t, nil
 }
 
-// roots are the authorities that are trusted everywhere; they may be added to.
+// roots returns a copy of the authorities that are trusted for all registries.
 func (c *Client) roots() (*x509.CertPool, error) {
 	if c.options.CAs != nil {
 		return c.options.CAs.Clone(), nil
@@ -68,20 +69,20 @@ func (c *Client) roots() (*x509.CertPool, error) {
 	return pool, nil
 }
 
-// certsError is a folder of certificates that cannot be used.
+// certsError is the fault of a folder of certificates.
 type certsError struct{ err error }
 
 func (e *certsError) Error() string { return e.err.Error() }
 func (e *certsError) Unwrap() error { return e.err }
 
-// certs are what the folders of one registry hold.
+// certs are the certificates in the folders of one registry.
 type certs struct {
 	authorities []*x509.Certificate
 	client      []tls.Certificate
 }
 
-// readCerts reads CertDirs/HOST[:PORT]: *.crt are authorities, X.cert with X.key is how this client shows who it is (Docker, "Use CA
-// certificates"; containers-certs.d(5)).
+// readCerts reads CertDirs/HOST[:PORT]: *.crt are authorities, X.cert with X.key are a certificate of this client and its key (Docker docs,
+// "Use CA certificates with Docker"; containers-certs.d(5)).
 func (c *Client) readCerts(host string) (out certs, err error) {
 	names := []string{host}
 	if h, port, err := net.SplitHostPort(host); err == nil && port == "443" {
@@ -89,8 +90,8 @@ func (c *Client) readCerts(host string) (out certs, err error) {
 	}
 	for _, dir := range c.options.CertDirs {
 		for _, name := range names {
-			if !filepath.IsLocal(name) {
-				continue // a registry called ".." has no folder
+			if !filepath.IsLocal(name) { // ".."
+				continue
 			}
 			if err := out.readDir(filepath.Join(dir, name)); err != nil {
 				return certs{}, err
@@ -102,7 +103,7 @@ func (c *Client) readCerts(host string) (out certs, err error) {
 
 func (c *certs) readDir(dir string) error {
 	f, err := os.Open(dir)
-	// Folders of the system's may be its administrator's alone. Without what is in one, fewer registries can be talked to, not more.
+	// A folder that this user may not read counts as absent: without it veto trusts fewer registries, not more.
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENOTDIR) {
 		return nil
 	}
@@ -110,7 +111,7 @@ func (c *certs) readDir(dir string) error {
 		return err
 	}
 	entries, err := f.ReadDir(maxCertFiles + 1)
-	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ENOTDIR) { // a file of that name is no folder
+	if errors.Is(err, io.EOF) || errors.Is(err, syscall.ENOTDIR) { // it has fewer files, or is a file itself
 		err = nil
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
