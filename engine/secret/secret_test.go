@@ -71,7 +71,8 @@ func samples(t testing.TB, r *rand.Rand, x rule) (texts []string) {
 		return string(b)
 	}
 	const hex, all = "0123456789abcdef", "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
-	for range 30 { // those whose pattern describes much that never is
+	for range 30 { // rules whose patterns match much that no real secret looks like
+
 		switch x.id {
 		case "twilio-key":
 			texts = append(texts, "twilio_key: SK"+letters(hex, 32)+"\n")
@@ -98,7 +99,7 @@ func samples(t testing.TB, r *rand.Rand, x rule) (texts []string) {
 	return texts
 }
 
-// Each rule finds what its pattern describes, through the keywords and the measure of chance, and never shows it.
+// Each rule finds what its pattern describes, through the keywords and the least entropy, and never shows it.
 func TestRules(t *testing.T) {
 	s := New()
 	r := rand.New(rand.NewPCG(3, 4))
@@ -138,14 +139,16 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// What looks like a secret and is none.
+// What looks like a secret and is none must not be reported: users switch a rule off that cries wolf.
 func TestPlaceholders(t *testing.T) {
 	s := New()
 	for _, text := range []string{
 		"aws_access_key_id = AKIA" + "IOSFODNN7EXAMPLE", "token = ghp_" + strings.Repeat("x", 36), "token: ghp_" + strings.Repeat("a", 36),
-		"password = ${DB_PASSWORD}", "password: changeme12345", "api_key = your-api-key-goes-here1", "secret = <insert secret here 1>", "password=os.environ['PASSWORD1234']",
-		"token = some_function_name_2_token", "https://user:$PASSWORD@example.test/", "https://user:%s@example.test/", "passwordLengthMinimum = 12", "-----BEGIN PRIVATE KEY-----\n", "-----BEGIN PUBLIC KEY-----\n" + strings.Repeat("MIIB", 40),
-		"AccountKey=short", "eyJhbGciOi", "password_file = /run/secrets/database_1", "secretName: my-app-tls-2024",
+		"password = ${DB_PASSWORD}", "password: changeme12345", "api_key = your-api-key-goes-here1", "secret = <insert secret here 1>",
+		"password=os.environ['PASSWORD1234']", "token = some_function_name_2_token", "https://user:$PASSWORD@example.test/",
+		"https://user:%s@example.test/", "passwordLengthMinimum = 12", "-----BEGIN PRIVATE KEY-----\n",
+		"-----BEGIN PUBLIC KEY-----\n" + strings.Repeat("MIIB", 40), "AccountKey=short", "eyJhbGciOi",
+		"password_file = /run/secrets/database_1", "secretName: my-app-tls-2024",
 	} {
 		if found, _ := s.find([]byte(text+"\n"), true); len(found) > 0 {
 			t.Errorf("%q: %+v", text, found)
@@ -153,7 +156,7 @@ func TestPlaceholders(t *testing.T) {
 	}
 }
 
-// No byte of a value leaves: neither in the evidence, nor anything that could be computed from it but its kind and place.
+// Nothing of a value leaves the inspector, nor anything computed from it: evidence holds only its kind and where it stands.
 func TestNothingLeaks(t *testing.T) {
 	s := New()
 	r := rand.New(rand.NewPCG(5, 6))
@@ -182,10 +185,15 @@ func TestNothingLeaks(t *testing.T) {
 	if x, y := inspect(a), inspect(b); x != y {
 		t.Errorf("two values can be told apart:\n%s\n%s", x, y)
 	}
-	facts := &engine.Facts{Config: engine.Config{Env: []string{"PATH=/usr/bin", "API_TOKEN=Zk7" + a[:24]}, Labels: map[string]string{"build": "ghp_" + b, "x": "y"},
-		History: []engine.History{{CreatedBy: engine.Maybe("RUN curl -H token=glpat-" + a[:20] + " https://example.test")}}, Healthcheck: []string{"CMD", "true"}},
-		Layers: []engine.LayerInfo{{CreatedBy: engine.Maybe("RUN curl -H token=glpat-" + a[:20] + " https://example.test")}}}
-	found := s.InFacts(facts)
+	created := engine.Maybe("RUN curl -H token=glpat-" + a[:20] + " https://example.test")
+	facts := &engine.Facts{
+		Config: engine.Config{
+			Env: []string{"PATH=/usr/bin", "API_TOKEN=Zk7" + a[:24]}, Labels: map[string]string{"build": "ghp_" + b, "x": "y"},
+			History: []engine.History{{CreatedBy: created}}, Healthcheck: []string{"CMD", "true"},
+		},
+		Layers: []engine.LayerInfo{{CreatedBy: created}},
+	}
+	found := s.MaskFacts(facts)
 	if len(found) != 3 || found[0].Subject != "env API_TOKEN" || found[1].Subject != "label build" || found[2].Subject != "history 1" {
 		t.Errorf("%+v", found)
 	}
@@ -198,7 +206,8 @@ func TestNothingLeaks(t *testing.T) {
 			t.Errorf("the facts show a value: %s", text)
 		}
 	}
-	if facts.Config.Labels["x"] != "y" || facts.Config.Env[0] != "PATH=/usr/bin" || facts.Layers[0].CreatedBy != "RUN curl -H token=glpat-******** https://example.test" {
+	if facts.Config.Labels["x"] != "y" || facts.Config.Env[0] != "PATH=/usr/bin" ||
+		facts.Layers[0].CreatedBy != "RUN curl -H token=glpat-******** https://example.test" {
 		t.Errorf("%+v %+v", facts.Config, facts.Layers)
 	}
 }
@@ -218,7 +227,7 @@ func TestAutomaton(t *testing.T) {
 	}
 }
 
-// The rules against what can be read of real software: what they find there is listed by -v, and must stay little.
+// In real software the rules find little; -v lists what. A rule that matches ordinary text fails here.
 func TestRealText(t *testing.T) {
 	dir := os.Getenv("VETO_IMAGES")
 	if dir == "" {
@@ -262,8 +271,8 @@ func TestRealText(t *testing.T) {
 	}
 }
 
-// On a line without an end, a secret is found wherever it stands, however many keywords stand before it; and a text of keywords alone ends at a limit,
-// or says at once that there is nothing.
+// On a line without an end, a secret is found wherever it stands, however many keywords stand before it; and a text of keywords alone ends
+// at a limit, or says at once that there is nothing.
 func TestLongLines(t *testing.T) {
 	s := New()
 	const value = "aws_secret_access_key = \"wJalrXUtnFEMIK7MDENGbPxRfiCYzQkx9vTb2LmN\""
@@ -281,7 +290,7 @@ func TestLongLines(t *testing.T) {
 		}
 	}
 	var all strings.Builder
-	for _, w := range s.words {
+	for _, w := range s.keywords {
 		fmt.Fprintf(&all, "%s=%s ", w, w)
 	}
 	if _, whole := s.find([]byte(strings.Repeat(all.String(), engine.MaxSecretFile/all.Len())), true); whole {
