@@ -123,7 +123,6 @@ func TestPlanWritesPlainWords(t *testing.T) {
 }
 
 // A command names a package that is installed twice only once, and a source package without known binaries by its own name.
-
 func TestPlanNamesAPackageOnce(t *testing.T) {
 	bare := finding("4", "deb", "Debian:12", "curl", "1", "b", "2")
 	bare.Package.Binaries = nil

@@ -97,7 +97,6 @@ func (a *automaton) each(b []byte, yield func(keyword, end int) bool) {
 		}
 		for _, k := range a.output[row/uint32(a.width)] { //nolint:gosec // fewer than 256
 			if !yield(int(k), i+1) {
-
 				return
 			}
 		}

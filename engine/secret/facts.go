@@ -1,7 +1,9 @@
 package secret
 
 import (
+	"cmp"
 	"fmt"
+
 	"maps"
 	"slices"
 	"strings"
@@ -59,21 +61,42 @@ func (s *Inspector) MaskFacts(f *engine.Facts) []engine.Secret {
 	return out
 }
 
-// mask replaces the secrets of a text by their redacted form. It searches each word as a line of its own, because the words of a command do
-// not belong to each other. A text that cannot be searched to its end is masked as a whole.
-
+// mask replaces the secrets of a text by their redacted form; those that overlap become one. It searches each word as a line of its own,
+// because the words of a command do not belong to each other, and the text as it is for secrets that take several lines. A text that cannot
+// be searched to its end is masked as a whole.
 func (s *Inspector) mask(text string) (string, []foundSecret) {
-	found, whole := s.find([]byte(strings.ReplaceAll(text, " ", "\n")), true)
-	if !whole {
-		return "********", found
+	inWords, whole := s.find([]byte(strings.ReplaceAll(text, " ", "\n")), onOneLine)
+	inText, alsoWhole := s.find([]byte(text), acrossLines)
+	listed := append(dropGeneric(slices.Clone(inWords)), inText...)
+	if !whole || !alsoWhole {
+		return "********", listed
 	}
-	lastFirst := slices.Clone(found)
-	slices.SortFunc(lastFirst, func(a, b foundSecret) int { return b.from - a.from })
-	end := len(text)
-	for _, x := range lastFirst {
-		if x.to <= end {
-			text, end = text[:x.from]+x.Redacted+text[x.to:], x.from
+	found := append(inWords, inText...)
+	last := map[string]int{genericRule: 1} // at one offset a specific rule comes first: it shows of what kind the value is
+	slices.SortFunc(found, func(a, b foundSecret) int {
+		return cmp.Or(a.from-b.from, last[a.Rule]-last[b.Rule], strings.Compare(a.Rule, b.Rule))
+	})
+
+	var masked strings.Builder
+	end := 0
+	for _, x := range found {
+		if x.from >= end {
+			masked.WriteString(text[end:x.from] + x.Redacted)
 		}
+		end = max(end, x.to, keyEnd(text, x.from))
 	}
-	return text, found
+	masked.WriteString(text[end:])
+	return masked.String(), listed
+}
+
+// keyEnd returns the offset at which a private key that begins at an offset ends: rules match only its first lines. It is 0 for every other
+// secret. A key without an end goes on to the end of the text.
+func keyEnd(text string, from int) int {
+	const begin, end, dashes = "-----BEGIN", "-----END", "-----"
+	if !strings.HasPrefix(text[from:], begin) {
+		return 0
+	}
+	_, rest, _ := strings.Cut(text[from:], end)
+	_, rest, _ = strings.Cut(rest, dashes)
+	return len(text) - len(rest)
 }

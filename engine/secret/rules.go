@@ -2,6 +2,7 @@ package secret
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
@@ -50,7 +51,7 @@ func namedRule(id, title string, severity engine.Level, name, value string) rule
 
 // rules returns all rules. Their patterns have the forms that the issuers document, or that their tokens have had.
 func rules() []rule {
-	all := append(append(append(cloudRules(), hostingRules()...), serviceRules()...), genericRules()...)
+	all := slices.Concat(cloudRules(), hostingRules(), serviceRules(), toolRules(), genericRules())
 	for i := range all {
 		r := &all[i]
 		pattern := r.pattern
@@ -61,6 +62,9 @@ func rules() []rule {
 	}
 	return all
 }
+
+// genericRule is the rule that gives way to others: it matches names such as "password" with a value that looks random.
+const genericRule = "generic-secret"
 
 // genericRules are for forms that many issuers share.
 func genericRules() []rule {
@@ -86,7 +90,7 @@ func genericRules() []rule {
 			pattern: `(?m)^[A-Za-z0-9._\-]{1,64}:((?:\$apr1\$|\$2y\$[0-9]{2}\$)[./A-Za-z0-9$]{22,60})\s*$`},
 		{id: "pgpass-password", title: "password in .pgpass", severity: high, keywords: []string{":5432:"}, entropy: 2.5, configOnly: true,
 			pattern: `(?m)^[A-Za-z0-9.*\-]{1,200}:5432:[^:\s]{1,64}:[^:\s]{1,64}:(\S{6,200})\s*$`},
-		{id: "generic-secret", title: "secret in a configuration", severity: medium, entropy: 3.5, configOnly: true,
+		{id: genericRule, title: "secret in a configuration", severity: medium, entropy: 3.5, configOnly: true,
 			keywords: []string{"password", "passwd", "secret", "token", "api_key", "apikey", "api-key", "access_key", "private_key", "credential"},
 			pattern: `(?im)(?:^|[\s"',{;._\-])[a-z0-9_.\-]{0,40}(?:` + names + `)["']?` +
 				`\s{0,3}(?:=|:|=>)\s{0,3}["']?(` + value + `)["']?\s*(?:[,;}#]|$)`},

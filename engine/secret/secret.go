@@ -40,7 +40,7 @@ func New() *Inspector {
 }
 
 // Name implements engine.Inspector.
-func (*Inspector) Name() string { return "secret/2" }
+func (*Inspector) Name() string { return "secret/3" }
 
 // Sparse implements engine.Sparse.
 func (*Inspector) FindsLittle() {}
@@ -103,14 +103,19 @@ func (s *Inspector) Inspect(ctx context.Context, f *engine.File) (engine.Evidenc
 	if err != nil {
 		return engine.Evidence{}, err
 	}
-	found, whole := s.find(body, isConfiguration(f.Path))
+	which := inAnyText
+	if isConfiguration(f.Path) {
+		which = inConfiguration
+	}
+	all, whole := s.find(body, which)
+	found := dropGeneric(all)
 	if len(found) == 0 && whole {
 		return engine.Evidence{}, ctx.Err()
 	}
 	ev := engine.Evidence{}
 	switch {
-	case len(found) > engine.MaxSecrets:
-		found = found[:engine.MaxSecrets]
+	case len(all) > engine.MaxSecrets:
+		found = found[:min(len(found), engine.MaxSecrets)]
 		detail := fmt.Sprintf("it holds more than %d secrets, the rest is not listed", engine.MaxSecrets)
 		ev.Gaps = []engine.Gap{{Kind: engine.GapLimit, Detail: detail}}
 	case !whole:
@@ -155,16 +160,22 @@ type foundSecret struct {
 	from, to int
 }
 
-// find lists the secrets in a text, by line; isConfig says that the text is configuration. whole is false when the text has so many
-// keywords that not all of it was searched: all patterns together see at most engine.MaxSecretWork times the text.
-func (s *Inspector) find(body []byte, isConfig bool) (out []foundSecret, whole bool) {
+// The selections of rules that find takes.
+func inConfiguration(*rule) bool { return true }
+func inAnyText(r *rule) bool     { return !r.configOnly }
+func onOneLine(r *rule) bool     { return r.lines <= 1 }
+func acrossLines(r *rule) bool   { return r.lines > 1 }
+
+// find lists the secrets in a text that the rules selected by which find, in no order. whole is false when not all of the text was
+// searched: it stops after engine.MaxSecrets, or when all patterns together have seen engine.MaxSecretWork times the text.
+func (s *Inspector) find(body []byte, which func(*rule) bool) (out []foundSecret, whole bool) {
 	type candidate struct{ rule, at int } // at is an offset: of the text to search, or of a value
 	seen, tried := map[candidate]bool{}, map[candidate]bool{}
 	budget := engine.MaxSecretWork * (len(body) + 1024)
 	s.automaton.each(body, func(keyword, end int) bool {
 		n := s.ruleOf[keyword]
 		r := &s.rules[n]
-		if r.configOnly && !isConfig {
+		if !which(r) {
 			return true
 		}
 		var from, to int
@@ -180,7 +191,7 @@ func (s *Inspector) find(body []byte, isConfig bool) (out []foundSecret, whole b
 			return true
 		}
 		tried[candidate{n, from}] = true
-		found := r.compile().FindAllSubmatchIndex(body[from:to], engine.MaxSecrets)
+		found := r.compile().FindAllSubmatchIndex(body[from:to], -1) // few: the range has at most three windows
 		if r.minRun > 0 && len(found) == 0 {
 			to = from + r.minRun // the pattern is anchored and fails after a few bytes: count no more
 		}
@@ -202,7 +213,7 @@ func (s *Inspector) find(body []byte, isConfig bool) (out []foundSecret, whole b
 		budget -= to - from
 		return len(out) <= engine.MaxSecrets && budget > 0
 	})
-	return dropGeneric(out), budget > 0
+	return out, len(out) <= engine.MaxSecrets && budget > 0
 }
 
 // mayStart says whether a token may start with the keyword that ends at an offset: in this case of letters, at the start of a word, and
@@ -256,11 +267,11 @@ func searchRange(body []byte, end, lines int) (from, to int) {
 func dropGeneric(all []foundSecret) []foundSecret {
 	specific := map[int]bool{} // by line
 	for _, x := range all {
-		if x.Rule != "generic-secret" {
+		if x.Rule != genericRule {
 			specific[x.Line] = true
 		}
 	}
-	all = slices.DeleteFunc(all, func(x foundSecret) bool { return x.Rule == "generic-secret" && specific[x.Line] })
+	all = slices.DeleteFunc(all, func(x foundSecret) bool { return x.Rule == genericRule && specific[x.Line] })
 	slices.SortStableFunc(all, func(a, b foundSecret) int {
 		if a.Line != b.Line {
 			return a.Line - b.Line
@@ -284,7 +295,7 @@ func (r *rule) credible(value []byte) bool {
 			return false
 		}
 	}
-	if r.id != "generic-secret" {
+	if r.id != genericRule {
 		return true
 	}
 	letters, digits := false, false
@@ -314,7 +325,6 @@ func entropy(b []byte) float64 {
 
 // redact returns what is shown of a value: the keyword that all secrets of its kind begin with, and nothing of this one, neither its other
 // characters nor its length.
-
 func redact(r *rule, value []byte) string {
 	for _, k := range r.keywords {
 		if len(value) >= 2*len(k) && strings.EqualFold(string(value[:len(k)]), k) {

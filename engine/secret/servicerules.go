@@ -1,6 +1,6 @@
 package secret
 
-// serviceRules are for chat, payment, mail, models, monitoring and other services.
+// serviceRules are for services that applications talk to: chat, payment and mail.
 func serviceRules() []rule {
 	return []rule{
 		{id: "slack-token", title: "Slack token", severity: high,
@@ -39,6 +39,12 @@ func serviceRules() []rule {
 		{id: "mailchimp-key", title: "Mailchimp API key", severity: high, keywords: []string{"mailchimp"}, entropy: 3,
 			pattern: `(?i)mailchimp.{0,60}?[^0-9a-z]([0-9a-f]{32}-us[0-9]{1,2})(?:[^0-9a-z]|$)`},
 		tokenRule("brevo-key", "Brevo API key", high, "xkeysib-", `[a-f0-9]{64}-[A-Za-z0-9]{16}`),
+	}
+}
+
+// toolRules are for services that developers use: models, monitoring, project management and CI.
+func toolRules() []rule {
+	return []rule{
 		tokenRule("postman-key", "Postman API key", high, "PMAK-", `[a-f0-9]{24}-[a-f0-9]{34}`),
 		tokenRule("openai-key", "OpenAI API key", critical, "sk-", `[A-Za-z0-9_\-]{20,150}T3BlbkFJ[A-Za-z0-9_\-]{20,150}`),
 		tokenRule("anthropic-key", "Anthropic API key", critical, "sk-ant-", `(?:api|admin)[0-9]{2}-[A-Za-z0-9_\-]{80,120}`),
