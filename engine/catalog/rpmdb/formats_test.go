@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -144,6 +145,37 @@ func TestHeadersAreKept(t *testing.T) {
 	}
 }
 
+// failing is a source whose reads fail from an offset on.
+type failing struct {
+	*bytes.Reader
+	from int64
+}
+
+var errFailing = errors.New("the disk is broken")
+
+func (f failing) ReadAt(b []byte, off int64) (int, error) {
+	if off+int64(len(b)) > f.from {
+		return 0, errFailing
+	}
+	return f.Reader.ReadAt(b, off)
+}
+
+// A source that cannot be read fails with its own error, wherever it breaks off; one that ends too early with io.ErrUnexpectedEOF.
+func TestReadFails(t *testing.T) {
+	for name, pack := range packers() {
+		db := pack(bytes.Repeat([]byte("a"), 100), bytes.Repeat([]byte("b"), 9000))
+		none := func([]byte) error { return nil }
+		for _, from := range []int64{0, 20, 600} {
+			if err := Read(t.Context(), failing{bytes.NewReader(db), from}, int64(len(db)), none); !errors.Is(err, errFailing) {
+				t.Errorf("%s broken at %d: %v", name, from, err)
+			}
+			if err := Read(t.Context(), bytes.NewReader(db[:from]), int64(len(db)), none); !errors.Is(err, io.ErrUnexpectedEOF) {
+				t.Errorf("%s without what follows %d: %v", name, from, err)
+			}
+		}
+	}
+}
+
 // An error of visit, and the end of the context, end the reading.
 func TestReadEndsEarly(t *testing.T) {
 	many := slices.Repeat([][]byte{bytes.Repeat([]byte("a"), 3000)}, 10)
@@ -255,6 +287,10 @@ func TestDamagedDatabases(t *testing.T) {
 		{"bdb with a chain that ends", "has 486", bdb(func(b []byte) { b[512*3+16] = 0 })},
 		{"bdb with a chain that is too long", "has 3010", bdb(func(b []byte) { le.PutUint16(b[512*9+22:], 94) })},
 		{"bdb with a chain in circles", "circles", bdb(func(b []byte) { b[512*3+16] = 3; le.PutUint16(b[512*3+22:], 0) })},
+		{"bdb with a value longer than the file", "longer than the file", bdb(func(b []byte) {
+			at := 512 + int(le.Uint16(b[512+26+2*5:])) // the last item of the page points to the chain
+			le.PutUint32(b[at+8:], 1<<20)
+		})},
 		{"bdb with a chain outside", "unexpected EOF", bdb(func(b []byte) { b[512*3+17] = 1 })},
 
 		{"sqlite with tiny pages", "pages have 256", sqlite(func(b []byte) { be.PutUint16(b[16:], 256) })},
@@ -353,6 +389,9 @@ func TestSQLiteValues(t *testing.T) {
 		if _, err := readColumns(row[:len(row)-1], 2); err == nil {
 			t.Errorf("kind %d: a row that ends within its last value is no error", c.kind)
 		}
+	}
+	if got, err := readColumns([]byte{3, 0, 12}, 2); err != nil || got[1].text() != "" { // no value of this row takes a byte
+		t.Errorf("a row that is its header: %v", err)
 	}
 	for _, v := range []int64{0, 1, 127, 128, 16383, 16384, 1 << 40, 1<<56 - 1} {
 		b := putVarint(v)
