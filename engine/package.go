@@ -25,6 +25,15 @@ type OS struct {
 	Layer           Maybe `json:"layer"` // diff ID
 }
 
+// OfDistribution says whether packages of a type are installed by a distribution's package manager, and not by a language's.
+func OfDistribution(packageType string) bool {
+	switch packageType {
+	case "deb", "apk", "rpm", "alpm":
+		return true
+	}
+	return false
+}
+
 // SplitEcosystem parts an OSV ecosystem such as "Debian:12" into its name and its release, which is "" when there is none.
 func SplitEcosystem(ecosystem string) (name, release string) {
 	name, release, _ = strings.Cut(ecosystem, ":")

@@ -196,7 +196,7 @@ func layerText(n int) string {
 
 func newCell(g *row) *cell {
 	c := &cell{name: cutMiddle(Escape(g.name), 40), ids: g.idsText(), layer: layerText(g.layer), fpr: Escape(g.fingerprint), path: cutMiddle(Escape(slash(g.path)), 40)}
-	if g.findings != nil && !distribution(g.findings[0].Package.Type) {
+	if g.findings != nil && !engine.OfDistribution(g.findings[0].Package.Type) {
 		c.name += " (" + cut(Escape(g.ecosystem), 20) + ")"
 	}
 	c.change = cutMiddle(Escape(g.from), 30)

@@ -194,7 +194,7 @@ func (v *view) rows(r *engine.RuleResult) (packages, messages []*row) {
 		}
 		for _, f := range found {
 			path := ""
-			if !distribution(f.Package.Type) && len(f.Package.Locations) > 0 {
+			if !engine.OfDistribution(f.Package.Type) && len(f.Package.Locations) > 0 {
 				path = f.Package.Locations[0].Path
 			}
 			key := [5]string{f.Package.Type, f.Package.Name, f.Package.Version, string(f.Layer), path}
@@ -284,11 +284,6 @@ func (v *view) target(g *row) string {
 }
 
 func short(fingerprint string) string { return fingerprint[:min(8, len(fingerprint))] }
-
-// distribution says that packages of a type come from the image's distribution, not from a language.
-func distribution(typ string) bool {
-	return typ == "deb" || typ == "apk" || typ == "rpm" || typ == "alpm"
-}
 
 // idsText is the one id of a row, or how many there are.
 func (g *row) idsText() string {

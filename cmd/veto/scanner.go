@@ -108,7 +108,7 @@ func (s *scanner) reader(base func(engine.Config, []engine.LayerInfo) *engine.Ba
 		parts.Cache = s.layers
 	}
 	if s.secrets != nil {
-		parts.Secrets = s.secrets.InFacts
+		parts.Secrets = s.secrets.MaskFacts
 	}
 	return scan.NewReader(parts)
 }

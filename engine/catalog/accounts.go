@@ -12,7 +12,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// accounts reads the users of the image (passwd(5), shadow(5), group(5)).
+// accounts reads the users of the image from passwd(5), shadow(5) and group(5).
 type accounts struct{}
 
 func (accounts) Name() string { return "accounts/1" }
@@ -24,7 +24,8 @@ func (accounts) Wants(p string, _ fs.FileMode, _ int64) bool {
 	return p == "etc/passwd" || p == "etc/shadow" || p == "etc/group"
 }
 
-// Inspect gives of passwd whole accounts, of shadow names with the state of their passwords, of group members with the groups.
+// Inspect returns whole accounts from passwd, names with the state of their passwords from shadow, and members with their groups from
+// group. assembly.accounts puts the three together.
 func (accounts) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
 	body, err := f.Bytes(engine.MaxAccounts)
 	if err != nil {
@@ -32,21 +33,22 @@ func (accounts) Inspect(_ context.Context, f *engine.File) (engine.Evidence, err
 	}
 	var ev engine.Evidence
 	traits := &engine.Traits{}
-	read := map[string]func([]string) ([]engine.Account, error){"passwd": passwdLine, "shadow": shadowLine, "group": groupLine}[path.Base(f.Path)]
+	parsers := map[string]func([]string) ([]engine.Account, error){"passwd": passwdLine, "shadow": shadowLine, "group": groupLine}
+	parse := parsers[path.Base(f.Path)]
 	n := 0
 	for line := range strings.SplitSeq(string(body), "\n") {
 		n++
-		if strings.TrimSpace(line) == "" || line[0] == '#' || line[0] == '+' || line[0] == '-' { // the signs are NIS's
+		if strings.TrimSpace(line) == "" || line[0] == '#' || line[0] == '+' || line[0] == '-' { // + and - are for NIS (nsswitch.conf(5))
 			continue
 		}
-		list, err := read(strings.Split(strings.TrimRight(line, "\r"), ":"))
+		accounts, err := parse(strings.Split(strings.TrimRight(line, "\r"), ":"))
 		if err != nil {
-			if err := malformed(&ev, fmt.Sprintf("line %d: %v", n, err)); err != nil {
+			if err := addMalformed(&ev, fmt.Sprintf("line %d: %v", n, err)); err != nil {
 				return ev, err
 			}
 			continue
 		}
-		if traits.Accounts = append(traits.Accounts, list...); len(traits.Accounts) > engine.MaxAccountLines {
+		if traits.Accounts = append(traits.Accounts, accounts...); len(traits.Accounts) > engine.MaxAccountLines {
 			return ev, &engine.LimitError{What: "number of accounts", Limit: engine.MaxAccountLines}
 		}
 	}
@@ -68,8 +70,9 @@ func passwdLine(fields []string) ([]engine.Account, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%.20q is no number of a group", fields[3])
 	}
-	a := engine.Account{Name: fields[0], UID: int(uid), GID: int(gid), Home: engine.Maybe(fields[5]), Shell: engine.Maybe(fields[6]), Login: login(fields[6]), Password: "unknown"}
-	if fields[1] != "x" {
+	a := engine.Account{Name: fields[0], UID: int(uid), GID: int(gid), Home: engine.Maybe(fields[5]), Shell: engine.Maybe(fields[6]),
+		Login: login(fields[6]), Password: "unknown"}
+	if fields[1] != "x" { // else shadow has it
 		a.Password = password(fields[1])
 	}
 	return []engine.Account{a}, nil
@@ -95,7 +98,7 @@ func groupLine(fields []string) ([]engine.Account, error) {
 	return out, nil
 }
 
-// password tells what crypt(5) could match: an empty field anything, one that starts with "!" or "*" nothing.
+// password returns the state of a password field (shadow(5)): an empty one lets anybody in, one that starts with "!" or "*" nobody.
 func password(field string) string {
 	switch {
 	case field == "":
@@ -106,7 +109,7 @@ func password(field string) string {
 	return "set"
 }
 
-// login says whether a shell lets a person in. An empty one is /bin/sh (passwd(5)).
+// login says whether a shell lets a person in. An empty field means /bin/sh (passwd(5)).
 func login(shell string) bool {
 	switch path.Base(shell) {
 	case "nologin", "false", "true", "sync", "shutdown", "halt", "null":
@@ -115,15 +118,16 @@ func login(shell string) bool {
 	return true
 }
 
-// accounts puts together what the three files of the merged image say. Of a name that stands twice, the first counts, as getpwnam(3) has it.
+// accounts returns the accounts of the merged image, sorted by number and name. Of entries with one name the first counts, as in
+// getpwnam(3).
 func (a *assembly) accounts() []engine.Account {
 	known := map[string]int{}
 	var out []engine.Account
-	type word struct{ name, password string }
-	var words []word
+	type entry struct{ name, password string }
+	var shadow []entry
 	groups := map[string][]string{}
-	for _, at := range a.visible {
-		ev := a.last(at)
+	for _, key := range a.visible {
+		ev := a.latest(key)
 		if ev.Traits == nil {
 			continue
 		}
@@ -132,9 +136,9 @@ func (a *assembly) accounts() []engine.Account {
 			case "group":
 				groups[account.Name] = append(groups[account.Name], account.Groups...)
 			case "shadow":
-				words = append(words, word{account.Name, account.Password})
+				shadow = append(shadow, entry{account.Name, account.Password})
 			default:
-				account.Path = engine.Maybe(at.path)
+				account.Path = engine.Maybe(key.path)
 				if _, twice := known[account.Name]; !twice {
 					known[account.Name] = len(out)
 					out = append(out, account)
@@ -142,9 +146,9 @@ func (a *assembly) accounts() []engine.Account {
 			}
 		}
 	}
-	for _, w := range words {
-		if i, ok := known[w.name]; ok && out[i].Password == "unknown" {
-			out[i].Password = w.password
+	for _, e := range shadow {
+		if i, ok := known[e.name]; ok && out[i].Password == "unknown" {
+			out[i].Password = e.password
 		}
 	}
 	for i := range out {

@@ -31,7 +31,7 @@ func (apk) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error)
 		return engine.Evidence{}, err
 	}
 	var ev engine.Evidence
-	if body, err = whole(body, &ev); err != nil {
+	if body, err = wholeLines(body, &ev); err != nil {
 		return ev, err
 	}
 	line := 1
@@ -42,10 +42,10 @@ func (apk) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error)
 		p, owned, err := apkRecord(record)
 		switch {
 		case err != nil:
-			err = malformed(&ev, fmt.Sprintf("record at line %d: %v", line, err))
+			err = addMalformed(&ev, fmt.Sprintf("record at line %d: %v", line, err))
 		case p != nil:
 			ev.Owned = append(ev.Owned, *owned)
-			err = add(&ev, p)
+			err = addPackage(&ev, p)
 		}
 		if err != nil {
 			return ev, err
@@ -55,6 +55,7 @@ func (apk) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error)
 	return ev, nil
 }
 
+// apkRecord reads the record of one package and the list of its files; all are nil for a blank one.
 func apkRecord(text string) (*engine.Package, *engine.Owned, error) {
 	if strings.TrimSpace(text) == "" {
 		return nil, nil, nil
@@ -71,7 +72,7 @@ func apkRecord(text string) (*engine.Package, *engine.Owned, error) {
 			return nil, nil, fmt.Errorf("%.60q is no field", line)
 		}
 		switch key {
-		case "P", "V": // two records that run into each other must not become one
+		case "P", "V": // two records without an empty line between them must not become one
 			field := map[string]*string{"P": &p.Name, "V": &p.Version}[key]
 			if *field != "" {
 				return nil, nil, fmt.Errorf("the field %s stands twice", key)
@@ -84,9 +85,9 @@ func apkRecord(text string) (*engine.Package, *engine.Owned, error) {
 		case "L":
 			p.Licenses = []string{value}
 		case "D":
-			p.Depends = related("", value, "")
+			p.Depends = joinRelations("", value, "")
 		case "p":
-			p.Provides = related("", value, "")
+			p.Provides = joinRelations("", value, "")
 		case "F":
 			dir = value
 		case "R":
@@ -111,7 +112,7 @@ func apkRecord(text string) (*engine.Package, *engine.Owned, error) {
 	return p, owned, nil
 }
 
-// apkSum turns "Q1" and base64 into "sha1:" and hex; a form that is not known is no checksum.
+// apkSum turns "Q1" and base64 into "sha1:" and hex; "" for any other form.
 func apkSum(s string) string {
 	b, ok := strings.CutPrefix(s, "Q1")
 	raw, err := base64.StdEncoding.DecodeString(b)

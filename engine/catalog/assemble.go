@@ -7,24 +7,25 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// Assemble makes the inventory out of the evidence of all layers and the merged tree; it reads no files. What a package database or a
-// manifest says counts where it is still visible; earlier states of the same file say which layer brought a package.
+// Assemble makes the inventory out of the evidence of all layers and the merged tree; it reads no files. A package database or manifest
+// counts when the merged tree shows it; its earlier states say which layer brought a package. Gaps that a distribution's package answers
+// for are removed from the evidence in layers.
 func Assemble(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory, error) {
-	a := &assembly{tree: tree, layers: layers, removed: map[string][]int{}, histories: map[place][]*engine.Evidence{}}
+	a := &assembly{tree: tree, layers: layers, removed: map[string][]int{}, histories: map[evidenceKey][]*engine.Evidence{}}
 	for _, r := range tree.Removals {
 		a.removed[r.Path] = append(a.removed[r.Path], r.Layer)
 	}
 	for i := range layers {
 		for j := range layers[i].Evidence {
 			ev := &layers[i].Evidence[j]
-			at := place{ev.Inspector, tree.Place(ev.Layer, ev.Path)}
-			a.histories[at] = append(a.histories[at], ev)
+			key := evidenceKey{ev.Inspector, tree.Place(ev.Layer, ev.Path)}
+			a.histories[key] = append(a.histories[key], ev)
 		}
 	}
-	for at, evs := range a.histories {
+	for key, evs := range a.histories {
 		sort.SliceStable(evs, func(i, j int) bool { return evs[i].Layer < evs[j].Layer })
 		if last := evs[len(evs)-1]; tree.Visible(last.Layer, last.Path) {
-			a.visible = append(a.visible, at)
+			a.visible = append(a.visible, key)
 		}
 	}
 	sort.Slice(a.visible, func(i, j int) bool {
@@ -32,41 +33,42 @@ func Assemble(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory,
 		return x.path < y.path || x.path == y.path && x.inspector < y.inspector
 	})
 	inv := &engine.Inventory{OS: a.os()}
-	found := secondhand(a.packages(inv.OS))
-	a.own(found)
-	a.describe(found)
-	a.license(found)
-	inv.Packages = merge(found)
+	occurrences := dropListedTwice(a.packages(inv.OS))
+	a.markOwners(occurrences)
+	a.classifyPackages(occurrences)
+	a.setLicenses(occurrences)
+	inv.Packages = mergeOccurrences(occurrences)
 	inv.Accounts, inv.Secrets = a.accounts(), a.secrets()
-	inv.Annotate, inv.Reach = a.annotate, a.reach
-	inv.Gaps = a.gaps(inv.OS, found)
+	inv.Annotate, inv.Reach = a.annotateFiles, a.markReached
+	inv.Gaps = a.gaps(inv.OS, occurrences)
 	return inv, nil
 }
 
-// place is one file of the merged tree as one inspector sees it.
-type place struct{ inspector, path string }
+// evidenceKey names one path of the merged tree as one inspector saw it.
+type evidenceKey struct{ inspector, path string }
 
 // assembly is the state of one Assemble.
 type assembly struct {
-	tree      *engine.Tree
-	layers    []engine.LayerFacts
-	removed   map[string][]int             // layers that removed a path
-	histories map[place][]*engine.Evidence // oldest first
-	visible   []place                      // whose last state the merged tree shows, sorted
-	owners    map[string]owner             // of the paths that matter
-	bringers  map[string]int               // of the distribution's packages: the layer that brought each
+	tree          *engine.Tree
+	layers        []engine.LayerFacts
+	removed       map[string][]int                   // indexes of the layers that removed a path
+	histories     map[evidenceKey][]*engine.Evidence // oldest first
+	visible       []evidenceKey                      // whose latest evidence is of a file that the merged tree shows, sorted
+	owners        map[string]owner                   // by path; only paths with packages, gaps or secrets
+	packageLayers map[string]int                     // layer that brought a distribution's package: "deb/bash", "deb/bash:amd64"
 }
 
-// found is a package at one place, before packages that are the same become one.
-type found struct {
+// occurrence is a package at one location, before mergeOccurrences makes one of those that are equal.
+type occurrence struct {
 	engine.Package
-	at      place
-	brought int // index of the layer
-	sums    engine.Sums
+	key   evidenceKey
+	layer int         // index of the layer that brought it
+	sums  engine.Sums // of the file that names it
 }
 
-func (a *assembly) last(at place) *engine.Evidence {
-	evs := a.histories[at]
+// latest returns the evidence from the uppermost layer that has any.
+func (a *assembly) latest(key evidenceKey) *engine.Evidence {
+	evs := a.histories[key]
 	return evs[len(evs)-1]
 }
 
@@ -74,11 +76,11 @@ func (a *assembly) diffID(layer int) engine.Maybe {
 	return engine.Maybe(a.layers[layer-1].Info.DiffID)
 }
 
-// os prefers /etc/os-release, as os-release(5) does.
+// os returns the distribution, nil when no os-release is visible. It prefers /etc/os-release, as os-release(5) says.
 func (a *assembly) os() *engine.OS {
 	var best *engine.OS
-	for _, at := range a.visible {
-		if ev := a.last(at); ev.OS != nil && (best == nil || strings.HasPrefix(ev.Path, "etc/")) {
+	for _, key := range a.visible {
+		if ev := a.latest(key); ev.OS != nil && (best == nil || strings.HasPrefix(ev.Path, "etc/")) {
 			os := *ev.OS
 			os.Path, os.Layer = engine.Maybe(ev.Path), a.diffID(ev.Layer)
 			best = &os
@@ -87,34 +89,35 @@ func (a *assembly) os() *engine.OS {
 	return best
 }
 
-func (a *assembly) packages(os *engine.OS) []*found {
-	var out []*found
-	for _, at := range a.visible {
-		ev := a.last(at)
+// packages returns every package of the visible evidence.
+func (a *assembly) packages(os *engine.OS) []*occurrence {
+	var out []*occurrence
+	for _, key := range a.visible {
+		ev := a.latest(key)
 		for _, p := range ev.Packages {
-			f := &found{Package: p, at: at, brought: a.brought(at, p), sums: ev.Sums}
-			where := at.path
-			if len(p.Locations) > 0 { // in an archive
-				where += "!/" + p.Locations[0].Path
+			f := &occurrence{Package: p, key: key, layer: a.introducingLayer(key, p), sums: ev.Sums}
+			location := key.path
+			if len(p.Locations) > 0 { // within an archive
+				location += "!/" + p.Locations[0].Path
 			}
-			f.Locations = []engine.Location{{Path: where, Layer: a.diffID(ev.Layer)}}
-			f.Layer = a.diffID(f.brought)
+			f.Locations = []engine.Location{{Path: location, Layer: a.diffID(ev.Layer)}}
+			f.Layer = a.diffID(f.layer)
 			if p.Type == "golang" {
 				f.Symbols = []*engine.Symbols{ev.Traits.SymbolsOf()}
 			}
-			name(&f.Package, os)
+			setPURL(&f.Package, os)
 			out = append(out, f)
 		}
 	}
 	return out
 }
 
-// brought is the oldest layer from which the package has been in that file without a break.
-func (a *assembly) brought(at place, p engine.Package) int {
-	evs := a.histories[at]
+// introducingLayer returns the index of the oldest layer from which on the file has named the package without a break.
+func (a *assembly) introducingLayer(key evidenceKey, p engine.Package) int {
+	evs := a.histories[key]
 	layer := evs[len(evs)-1].Layer
 	for i := len(evs) - 2; i >= 0; i-- {
-		if !holds(evs[i], p) || a.gone(at.path, evs[i].Layer, layer) {
+		if !lists(evs[i], p) || a.removedBetween(key.path, evs[i].Layer, layer) {
 			break
 		}
 		layer = evs[i].Layer
@@ -122,7 +125,8 @@ func (a *assembly) brought(at place, p engine.Package) int {
 	return layer
 }
 
-func holds(ev *engine.Evidence, p engine.Package) bool {
+// lists says whether evidence has a package of the same name, version and architecture.
+func lists(ev *engine.Evidence, p engine.Package) bool {
 	for _, q := range ev.Packages {
 		if q.Name == p.Name && q.Version == p.Version && q.Arch == p.Arch {
 			return true
@@ -131,8 +135,8 @@ func holds(ev *engine.Evidence, p engine.Package) bool {
 	return false
 }
 
-// gone says whether a layer between two others left the path removed.
-func (a *assembly) gone(path string, from, to int) bool {
+// removedBetween says whether a layer above from and below to removed the path.
+func (a *assembly) removedBetween(path string, from, to int) bool {
 	for _, l := range a.removed[path] {
 		if from < l && l < to {
 			return true
@@ -141,28 +145,29 @@ func (a *assembly) gone(path string, from, to int) bool {
 	return false
 }
 
-// merge makes one package of those that are the same thing at several places. It is owned only when it is at each place.
-func merge(all []*found) []engine.Package {
+// mergeOccurrences makes one package of those that are equal, with all their locations, sorted. It has an owner only if each occurrence
+// has.
+func mergeOccurrences(all []*occurrence) []engine.Package {
 	type key struct{ typ, name, version, ecosystem, source, sourceVersion, arch string }
-	at := map[key]int{}
+	indexes := map[key]int{}
 	var out []engine.Package
-	var brought []int
+	var layers []int
 	for _, f := range all {
 		k := key{f.Type, f.Name, f.Version, string(f.Ecosystem), f.Source.Name, f.Source.Version, string(f.Arch)}
-		i, known := at[k]
+		i, known := indexes[k]
 		if !known {
-			at[k] = len(out)
-			out, brought = append(out, f.Package), append(brought, f.brought)
+			indexes[k] = len(out)
+			out, layers = append(out, f.Package), append(layers, f.layer)
 			continue
 		}
 		p := &out[i]
 		p.Locations = append(p.Locations, f.Locations...)
 		p.Main = p.Main || f.Main
 		p.Symbols = append(p.Symbols, f.Symbols...)
-		if f.brought < brought[i] {
-			brought[i], p.Layer = f.brought, f.Layer
+		if f.layer < layers[i] {
+			layers[i], p.Layer = f.layer, f.Layer
 		}
-		p.OwnedBy = min(p.OwnedBy, f.OwnedBy) // unknown is the least
+		p.OwnedBy = min(p.OwnedBy, f.OwnedBy) // "", no owner, is less than any name
 	}
 	for i := range out {
 		locations := out[i].Locations

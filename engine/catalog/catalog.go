@@ -6,6 +6,6 @@ import "github.com/vetoci/veto/engine"
 // All is the one list of inspectors. What hashes whole files stands last: a large body that passes by can be read by nobody after it.
 func All() []engine.Inspector {
 	all := []engine.Inspector{osRelease{}, dpkg{}, dpkgFiles{}, apk{}, rpm{}, rpmManifest{}, pacman{}, npm{}, python{}, java{}}
-	all = append(all, manifests()...)
-	return append(all, golang{}, signature{}, accounts{}, licenseFiles{}, sbomFiles{}, unsupported{}, verify{})
+	all = append(all, manifestReaders()...)
+	return append(all, programs{}, signature{}, accounts{}, licenseFiles{}, sbomFiles{}, unsupported{}, verify{})
 }

@@ -8,7 +8,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// cdxComponent is a component of CycloneDX (cyclonedx.org/docs/1.7/json, "components"); versions from 1.2 on differ in nothing that is read.
+// cdxComponent is a component of CycloneDX (cyclonedx.org/docs/1.7/json, "components"); versions from 1.2 on differ in nothing that is
+// read.
 type cdxComponent struct {
 	Type     string
 	Group    string
@@ -26,7 +27,7 @@ type cdxComponent struct {
 	}
 }
 
-func readCycloneDX(raw []byte) (*SBOM, []part, error) {
+func readCycloneDX(raw []byte) (*SBOM, []component, error) {
 	var doc struct {
 		SpecVersion string
 		Metadata    struct {
@@ -39,20 +40,20 @@ func readCycloneDX(raw []byte) (*SBOM, []part, error) {
 		return nil, nil, fmt.Errorf("the SBOM: %w", err)
 	}
 	sourced := strings.Contains(strings.ToLower(string(doc.Metadata.Tools)), "syft")
-	var parts []part
+	var components []component
 	if c := doc.Metadata.Component; c != nil {
-		parts = cdxParts(nil, []cdxComponent{*c}, sourced)
-		parts[0].described = true
+		components = cdxFlatten(nil, []cdxComponent{*c}, sourced)
+		components[0].described = true
 	}
-	return &SBOM{Format: "CycloneDX " + doc.SpecVersion}, cdxParts(parts, doc.Components, sourced), nil
+	return &SBOM{Format: "CycloneDX " + doc.SpecVersion}, cdxFlatten(components, doc.Components, sourced), nil
 }
 
 // cdxParts flattens components; document.CheckWords has bounded how deep they stand in each other.
-func cdxParts(parts []part, components []cdxComponent, sourced bool) []part {
+func cdxFlatten(parts []component, components []cdxComponent, sourced bool) []component {
 	for i := range components {
 		c := &components[i]
-		p := part{group: c.Group, name: c.Name, version: c.Version, purl: c.PURL, sourced: sourced, os: c.Type == "operating-system"}
-		p.code = cdxCode(c)
+		p := component{group: c.Group, name: c.Name, version: c.Version, purl: c.PURL, statesSource: sourced, os: c.Type == "operating-system"}
+		p.software = cdxIsSoftware(c)
 		for _, l := range c.Licenses {
 			for _, text := range []string{l.Expression, l.License.ID, l.License.Name} {
 				if text != "" {
@@ -65,14 +66,14 @@ func cdxParts(parts []part, components []cdxComponent, sourced bool) []part {
 			p.paths = append(p.paths, o.Location)
 		}
 		p.property(c)
-		parts = cdxParts(append(parts, p), c.Components, sourced)
+		parts = cdxFlatten(append(parts, p), c.Components, sourced)
 	}
 	return parts
 }
 
 // cdxCode says whether a component is a program or a part of one, which has to be judged; so is what is of no known type. An application
 // without a version is what groups others, such as the one that a lock file belongs to.
-func cdxCode(c *cdxComponent) bool {
+func cdxIsSoftware(c *cdxComponent) bool {
 	switch c.Type {
 	case "application":
 		return c.Version != ""
@@ -83,7 +84,7 @@ func cdxCode(c *cdxComponent) bool {
 }
 
 // property reads what Trivy and Syft say in properties of their own.
-func (p *part) property(c *cdxComponent) {
+func (p *component) property(c *cdxComponent) {
 	trivy := map[string]string{}
 	for _, kv := range c.Properties {
 		switch name, value := kv.Name, kv.Value; {

@@ -32,11 +32,11 @@ func (dpkg) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error
 		return engine.Evidence{}, err
 	}
 	var ev engine.Evidence
-	one := path.Dir(f.Path) == dpkgStatusD
-	if !one { // the others are control files of packages, which any tool may have written
-		body, err = whole(body, &ev)
-	} else if unfinished(body, "package:", "version:", "source:") {
-		err = malformed(&ev, cutOff)
+	one := path.Dir(f.Path) == dpkgStatusD // a control file of one package, which any tool may have written
+	if !one {
+		body, err = wholeLines(body, &ev)
+	} else if endsWithin(body, "package:", "version:", "source:") {
+		err = addMalformed(&ev, cutOff)
 	}
 	if err != nil {
 		return ev, err
@@ -49,9 +49,9 @@ func (dpkg) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error
 		p, err := dpkgStanza(stanza, one)
 		switch {
 		case err != nil:
-			err = malformed(&ev, fmt.Sprintf("stanza at line %d: %v", line, err))
+			err = addMalformed(&ev, fmt.Sprintf("stanza at line %d: %v", line, err))
 		case p != nil:
-			err = add(&ev, p)
+			err = addPackage(&ev, p)
 		}
 		if err != nil {
 			return ev, err
@@ -61,7 +61,8 @@ func (dpkg) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error
 	return ev, nil
 }
 
-// dpkgStanza reads one stanza (deb822(5)); nil without an error is a package that is not installed.
+// dpkgStanza reads one stanza (deb822(5)). It returns nil for a blank stanza and for a package that is not installed. one says that the
+// file is of status.d, where a stanza needs no Status.
 func dpkgStanza(text string, one bool) (*engine.Package, error) {
 	fields := map[string]string{}
 	for line := range strings.SplitSeq(text, "\n") {
@@ -74,7 +75,7 @@ func dpkgStanza(text string, one bool) (*engine.Package, error) {
 		}
 		switch key {
 		case "Package", "Status", "Version", "Source", "Architecture", "Maintainer", "Depends", "Pre-Depends", "Provides":
-			if _, twice := fields[key]; twice { // two stanzas that run into each other must not become one
+			if _, twice := fields[key]; twice { // two stanzas without an empty line between them must not become one
 				return nil, fmt.Errorf("the field %s stands twice", key)
 			}
 			fields[key] = strings.TrimSpace(value)
@@ -83,7 +84,7 @@ func dpkgStanza(text string, one bool) (*engine.Package, error) {
 	if len(fields) == 0 && strings.TrimSpace(text) == "" {
 		return nil, nil
 	}
-	// Of "want error state" (dpkg(1)), everything from unpacked on has its files in place; config-files and not-installed have not.
+	// Status is "want error state" (dpkg(1)). In every state but these two, files of the package are in place.
 	if status := strings.Fields(fields["Status"]); !one && len(status) == 3 {
 		switch status[2] {
 		case "not-installed", "config-files":
@@ -92,11 +93,12 @@ func dpkgStanza(text string, one bool) (*engine.Package, error) {
 	} else if !one {
 		return nil, fmt.Errorf("package %.60q has no Status", fields["Package"])
 	}
-	p := &engine.Package{Name: fields["Package"], Version: fields["Version"], Type: "deb", Arch: engine.Maybe(fields["Architecture"]), Vendor: engine.Maybe(fields["Maintainer"])}
+	p := &engine.Package{Name: fields["Package"], Version: fields["Version"], Type: "deb",
+		Arch: engine.Maybe(fields["Architecture"]), Vendor: engine.Maybe(fields["Maintainer"])}
 	if p.Name == "" || p.Version == "" {
 		return nil, fmt.Errorf("package %.60q has no name or no version", p.Name)
 	}
-	p.Depends, p.Provides = related(fields["Pre-Depends"], fields["Depends"], ","), related("", fields["Provides"], "")
+	p.Depends, p.Provides = joinRelations(fields["Pre-Depends"], fields["Depends"], ","), joinRelations("", fields["Provides"], "")
 	p.Source = engine.Source{Name: p.Name, Version: p.Version}
 	if s := fields["Source"]; s != "" {
 		name, version, has := strings.Cut(s, " (")
@@ -108,7 +110,7 @@ func dpkgStanza(text string, one bool) (*engine.Package, error) {
 	return p, nil
 }
 
-// dpkgFiles reads dpkg's lists of files and their checksums.
+// dpkgFiles reads dpkg's lists of files (NAME[:ARCH].list) and their checksums (NAME[:ARCH].md5sums).
 type dpkgFiles struct{}
 
 func (dpkgFiles) Name() string      { return "dpkg-files/1" }

@@ -25,17 +25,18 @@ const (
 	goSearchBlock = 2 * engine.MaxBuildInfo
 )
 
-// searchBuildInfo looks for the build information of a program that is too large to be held, while it passes. It is nil for a program that is
-// not Go's, and beside has then seen all of it unless it wanted no more. Where the random access of debug/buildinfo goes by sections, this takes the first that is well-formed.
-func searchBuildInfo(f *engine.File, beside io.Writer) (*debug.BuildInfo, error) {
+// searchBuildInfo looks for the build information of a program that is too large to be held, while it passes. It is nil for a program that
+// is not Go's, and beside has then seen all of it unless it wanted no more. Where the random access of debug/buildinfo goes by sections,
+// this takes the first that is well-formed.
+func searchBuildInfo(f *engine.File, tee io.Writer) (*debug.BuildInfo, error) {
 	head, err := f.Head(64 << 10)
 	if err != nil {
 		return nil, err
 	}
-	if err := wholeProgram(head, f.Size); err != nil {
+	if err := checkSegments(head, f.Size); err != nil {
 		return nil, err
 	}
-	r := bufio.NewReaderSize(io.TeeReader(f.Stream(), &unhurried{beside}), goSearchBlock)
+	r := bufio.NewReaderSize(io.TeeReader(f.Stream(), &lenientWriter{tee}), goSearchBlock)
 	old := false
 	for at := int64(0); ; {
 		b, err := r.Peek(goSearchBlock)
@@ -64,17 +65,17 @@ func searchBuildInfo(f *engine.File, beside io.Writer) (*debug.BuildInfo, error)
 }
 
 // unhurried passes on what is written to it until the other says that it has enough.
-type unhurried struct{ to io.Writer }
+type lenientWriter struct{ to io.Writer }
 
-func (u *unhurried) Write(b []byte) (int, error) {
+func (u *lenientWriter) Write(b []byte) (int, error) {
 	if _, err := u.to.Write(b); err != nil {
 		u.to = io.Discard
 	}
 	return len(b), nil
 }
 
-// searchBlock looks through a block that starts at a multiple of goAlign. Step is how much of it is done with; pointers, that something in it
-// may be build information of before Go 1.18. What looks like the magic and has no build information behind it is passed over: programs
+// searchBlock looks through a block that starts at a multiple of goAlign. Step is how much of it is done with; pointers, that something in
+// it may be build information of before Go 1.18. What looks like the magic and has no build information behind it is passed over: programs
 // that search for it hold it too.
 func searchBlock(b []byte, end bool) (info *debug.BuildInfo, pointers bool, step int) {
 	for from := 0; ; {
@@ -137,7 +138,7 @@ func goString(b []byte) (s string, rest []byte, ok bool) {
 }
 
 // wholeProgram says whether the segments of an ELF file, as its head describes them, are within its size.
-func wholeProgram(head []byte, size int64) error {
+func checkSegments(head []byte, size int64) error {
 	cannot := func(why string) error { return fmt.Errorf("an executable that cannot be read: %s", why) }
 	if len(head) < 64 {
 		return cannot("it has no ELF header")

@@ -10,8 +10,9 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// The head of a Go program's table of functions (runtime/symtab.go, pcHeader), since Go 1.16: a magic number, the size of a pointer at byte 7,
-// then numbers of that size: how many functions, how many files, since 1.18 one more, then the offsets of the names and of what follows them.
+// The head of a Go program's table of functions (runtime/symtab.go, pcHeader), since Go 1.16: a magic number, the size of a pointer at byte
+// 7, then numbers of that size: how many functions, how many files, since 1.18 one more, then the offsets of the names and of what follows
+// them.
 const (
 	goTable      = ".gopclntab"
 	goTable116   = 0xfffffffa
@@ -87,8 +88,8 @@ func goNames(at io.ReaderAt) ([]byte, error) {
 	return names, nil
 }
 
-// splitSymbol parts a linker's name into its package and its function as advisories write it: "a/b%2ec.(*T[...]).M.func1" is T.M of a/b.c. What
-// the compiler made up ("type:.eq.…", "go:…") has no package.
+// splitSymbol parts a linker's name into its package and its function as advisories write it: "a/b%2ec.(*T[...]).M.func1" is T.M of a/b.c.
+// What the compiler made up ("type:.eq.…", "go:…") has no package.
 func splitSymbol(name string) (path, symbol string) {
 	if name == "" || strings.HasPrefix(name, "type:") || strings.HasPrefix(name, "type..") || strings.HasPrefix(name, "go:") || strings.HasPrefix(name, "go.") {
 		return "", ""

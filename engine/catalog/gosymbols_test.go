@@ -45,7 +45,7 @@ func TestGoSymbols(t *testing.T) {
 	if s == nil {
 		t.Fatal("no symbols")
 	}
-	for _, name := range []string{"debug/elf", "debug/elf.NewFile", "debug/elf.File.Section", "testing.tRunner", "github.com/vetoci/veto/engine/catalog.golang.Inspect"} {
+	for _, name := range []string{"debug/elf", "debug/elf.NewFile", "debug/elf.File.Section", "testing.tRunner", "github.com/vetoci/veto/engine/catalog.programs.Inspect"} {
 		if !s.Has(name) {
 			t.Errorf("%s is not found", name)
 		}

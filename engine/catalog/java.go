@@ -27,13 +27,13 @@ func javaArchive(p string) bool {
 	if i <= 0 || p[i] != '.' {
 		return false
 	}
-	return ofJava(p) || foldIn(p[i+1:], "par", "sar", "kar", "hpi", "jpi", "nar")
+	return onlyJava(p) || equalFoldAny(p[i+1:], "par", "sar", "kar", "hpi", "jpi", "nar")
 }
 
 // ofJava says whether only Java has files of that name; the others are of Perl, Nix and the like too.
-func ofJava(p string) bool { return foldIn(p[max(0, len(p)-3):], "jar", "war", "ear") }
+func onlyJava(p string) bool { return equalFoldAny(p[max(0, len(p)-3):], "jar", "war", "ear") }
 
-func foldIn(s string, words ...string) bool {
+func equalFoldAny(s string, words ...string) bool {
 	for _, w := range words {
 		if strings.EqualFold(s, w) {
 			return true
@@ -43,7 +43,7 @@ func foldIn(s string, words ...string) bool {
 }
 
 func (java) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, err error) {
-	if !ofJava(f.Path) {
+	if !onlyJava(f.Path) {
 		if head, err := f.Head(2); err != nil || string(head) != "PK" {
 			return ev, err
 		}
@@ -52,38 +52,39 @@ func (java) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, er
 	if err != nil {
 		return ev, err
 	}
-	o := &opening{ctx: ctx, ev: &ev, left: engine.MaxNestedBytes}
-	return ev, o.archive(at, f.Size, f.Path, "", 0)
+	r := &archiveReader{ctx: ctx, ev: &ev, left: engine.MaxNestedBytes}
+	return ev, r.readArchive(at, f.Size, f.Path, "", 0)
 }
 
 // opening is the reading of one archive with all that is in it.
-type opening struct {
+type archiveReader struct {
 	ctx   context.Context
 	ev    *engine.Evidence
 	left  int64 // bytes that its lists of files may still have, and what is unpacked of it
 	files int
 }
 
-// fileList bounds what archive/zip reads when it opens an archive: it keeps every file of the list, however many the archive says that there are.
-type fileList struct {
-	*opening
-	at   io.ReaderAt
-	left int64 // of this archive
-	open bool
+// fileList bounds what archive/zip reads when it opens an archive: it keeps every file of the list, however many the archive says that
+// there are.
+type directoryReader struct {
+	*archiveReader
+	at        io.ReaderAt
+	left      int64 // of this archive
+	unbounded bool
 }
 
-func (l *fileList) ReadAt(b []byte, off int64) (int, error) {
-	if l.open {
-		return l.at.ReadAt(b, off)
+func (d *directoryReader) ReadAt(b []byte, off int64) (int, error) {
+	if d.unbounded {
+		return d.at.ReadAt(b, off)
 	}
-	if err := l.ctx.Err(); err != nil {
+	if err := d.ctx.Err(); err != nil {
 		return 0, err
 	}
-	n, err := l.at.ReadAt(b, off)
-	if l.left, l.opening.left = l.left-int64(n), l.opening.left-int64(n); l.left < 0 {
+	n, err := d.at.ReadAt(b, off)
+	if d.left, d.archiveReader.left = d.left-int64(n), d.archiveReader.left-int64(n); d.left < 0 {
 		return 0, &engine.LimitError{What: "bytes of the list of files of an archive", Limit: engine.MaxArchiveList}
 	}
-	if l.opening.left < 0 {
+	if d.archiveReader.left < 0 {
 		return 0, &engine.LimitError{What: "bytes of what is in an archive", Limit: engine.MaxNestedBytes}
 	}
 	return n, err
@@ -99,38 +100,38 @@ type jar struct {
 type pom struct{ group, artifact, version string }
 
 // archive reads one; inside is its path within the outermost, "" for that itself.
-func (o *opening) archive(at io.ReaderAt, size int64, name, inside string, depth int) error {
-	list := &fileList{opening: o, at: at, left: engine.MaxArchiveList}
-	z, err := zip.NewReader(list, size)
-	if limit := (*engine.LimitError)(nil); errors.As(err, &limit) || o.ctx.Err() != nil {
+func (r *archiveReader) readArchive(at io.ReaderAt, size int64, name, innerPath string, depth int) error {
+	directory := &directoryReader{archiveReader: r, at: at, left: engine.MaxArchiveList}
+	z, err := zip.NewReader(directory, size)
+	if limit := (*engine.LimitError)(nil); errors.As(err, &limit) || r.ctx.Err() != nil {
 		return err
 	}
 	if err != nil {
-		if inside == "" {
+		if innerPath == "" {
 			return fmt.Errorf("an archive of Java: %w", err)
 		}
-		return malformed(o.ev, fmt.Sprintf("%.200q in it: %v", inside, err))
+		return addMalformed(r.ev, fmt.Sprintf("%.200q in it: %v", innerPath, err))
 	}
-	list.open = true
+	directory.unbounded = true
 	var j jar
-	err = o.entries(z, at, &j, inside, depth)
-	if own := o.packages(&j, path.Base(name), inside); err == nil { // what was read before a limit is kept
+	err = r.readEntries(z, at, &j, innerPath, depth)
+	if own := r.addPackages(&j, path.Base(name), innerPath); err == nil { // what was read before a limit is kept
 		err = own
 	}
 	return err
 }
 
-func (o *opening) entries(z *zip.Reader, at io.ReaderAt, j *jar, inside string, depth int) error {
+func (r *archiveReader) readEntries(z *zip.Reader, at io.ReaderAt, j *jar, innerPath string, depth int) error {
 	for _, f := range z.File {
-		if err := o.ctx.Err(); err != nil {
+		if err := r.ctx.Err(); err != nil {
 			return err
 		}
-		if o.files++; o.files > engine.MaxArchiveEntries {
+		if r.files++; r.files > engine.MaxArchiveEntries {
 			return &engine.LimitError{What: "number of files of an archive", Limit: engine.MaxArchiveEntries}
 		}
-		err := o.entry(f, at, j, inside, depth)
-		if limit := (*engine.LimitError)(nil); err != nil && !errors.As(err, &limit) && o.ctx.Err() == nil {
-			err = malformed(o.ev, fmt.Sprintf("%.200q in it: %v", path.Join(inside, f.Name), err))
+		err := r.readEntry(f, at, j, innerPath, depth)
+		if limit := (*engine.LimitError)(nil); err != nil && !errors.As(err, &limit) && r.ctx.Err() == nil {
+			err = addMalformed(r.ev, fmt.Sprintf("%.200q in it: %v", path.Join(innerPath, f.Name), err))
 		}
 		if err != nil {
 			return err
@@ -139,40 +140,40 @@ func (o *opening) entries(z *zip.Reader, at io.ReaderAt, j *jar, inside string, 
 	return nil
 }
 
-func (o *opening) entry(f *zip.File, at io.ReaderAt, j *jar, inside string, depth int) error {
+func (r *archiveReader) readEntry(f *zip.File, at io.ReaderAt, j *jar, innerPath string, depth int) error {
 	name := strings.TrimPrefix(f.Name, "/")
 	switch {
 	case name == "META-INF/MANIFEST.MF":
-		body, err := o.read(f, engine.MaxMetadata)
+		body, err := r.readBody(f, engine.MaxMetadata)
 		if err == nil {
 			j.manifest = mainAttributes(body)
 		}
 		return err
 	case strings.HasPrefix(name, "META-INF/maven/") && strings.HasSuffix(name, "/pom.properties"):
-		body, err := o.read(f, engine.MaxReleaseFile)
+		body, err := r.readBody(f, engine.MaxReleaseFile)
 		if err != nil {
 			return err
 		}
-		p := properties(body)
+		p := pomProperties(body)
 		if p.group == "" || p.artifact == "" || p.version == "" || strings.Contains(p.version+p.group, "${") {
 			return errors.New("no groupId, artifactId or version")
 		}
 		j.poms = append(j.poms, p)
 	case javaArchive(name) && !strings.HasSuffix(f.Name, "/"):
-		return o.nested(f, at, name, inside, depth)
+		return r.readNested(f, at, name, innerPath, depth)
 	case strings.HasSuffix(name, ".class"):
 		j.classes = true
 	}
 	return nil
 }
 
-func (o *opening) nested(f *zip.File, at io.ReaderAt, name, inside string, depth int) error {
+func (r *archiveReader) readNested(f *zip.File, at io.ReaderAt, name, innerPath string, depth int) error {
 	if depth >= engine.MaxNestedArchives {
 		return &engine.LimitError{What: "depth of archives in archives", Limit: engine.MaxNestedArchives}
 	}
-	where := name
-	if inside != "" {
-		where = inside + "!/" + name
+	location := name
+	if innerPath != "" {
+		location = innerPath + "!/" + name
 	}
 	const encrypted = 1 // of the flags (APPNOTE.TXT, 4.4.4)
 	if f.Method == zip.Store && f.Flags&encrypted == 0 && f.CompressedSize64 == f.UncompressedSize64 && f.CompressedSize64 <= math.MaxInt64 {
@@ -181,28 +182,28 @@ func (o *opening) nested(f *zip.File, at io.ReaderAt, name, inside string, depth
 			return err
 		}
 		size := int64(f.CompressedSize64) //nolint:gosec // not larger
-		return o.archive(io.NewSectionReader(at, from, size), size, name, where, depth+1)
+		return r.readArchive(io.NewSectionReader(at, from, size), size, name, location, depth+1)
 	}
-	body, err := o.read(f, min(max(o.left, 0), engine.MaxArchiveHeld))
+	body, err := r.readBody(f, min(max(r.left, 0), engine.MaxArchiveHeld))
 	if err != nil {
 		return err
 	}
-	return o.archive(bytes.NewReader(body), int64(len(body)), name, where, depth+1)
+	return r.readArchive(bytes.NewReader(body), int64(len(body)), name, location, depth+1)
 }
 
-func (o *opening) read(f *zip.File, limit int64) ([]byte, error) {
+func (r *archiveReader) readBody(f *zip.File, limit int64) ([]byte, error) {
 	if f.UncompressedSize64 > uint64(max(limit, 0)) { //nolint:gosec // not negative
 		return nil, &engine.LimitError{What: "bytes of a file in an archive", Limit: limit}
 	}
-	r, err := f.Open()
+	rc, err := f.Open()
 	if err != nil {
 		return nil, err
 	}
-	b, err := io.ReadAll(io.LimitReader(r, limit+1))
-	if o.left -= int64(len(b)); o.left < 0 { // one file may be listed many times
+	b, err := io.ReadAll(io.LimitReader(rc, limit+1))
+	if r.left -= int64(len(b)); r.left < 0 { // one file may be listed many times
 		err = &engine.LimitError{What: "bytes of what is in an archive", Limit: engine.MaxNestedBytes}
 	}
-	if err = errors.Join(err, r.Close()); err != nil {
+	if err = errors.Join(err, rc.Close()); err != nil {
 		return nil, err
 	}
 	if int64(len(b)) > limit {
@@ -211,40 +212,40 @@ func (o *opening) read(f *zip.File, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// packages are those of one archive: what Maven wrote down, or what manifest and name say for certain. An archive of classes that does not say whose
-// they are is a gap, because a guessed group is the source of most false findings.
-func (o *opening) packages(j *jar, base, inside string) error {
+// packages are those of one archive: what Maven wrote down, or what manifest and name say for certain. An archive of classes that does not
+// say whose they are is a gap, because a guessed group is the source of most false findings.
+func (r *archiveReader) addPackages(j *jar, base, innerPath string) error {
 	stem := strings.TrimSuffix(base, path.Ext(base))
 	p, known := j.coordinates(stem)
-	poms, own := j.poms, j.own(stem)
+	poms, own := j.poms, j.ownPom(stem)
 	if own < 0 && known {
 		poms, own = append(poms, p), len(poms)
 	}
 	for i, p := range poms {
-		k := installed("maven", "Maven", p.group+":"+p.artifact, p.version)
+		k := languagePackage("maven", "Maven", p.group+":"+p.artifact, p.version)
 		if l := bundleLicense(j.manifest["Bundle-License"]); i == own && l != "" {
 			k.Licenses = []string{l}
 		}
-		if inside != "" {
-			k.Locations = []engine.Location{{Path: inside}}
+		if innerPath != "" {
+			k.Locations = []engine.Location{{Path: innerPath}}
 		}
-		if err := add(o.ev, k); err != nil {
+		if err := addPackage(r.ev, k); err != nil {
 			return err
 		}
 	}
 	if own >= 0 || !j.classes || strings.HasPrefix(j.manifest["Implementation-Title"], "Java Runtime") {
 		return nil
 	}
-	if len(o.ev.Gaps) < engine.MaxGaps {
-		o.ev.Gaps = append(o.ev.Gaps, engine.Gap{Kind: engine.GapUnsupported, Subject: "java archives without coordinates",
+	if len(r.ev.Gaps) < engine.MaxGaps {
+		r.ev.Gaps = append(r.ev.Gaps, engine.Gap{Kind: engine.GapUnsupported, Subject: "java archives without coordinates",
 			Detail: "neither Maven's properties nor the manifest say which group, artifact and version its classes are of"})
 	}
 	return nil
 }
 
-// own is which of Maven's properties are those of the archive itself, and not of what was shaded into it; -1 says none. Only a file's name with another
-// artifact and version than all of them tells that: an application is often built under a name of its own.
-func (j *jar) own(stem string) int {
+// own is which of Maven's properties are those of the archive itself, and not of what was shaded into it; -1 says none. Only a file's name
+// with another artifact and version than all of them tells that: an application is often built under a name of its own.
+func (j *jar) ownPom(stem string) int {
 	version := ""
 	for i := 1; i < len(stem)-1 && version == ""; i++ {
 		if stem[i] == '-' && isDigit(stem[i+1]) {
@@ -266,9 +267,10 @@ func (j *jar) own(stem string) int {
 	return best
 }
 
-// coordinates puts together what the manifest and the file's name say (JAR File Specification; OSGi Core, "Bundle-SymbolicName"). The group counts
-// when the vendor's id is one, and the symbolic name is that with the artifact behind it. Either alone is often the organisation's domain and not the group:
-// a package under a wrong group has no findings and hides the gap (com.google.gson is com.google.code.gson's, org.apache many groups').
+// coordinates puts together what the manifest and the file's name say (JAR File Specification; OSGi Core, "Bundle-SymbolicName"). The group
+// counts when the vendor's id is one, and the symbolic name is that with the artifact behind it. Either alone is often the organisation's
+// domain and not the group: a package under a wrong group has no findings and hides the gap (com.google.gson is com.google.code.gson's,
+// org.apache many groups').
 func (j *jar) coordinates(stem string) (pom, bool) {
 	artifact, version := stem, ""
 	for i := 1; i < len(stem)-1; i++ {
@@ -314,7 +316,7 @@ func mainAttributes(body []byte) map[string]string {
 	return out
 }
 
-func properties(body []byte) (p pom) {
+func pomProperties(body []byte) (p pom) {
 	for line := range strings.SplitSeq(string(body), "\n") {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
 		value = strings.TrimSpace(value)

@@ -164,7 +164,7 @@ func FuzzAuditable(f *testing.F) {
 	f.Add([]byte("\x7fELF\x02\x01\x01"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e := engine.Entry{Path: "usr/bin/x", Type: engine.TypeFile, Mode: 0o755, Size: int64(len(body))}
-		ev, err := golang{}.Inspect(t.Context(), engine.NewFileAt(e, bytes.NewReader(body)))
+		ev, err := programs{}.Inspect(t.Context(), engine.NewFileAt(e, bytes.NewReader(body)))
 		if err == nil && len(ev.Packages) > len(body) {
 			t.Errorf("%d packages of %d bytes", len(ev.Packages), len(body))
 		}

@@ -2,8 +2,8 @@ package catalog
 
 import "strings"
 
-// normalLicense writes what a package declares as an SPDX expression (spdx.org/licenses), as far as it is understood: names that are no SPDX ids
-// stay as they are written, so that nothing is claimed that nobody said.
+// normalLicense writes what a package declares as an SPDX expression (spdx.org/licenses), as far as it is understood: names that are no
+// SPDX ids stay as they are written, so that nothing is claimed that nobody said.
 func normalLicense(text string) string {
 	if strings.ContainsAny(text, "\t\n\r") || strings.Contains(text, "  ") || strings.TrimSpace(text) != text {
 		text = strings.Join(strings.Fields(text), " ")
@@ -19,7 +19,7 @@ func normalLicense(text string) string {
 			return id
 		}
 	}
-	words := strings.Fields(apart.Replace(text))
+	words := strings.Fields(spaceOperators.Replace(text))
 	var out []string
 	name := ""
 	flush := func() bool {
@@ -56,14 +56,14 @@ func normalLicense(text string) string {
 	if !flush() || len(out) == 0 {
 		return text
 	}
-	return together.Replace(strings.Join(out, " "))
+	return closeParentheses.Replace(strings.Join(out, " "))
 }
 
 // Safe for concurrent use, and never written.
 var (
-	apart    = strings.NewReplacer("(", " ( ", ")", " ) ", ",", " , ", "|", " | ", "/", " / ")
-	together = strings.NewReplacer("( ", "(", " )", ")")
-	dashed   = strings.NewReplacer(" ", "-", "_", "-", "version-", "", ",", "")
+	spaceOperators   = strings.NewReplacer("(", " ( ", ")", " ) ", ",", " , ", "|", " | ", "/", " / ")
+	closeParentheses = strings.NewReplacer("( ", "(", " )", ")")
+	dashWords        = strings.NewReplacer(" ", "-", "_", "-", "version-", "", ",", "")
 )
 
 // licenseID is the SPDX id of one licence's name, "" when it is not known.
@@ -77,7 +77,7 @@ func licenseID(name string) string {
 		}
 	}
 	key = strings.TrimSuffix(strings.TrimPrefix(strings.TrimPrefix(key, "the "), "gnu "), "-only")
-	id := licenseName(dashed.Replace(strings.TrimSuffix(strings.TrimSuffix(key, " license"), " licence")))
+	id := licenseName(dashWords.Replace(strings.TrimSuffix(strings.TrimSuffix(key, " license"), " licence")))
 	if id == "" {
 		id = licenseName(key)
 	}

@@ -31,7 +31,7 @@ func TestCopyrights(t *testing.T) {
 		"This package was debianized.\n\nOn Debian systems, the text is in `/usr/share/common-licenses/LGPL-2.1'.\n":                                                                                                             "LGPL-2.1-only",
 		"Public domain.": "", "": "",
 	} {
-		if got := copyrights([]byte(text)); !slices.Equal(got, strings.Fields(want)) {
+		if got := copyrightLicenses([]byte(text)); !slices.Equal(got, strings.Fields(want)) {
 			t.Errorf("%.40q: %q, want %q", text, got, want)
 		}
 	}
@@ -61,7 +61,7 @@ func FuzzLicense(f *testing.F) {
 		if again := normalLicense(once); again != once {
 			t.Errorf("%q: %q, then %q", s, once, again)
 		}
-		copyrights([]byte(s))
+		copyrightLicenses([]byte(s))
 		classifyLicense(s)
 	})
 }

@@ -11,7 +11,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// licenseFiles reads Debian's copyright files, and the texts of licences beside packages of Node.js and Python, whose metadata may name none.
+// licenseFiles reads Debian's copyright files, and the texts of licences beside packages of Node.js and Python, whose metadata may name
+// none.
 type licenseFiles struct{}
 
 func (licenseFiles) Name() string { return "license/1" }
@@ -42,7 +43,7 @@ func (licenseFiles) Inspect(_ context.Context, f *engine.File) (engine.Evidence,
 	}
 	var found []string
 	if path.Base(f.Path) == "copyright" {
-		found = copyrights(body)
+		found = copyrightLicenses(body)
 	} else if id := classifyLicense(string(body)); id != "" {
 		found = []string{id}
 	}
@@ -54,7 +55,7 @@ func (licenseFiles) Inspect(_ context.Context, f *engine.File) (engine.Evidence,
 
 // copyrights lists the licences that a copyright file names: in the machine-readable form (DEP 5) by its License fields, else by the common
 // licences of Debian that it points to (Debian Policy, 12.5).
-func copyrights(body []byte) []string {
+func copyrightLicenses(body []byte) []string {
 	var out []string
 	add := func(name string) {
 		if name = normalLicense(name); name != "" && len(out) < engine.MaxLicenses && !slices.Contains(out, name) {
@@ -92,21 +93,21 @@ func copyrights(body []byte) []string {
 }
 
 // license gives packages the licences that files declare for them, where their own metadata has none, and writes all as SPDX has them.
-func (a *assembly) license(all []*found) {
-	docs := map[string][]string{}   // Debian: name of the folder
-	beside := map[string][]string{} // others: the package's folder
-	for _, at := range a.visible {
-		ev := a.last(at)
+func (a *assembly) setLicenses(all []*occurrence) {
+	byDebianName := map[string][]string{} // Debian: name of the folder
+	byFolder := map[string][]string{}     // others: the package's folder
+	for _, key := range a.visible {
+		ev := a.latest(key)
 		if ev.Traits == nil || len(ev.Traits.Licenses) == 0 {
 			continue
 		}
-		dir := path.Dir(at.path)
-		if strings.HasPrefix(at.path, "usr/share/doc/") {
-			docs[path.Base(dir)] = ev.Traits.Licenses
+		dir := path.Dir(key.path)
+		if strings.HasPrefix(key.path, "usr/share/doc/") {
+			byDebianName[path.Base(dir)] = ev.Traits.Licenses
 			continue
 		}
 		dir = strings.TrimSuffix(dir, "/licenses")
-		beside[dir] = append(beside[dir], ev.Traits.Licenses...)
+		byFolder[dir] = append(byFolder[dir], ev.Traits.Licenses...)
 	}
 	for _, f := range all {
 		var known []string
@@ -118,9 +119,9 @@ func (a *assembly) license(all []*found) {
 		switch {
 		case len(known) > 0:
 		case f.Type == "deb":
-			known = docs[f.Name]
+			known = byDebianName[f.Name]
 		default:
-			known = slices.Compact(slices.Sorted(slices.Values(beside[path.Dir(f.at.path)])))
+			known = slices.Compact(slices.Sorted(slices.Values(byFolder[path.Dir(f.key.path)])))
 		}
 		f.Licenses = known
 	}

@@ -10,18 +10,18 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// npm reads the package.json of each package installed in a node_modules folder, or where Debian's packages of Node modules have theirs.
+// npm reads the package.json of each package that is installed in a node_modules folder, or where Debian's packages install Node modules.
 type npm struct{}
 
 func (npm) Name() string { return "npm/2" }
 
-// Wants takes node_modules/NAME/package.json and node_modules/@SCOPE/NAME/package.json: what is deeper belongs to a package, it is none.
+// Wants takes node_modules/NAME/package.json and node_modules/@SCOPE/NAME/package.json. A deeper one is a file of a package, not a package.
 func (npm) Wants(p string, _ fs.FileMode, _ int64) bool {
 	dir, ok := strings.CutSuffix(p, "/package.json")
 	if !ok {
 		return false
 	}
-	name := inModules(dir)
+	name := nameInModules(dir)
 	if name == "" || name[0] == '.' {
 		return false
 	}
@@ -29,9 +29,9 @@ func (npm) Wants(p string, _ fs.FileMode, _ int64) bool {
 	return slashes == 0 && name[0] != '@' || slashes == 1 && name[0] == '@'
 }
 
-// inModules is what follows the innermost folder of modules. Debian's are /usr/share/nodejs, /usr/lib/nodejs and /usr/lib/TRIPLET/nodejs
-// (its Node.js policy, "Paths").
-func inModules(dir string) string {
+// nameInModules returns what follows the innermost folder of modules in a path, "" when there is none. Besides node_modules, Debian has
+// usr/share/nodejs, usr/lib/nodejs and usr/lib/TRIPLET/nodejs (Debian's Node.js policy, "Paths").
+func nameInModules(dir string) string {
 	if i := strings.LastIndex(dir, "node_modules/"); i >= 0 {
 		if i > 0 && dir[i-1] != '/' {
 			return ""
@@ -71,10 +71,9 @@ func (npm) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
 	if m.Name == nil || m.Version == nil || *m.Name == "" || *m.Version == "" {
 		return engine.Evidence{}, fmt.Errorf("a package without a name or a version")
 	}
-	p := engine.Package{Name: *m.Name, Version: *m.Version, Type: "npm", Ecosystem: "npm", Source: engine.Source{Name: *m.Name, Version: *m.Version}}
-	var license string
-	if json.Unmarshal(m.License, &license) == nil && license != "" {
-		p.Licenses = []string{license}
+	var license string // a string; older forms are objects and lists, which say nothing here
+	if json.Unmarshal(m.License, &license) != nil {
+		license = ""
 	}
-	return engine.Evidence{Packages: []engine.Package{p}}, nil
+	return engine.Evidence{Packages: []engine.Package{*languagePackage("npm", "npm", *m.Name, *m.Version, license)}}, nil
 }

@@ -31,7 +31,7 @@ func (osRelease) Inspect(_ context.Context, f *engine.File) (engine.Evidence, er
 	return engine.Evidence{OS: os}, nil
 }
 
-// parseOSRelease reads the assignments; lines that are none make the file malformed, because what they meant to say is unknown.
+// parseOSRelease reads the assignments. A line that is none makes the file malformed, because nobody knows what it was to say.
 func parseOSRelease(text string) (*engine.OS, error) {
 	fields := map[string]string{}
 	for n, line := range strings.Split(text, "\n") {
@@ -45,22 +45,23 @@ func parseOSRelease(text string) (*engine.OS, error) {
 		}
 		fields[key] = unquote(value)
 	}
-	// Such a file need not end its last line; but of half a version another release would be made.
-	if unfinished([]byte(text), "id=", "version_id=") && !closed(text[strings.LastIndexByte(text, '=')+1:]) {
+	// The last line need not end with a line feed; but half a version would be another release.
+	if endsWithin([]byte(text), "id=", "version_id=") && !closesQuote(text[strings.LastIndexByte(text, '=')+1:]) {
 		return nil, errors.New(cutOff)
 	}
 	os := &engine.OS{ID: strings.ToLower(fields["ID"]), Name: engine.Maybe(fields["NAME"]), VersionID: engine.Maybe(fields["VERSION_ID"]),
-		Codename: engine.Maybe(fields["VERSION_CODENAME"]), PrettyName: engine.Maybe(fields["PRETTY_NAME"]), IDLike: strings.Fields(fields["ID_LIKE"])}
+		Codename: engine.Maybe(fields["VERSION_CODENAME"]), PrettyName: engine.Maybe(fields["PRETTY_NAME"]),
+		IDLike: strings.Fields(fields["ID_LIKE"])}
 	if os.ID == "" {
 		return nil, fmt.Errorf("no ID")
 	}
 	os.Ecosystem = engine.Maybe(ecosystemOf(os))
-	support(os)
+	setSupportEnd(os)
 	return os, nil
 }
 
-// closed says whether a value is quoted, and the quote ends with it.
-func closed(s string) bool {
+// closesQuote says whether a value is quoted and its last character is the closing quote.
+func closesQuote(s string) bool {
 	if len(s) < 2 || s[0] != '"' && s[0] != '\'' {
 		return false
 	}
@@ -91,16 +92,17 @@ func unquote(s string) string {
 	return b.String()
 }
 
-// ecosystemOf names the OSV ecosystem with its release (osv-schema, "Defined Ecosystems"); "" when the release is not known.
+// ecosystemOf returns the OSV ecosystem of a distribution with its release (osv-schema, "Defined Ecosystems"); "" when the release is not
+// known.
 func ecosystemOf(os *engine.OS) string {
 	version := string(os.VersionID)
 	major, rest, _ := strings.Cut(version, ".")
-	numbers := version != "" && strings.Trim(version, "0123456789.") == "" // anything else names no release
+	numbers := version != "" && strings.Trim(version, "0123456789.") == "" // otherwise no release is named
 	switch {
 	case os.ID == "debian" && numbers:
 		return "Debian:" + major
 	case os.ID == "ubuntu" && numbers:
-		if rest == "04" && len(major) == 2 && (major[1]-'0')%2 == 0 { // April of even years
+		if rest == "04" && len(major) == 2 && (major[1]-'0')%2 == 0 { // long-term support: April of even years
 			return "Ubuntu:" + version + ":LTS"
 		}
 		return "Ubuntu:" + version
@@ -120,8 +122,8 @@ func ecosystemOf(os *engine.OS) string {
 	return rpmEcosystem(os.ID, version, major, numbers)
 }
 
-// rpmEcosystem does the same for distributions with rpm. Red Hat's and SUSE's advisories are by repository and product (a CPE, a module), which an
-// image does not name, so that they have none.
+// rpmEcosystem is ecosystemOf for distributions with rpm. Red Hat's and SUSE's are not among them: their advisories are for repositories
+// and products (a CPE, a module), and an image does not say from which of them its packages are.
 func rpmEcosystem(id, version, major string, numbers bool) string {
 	switch {
 	case id == "opensuse-tumbleweed":
@@ -146,16 +148,17 @@ func rpmEcosystem(id, version, major string, numbers bool) string {
 	return ""
 }
 
-// unknownRelease says why a distribution has no advisories here, and what it derives from: the advisories of that one may not fit, because packages
-// of the same name are built otherwise, or patched.
-func unknownRelease(os *engine.OS) string {
+// unknownReleaseDetail says, for a gap, why a distribution has no advisories here. Those of the distribution that it derives from may not
+// fit, because packages of the same name are built otherwise, or patched.
+func unknownReleaseDetail(os *engine.OS) string {
 	who := strings.TrimSpace(os.ID + " " + string(os.VersionID))
 	switch os.ID {
 	case "rhel", "redhat", "sles", "sled", "sle_hpc":
 		return "the advisories of " + who + " are by repository and product, and an image does not say which of them its packages are from"
 	}
 	if len(os.IDLike) > 0 {
-		return "the packages are of " + who + ", which derives from " + strings.Join(os.IDLike, " and ") + "; no feed has advisories of its own, and those of the other may not fit"
+		return "the packages are of " + who + ", which derives from " + strings.Join(os.IDLike, " and ") +
+			"; no feed has advisories of its own, and those of the other may not fit"
 	}
 	return "the packages are of a distribution or release without known advisories: " + who
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// pacman reads the database of Arch Linux: a folder for each package, with its description and the list of its files (pacman,
-// lib/libalpm/be_local.c).
+// pacman reads the database of Arch Linux: a folder for each package, NAME-VERSION-RELEASE, with its description and the list of its files
+// (pacman, lib/libalpm/be_local.c).
 type pacman struct{}
 
 const pacmanLocal = "var/lib/pacman/local/"
@@ -24,7 +24,7 @@ func (pacman) Wants(p string, _ fs.FileMode, _ int64) bool {
 	return ok && strings.Count(rest, "/") == 1 && (strings.HasSuffix(rest, "/desc") || strings.HasSuffix(rest, "/files"))
 }
 
-// Inspect reads sections: a name between percent signs on a line of its own, then values to the next empty line.
+// Inspect reads sections: a name between percent signs on a line of its own, then one value a line up to an empty line.
 func (pacman) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
 	body, err := f.Bytes(engine.MaxFileList)
 	if err != nil {
@@ -61,8 +61,10 @@ func (pacman) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 		}
 		return ""
 	}
-	p := engine.Package{Name: first("%NAME%"), Version: first("%VERSION%"), Type: "alpm", Arch: engine.Maybe(first("%ARCH%")), Vendor: engine.Maybe(first("%PACKAGER%")), Licenses: sections["%LICENSE%"],
-		Depends: related("", strings.Join(sections["%DEPENDS%"], "\n"), ""), Provides: related("", strings.Join(sections["%PROVIDES%"], "\n"), "")}
+	p := engine.Package{Name: first("%NAME%"), Version: first("%VERSION%"), Type: "alpm",
+		Arch: engine.Maybe(first("%ARCH%")), Vendor: engine.Maybe(first("%PACKAGER%")), Licenses: sections["%LICENSE%"],
+		Depends:  joinRelations("", strings.Join(sections["%DEPENDS%"], "\n"), ""),
+		Provides: joinRelations("", strings.Join(sections["%PROVIDES%"], "\n"), "")}
 	if p.Name == "" || p.Version == "" {
 		return engine.Evidence{}, fmt.Errorf("no %%NAME%% or no %%VERSION%%")
 	}
@@ -73,7 +75,7 @@ func (pacman) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 	return engine.Evidence{Packages: []engine.Package{p}}, nil
 }
 
-// pacmanFiles takes the package's name from its folder, name-version-release.
+// pacmanFiles makes the list of a package's files; the package's name is in that of its folder.
 func pacmanFiles(p string, files []string) (engine.Evidence, error) {
 	name := path.Base(path.Dir(p))
 	for range 2 {

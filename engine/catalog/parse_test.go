@@ -153,7 +153,7 @@ func FuzzGo(f *testing.F) {
 	f.Add(program("go1.21.1", "path\tx\nmod\tx\tv1.0.0\t\ndep\ty\tv1.2.3\t\n"))
 	f.Fuzz(func(t *testing.T, body []byte) {
 		e := engine.Entry{Path: "usr/bin/x", Type: engine.TypeFile, Mode: 0o755, Size: int64(len(body))}
-		ev, err := golang{}.Inspect(context.Background(), engine.NewFileAt(e, bytes.NewReader(body)))
+		ev, err := programs{}.Inspect(context.Background(), engine.NewFileAt(e, bytes.NewReader(body)))
 		for _, p := range ev.Packages {
 			if err == nil && (p.Name == "" || p.Version == "") {
 				t.Errorf("a module without a name or version: %+v", p)

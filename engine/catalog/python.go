@@ -12,7 +12,7 @@ import (
 	"github.com/vetoci/veto/engine/purl"
 )
 
-// python reads the metadata of installed distributions: wheels (dist-info) and eggs.
+// python reads the metadata of installed Python packages: wheels (dist-info) and eggs.
 type python struct{}
 
 func (python) Name() string { return "python/3" }
@@ -59,16 +59,13 @@ func (python) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 			}
 		}
 	}
-	if name == "" || version == "" || unfinished(body, "name:", "version:") && !bytes.Contains(body, []byte("\n\n")) && !bytes.Contains(body, []byte("\n\r\n")) {
+	headerEnds := bytes.Contains(body, []byte("\n\n")) || bytes.Contains(body, []byte("\n\r\n"))
+	if name == "" || version == "" || endsWithin(body, "name:", "version:") && !headerEnds {
 		return engine.Evidence{}, errors.New("no Name or no Version, or they are cut off")
 	}
-	name = purl.NormalPython(name)
-	p := engine.Package{Name: name, Version: version, Type: "pypi", Ecosystem: "PyPI", Source: engine.Source{Name: name, Version: version}}
 	if license == "" || license == "UNKNOWN" || normalLicense(license) == license && normalLicense(classified) != classified {
-		license = classified // of two, the one that is understood
+		license = classified // only this one is known to SPDX
 	}
-	if license != "" {
-		p.Licenses = []string{license}
-	}
-	return engine.Evidence{Packages: []engine.Package{p}}, nil
+	p := languagePackage("pypi", "PyPI", purl.NormalPython(name), version, license)
+	return engine.Evidence{Packages: []engine.Package{*p}}, nil
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/vetoci/veto/engine/catalog/rpmdb"
 )
 
-// rpm reads rpm's database in any of its formats.
+// rpm reads rpm's database in any of its three formats.
 type rpm struct{}
 
 func (rpm) Name() string { return "rpm/2" }
@@ -22,7 +22,7 @@ func rpmFolders() []string {
 
 func (rpm) Anchors() []string { return rpmFolders() }
 
-// Records implements engine.Recording: which of them a package has, its header says.
+// Records implements engine.Recording. Each package's header says which of them its files have.
 func (rpm) Records() engine.Algorithms { return engine.AllSums }
 
 func (rpm) Wants(p string, _ fs.FileMode, size int64) bool {
@@ -41,7 +41,8 @@ func (rpm) Wants(p string, _ fs.FileMode, size int64) bool {
 
 func (rpm) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, err error) {
 	if strings.HasSuffix(f.Path, "-wal") {
-		return engine.Evidence{}, fmt.Errorf("changes that are not in the database itself: run a program that opens and closes it, such as rpm -qa, before the image is saved")
+		return engine.Evidence{}, fmt.Errorf("changes that are not in the database itself: " +
+			"run a program that opens and closes it, such as rpm -qa, before the image is saved")
 	}
 	if f.Size == 0 {
 		return engine.Evidence{}, fmt.Errorf("the database is empty")
@@ -53,30 +54,31 @@ func (rpm) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, err
 	err = rpmdb.Read(ctx, at, f.Size, func(raw []byte) error {
 		h, err := rpmdb.Parse(raw)
 		if err != nil {
-			return malformed(&ev, err.Error())
+			return addMalformed(&ev, err.Error())
 		}
 		p := rpmPackage(h)
 		switch {
 		case h.Text(rpmdb.Name) == "gpg-pubkey": // a key, which rpm keeps as a package
 			return nil
 		case p.Name == "" || h.Text(rpmdb.Version) == "" || h.Text(rpmdb.Release) == "":
-			return malformed(&ev, fmt.Sprintf("package %.60q has no name, version or release", p.Name))
+			return addMalformed(&ev, fmt.Sprintf("package %.60q has no name, version or release", p.Name))
 		}
 		owned, err := rpmFiles(h)
 		if err != nil {
-			return malformed(&ev, fmt.Sprintf("the files of %.60q: %v", p.Name, err))
+			return addMalformed(&ev, fmt.Sprintf("the files of %.60q: %v", p.Name, err))
 		}
 		owned.Package, owned.Arch = p.Name, string(p.Arch)
 		ev.Owned = append(ev.Owned, owned)
-		return add(&ev, p)
+		return addPackage(&ev, p)
 	})
 	return ev, err
 }
 
-// rpmPackage is what a header says of its package. A version is [epoch:]version-release.
+// rpmPackage returns the package that a header describes, with the version [epoch:]version-release.
 func rpmPackage(h *rpmdb.Header) *engine.Package {
-	p := &engine.Package{Name: h.Text(rpmdb.Name), Type: "rpm", Version: h.Text(rpmdb.Version) + "-" + h.Text(rpmdb.Release), Arch: engine.Maybe(h.Text(rpmdb.Arch)),
-		Vendor: engine.Maybe(h.Text(rpmdb.Vendor)), Module: engine.Maybe(rpmModule(h.Text(rpmdb.ModularityLabel)))}
+	p := &engine.Package{Name: h.Text(rpmdb.Name), Type: "rpm", Version: h.Text(rpmdb.Version) + "-" + h.Text(rpmdb.Release),
+		Arch: engine.Maybe(h.Text(rpmdb.Arch)), Vendor: engine.Maybe(h.Text(rpmdb.Vendor)),
+		Module: engine.Maybe(rpmModule(h.Text(rpmdb.ModularityLabel)))}
 	if p.Vendor == "(none)" {
 		p.Vendor = ""
 	}
@@ -85,10 +87,10 @@ func rpmPackage(h *rpmdb.Header) *engine.Package {
 		epoch = fmt.Sprintf("%d:", e[0])
 	}
 	p.Version = epoch + p.Version
-	// Names that a header gives as something else than texts name nothing; what else is wrong with it is said where it matters.
+	// An error says that these are no texts: then the package needs and provides nothing that is known.
 	requires, _ := h.Texts(rpmdb.RequireName)
 	provides, _ := h.Texts(rpmdb.ProvideName)
-	p.Depends, p.Provides = related("", strings.Join(requires, "\n"), ""), related("", strings.Join(provides, "\n"), "")
+	p.Depends, p.Provides = joinRelations("", strings.Join(requires, "\n"), ""), joinRelations("", strings.Join(provides, "\n"), "")
 	if l := h.Text(rpmdb.License); l != "" {
 		p.Licenses = []string{l}
 	}
@@ -96,7 +98,8 @@ func rpmPackage(h *rpmdb.Header) *engine.Package {
 	return p
 }
 
-// rpmSource reads "bash-5.1.8-6.el9.src.rpm". It has no epoch; packages of one source nearly always share theirs.
+// rpmSource returns the source package that "bash-5.1.8-6.el9.src.rpm" names; for any other text it is the package itself. The name has no
+// epoch: the package's is taken, as a source and its packages nearly always share it.
 func rpmSource(file, epoch string, p *engine.Package) engine.Source {
 	s, ok := strings.CutSuffix(strings.TrimSuffix(file, ".nosrc.rpm"), ".src.rpm")
 	if ok || s != file {
@@ -109,7 +112,7 @@ func rpmSource(file, epoch string, p *engine.Package) engine.Source {
 	return engine.Source{Name: p.Name, Version: p.Version}
 }
 
-// rpmModule shortens a label, name:stream:version:context, to what a stream is called by: "nodejs:18".
+// rpmModule shortens a module's label, name:stream:version:context, to "nodejs:18"; "" for any other text.
 func rpmModule(label string) string {
 	parts := strings.SplitN(label, ":", 3)
 	if len(parts) < 2 || parts[0] == "" {
@@ -118,17 +121,17 @@ func rpmModule(label string) string {
 	return parts[0] + ":" + parts[1]
 }
 
-// Flags of files (rpm, include/rpm/rpmfiles.h) and what their digests are made by (RFC 9580, section 9.5).
+// Flags of files (rpm, include/rpm/rpmfiles.h) and algorithms of their digests (RFC 9580, section 9.5).
 const (
-	rpmConfig = 1 << 0
-	rpmGhost  = 1 << 6
-	md5Digest = 1
-	sha1Dig   = 2
-	sha256Dig = 8
+	rpmConfig    = 1 << 0
+	rpmGhost     = 1 << 6
+	digestMD5    = 1
+	digestSHA1   = 2
+	digestSHA256 = 8
 )
 
-// rpmFiles lists a package's files with their checksums. Configuration is there to be changed, so that its checksum proves nothing; a ghost is
-// no file that the package brings.
+// rpmFiles lists a package's files with their checksums. It leaves out ghosts, which the package does not bring, and the checksums of
+// configuration, which is there to be changed.
 func rpmFiles(h *rpmdb.Header) (engine.Owned, error) {
 	owned := engine.Owned{Type: "rpm"}
 	names, err := rpmPaths(h)
@@ -145,7 +148,7 @@ func rpmFiles(h *rpmdb.Header) (engine.Owned, error) {
 	}
 	algorithm := "md5:"
 	if a, err := h.Numbers(rpmdb.FileDigestAlgo); err == nil && len(a) > 0 {
-		algorithm = map[uint32]string{md5Digest: "md5:", sha1Dig: "sha1:", sha256Dig: "sha256:"}[a[0]]
+		algorithm = map[uint32]string{digestMD5: "md5:", digestSHA1: "sha1:", digestSHA256: "sha256:"}[a[0]]
 	}
 	owned.Files = make([]engine.OwnedFile, 0, len(names))
 	for i, name := range names {
@@ -165,6 +168,7 @@ func rpmFiles(h *rpmdb.Header) (engine.Owned, error) {
 	return owned, nil
 }
 
+// rpmPaths returns the paths of a package's files, as the header has them.
 func rpmPaths(h *rpmdb.Header) ([]string, error) {
 	bases, err := h.Texts(rpmdb.BaseNames)
 	if err != nil {
@@ -191,7 +195,7 @@ func rpmPaths(h *rpmdb.Header) ([]string, error) {
 	return out, nil
 }
 
-// rpmManifest reads what images without rpm keep in place of its database (CBL-Mariner, Azure Linux: var/lib/rpmmanifest).
+// rpmManifest reads the list of packages that images without rpm have in place of its database (CBL-Mariner and Azure Linux, distroless).
 type rpmManifest struct{}
 
 func (rpmManifest) Name() string { return "rpmmanifest/2" }
@@ -200,14 +204,14 @@ func (rpmManifest) Wants(p string, _ fs.FileMode, _ int64) bool {
 	return p == "var/lib/rpmmanifest/container-manifest-2"
 }
 
-// Inspect reads lines of ten fields between tabs: name, version-release, time of installation, of building, vendor, epoch, size, architecture,
-// epoch number, source rpm.
+// Inspect reads lines of ten fields separated by tabs: name, version-release, time of installation, time of building, vendor, epoch, size,
+// architecture, epoch number, source rpm.
 func (rpmManifest) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, err error) {
 	body, err := f.Bytes(engine.MaxPackageDB)
 	if err != nil {
 		return engine.Evidence{}, err
 	}
-	if body, err = whole(body, &ev); err != nil {
+	if body, err = wholeLines(body, &ev); err != nil {
 		return ev, err
 	}
 	n := 0
@@ -220,7 +224,7 @@ func (rpmManifest) Inspect(ctx context.Context, f *engine.File) (ev engine.Evide
 		}
 		fields := strings.Split(strings.TrimRight(line, "\r"), "\t")
 		if len(fields) != 10 || fields[0] == "" || !strings.Contains(fields[1], "-") {
-			if err := malformed(&ev, fmt.Sprintf("line %d: %d fields, want 10 with a name and a version", n, len(fields))); err != nil {
+			if err := addMalformed(&ev, fmt.Sprintf("line %d: %d fields, want 10 with a name and a version", n, len(fields))); err != nil {
 				return ev, err
 			}
 			continue
@@ -229,9 +233,10 @@ func (rpmManifest) Inspect(ctx context.Context, f *engine.File) (ev engine.Evide
 		if e := fields[8]; e != "" && e != "(none)" && e != "0" {
 			epoch = e + ":"
 		}
-		p := &engine.Package{Name: fields[0], Version: epoch + fields[1], Type: "rpm", Arch: engine.Maybe(fields[7]), Vendor: engine.Maybe(fields[4])}
+		p := &engine.Package{Name: fields[0], Version: epoch + fields[1], Type: "rpm",
+			Arch: engine.Maybe(fields[7]), Vendor: engine.Maybe(fields[4])}
 		p.Source = rpmSource(fields[9], epoch, p)
-		if err := add(&ev, p); err != nil {
+		if err := addPackage(&ev, p); err != nil {
 			return ev, err
 		}
 	}

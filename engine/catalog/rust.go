@@ -11,9 +11,9 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// auditable reads what cargo auditable puts into a Rust program: the section .dep-v0 with JSON, compressed by zlib (rust-secure-code/cargo-auditable,
-// PARSING.md). A program without the section says nothing of its crates, and has no evidence.
-func auditable(e *elf.File) (ev engine.Evidence, err error) {
+// auditable reads what cargo auditable puts into a Rust program: the section .dep-v0 with JSON, compressed by zlib
+// (rust-secure-code/cargo-auditable, PARSING.md). A program without the section says nothing of its crates, and has no evidence.
+func readCrates(e *elf.File) (ev engine.Evidence, err error) {
 	section := e.Section(".dep-v0")
 	if section == nil {
 		return ev, nil
@@ -53,30 +53,31 @@ func auditable(e *elf.File) (ev engine.Evidence, err error) {
 			continue // ran when the program was built, and is not in it
 		}
 		if p.Name == "" || p.Version == "" {
-			if err := malformed(&ev, fmt.Sprintf("packages[%d] of a Rust program has no name or no version", i)); err != nil {
+			if err := addMalformed(&ev, fmt.Sprintf("packages[%d] of a Rust program has no name or no version", i)); err != nil {
 				return ev, err
 			}
 			continue
 		}
-		crate := installed("cargo", "", p.Name, p.Version)
+		crate := languagePackage("cargo", "", p.Name, p.Version)
 		crate.FoundBy, crate.Main = "program", p.Root
 		if p.Source == "crates.io" || p.Root { // a published program is built from a folder, and may be the affected crate itself
 			crate.Ecosystem = "crates.io"
 		}
-		if err := add(&ev, crate); err != nil {
+		if err := addPackage(&ev, crate); err != nil {
 			return ev, err
 		}
 	}
 	return ev, nil
 }
 
-// crateMark looks for the name of that section in a program that passes by: the crates themselves cannot be found without the headers at its end.
-type crateMark struct {
+// crateMark looks for the name of that section in a program that passes by: the crates themselves cannot be found without the headers at
+// its end.
+type crateSectionSearch struct {
 	seen bool
 	tail []byte
 }
 
-func (m *crateMark) Write(b []byte) (int, error) {
+func (m *crateSectionSearch) Write(b []byte) (int, error) {
 	const name = "\x00.dep-v0\x00" // as the table of the sections' names has it
 	border := append(m.tail, b[:min(len(b), len(name))]...)
 	m.seen = m.seen || bytes.Contains(border, []byte(name)) || bytes.Contains(b, []byte(name))

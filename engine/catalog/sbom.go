@@ -26,16 +26,16 @@ type SBOM struct {
 }
 
 // part is one component, in the words that both formats have.
-type part struct {
+type component struct {
 	name, version, purl string
 	group               string // CycloneDX: what stands before the name
 	os                  bool
 	licenses            []string
 	paths               []string
 	source              engine.Source // of a distribution's package, when the SBOM says it
-	sourced             bool          // the tool says it where it differs from the package's own
+	statesSource        bool          // the tool says it where it differs from the package's own
 	described           bool          // it is what the SBOM is about
-	code                bool          // a thing with a version that could be judged; not a file, a service, a group
+	software            bool          // a thing with a version that could be judged; not a file, a service, a group
 }
 
 // ReadSBOM reads a CycloneDX or SPDX document in JSON of at most engine.MaxSBOM bytes. What in it cannot be judged becomes a gap; the error
@@ -44,12 +44,12 @@ func ReadSBOM(raw []byte) (*SBOM, error) {
 	if len(raw) > engine.MaxSBOM {
 		return nil, &engine.LimitError{What: "size of an SBOM", Limit: engine.MaxSBOM}
 	}
-	convert := func(err error) error {
+	withHint := func(err error) error {
 		return engine.Hint(err, "CycloneDX 1.2 to 1.7 and SPDX 2.2 and 2.3 are read, in JSON: syft convert FILE -o cyclonedx-json, or trivy image --format cyclonedx")
 	}
 	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")) // a mark that some tools begin files with
 	if err := document.CheckWords(raw); err != nil {
-		return nil, convert(err)
+		return nil, withHint(err)
 	}
 	var kind struct {
 		BomFormat     string          `json:"bomFormat"`
@@ -59,58 +59,58 @@ func ReadSBOM(raw []byte) (*SBOM, error) {
 		SBOM          json.RawMessage `json:"sbom"`
 	}
 	if err := json.Unmarshal(raw, &kind); err != nil {
-		return nil, convert(err)
+		return nil, withHint(err)
 	}
 	var s *SBOM
-	var parts []part
+	var components []component
 	var err error
 	switch {
 	case kind.BomFormat == "CycloneDX" && kind.SPDXVersion != "":
 		return nil, errors.New("it says that it is CycloneDX and SPDX at once")
 	case kind.BomFormat == "CycloneDX" && slices.Contains([]string{"1.2", "1.3", "1.4", "1.5", "1.6", "1.7"}, kind.SpecVersion):
-		s, parts, err = readCycloneDX(raw)
+		s, components, err = readCycloneDX(raw)
 	case kind.SPDXVersion == "SPDX-2.2", kind.SPDXVersion == "SPDX-2.3":
-		s, parts, err = readSPDX(raw)
+		s, components, err = readSPDX(raw)
 	case kind.BomFormat != "":
-		return nil, convert(fmt.Errorf("it is %.40q of version %.40q", kind.BomFormat, kind.SpecVersion))
+		return nil, withHint(fmt.Errorf("it is %.40q of version %.40q", kind.BomFormat, kind.SpecVersion))
 	case kind.SPDXVersion != "":
-		return nil, convert(fmt.Errorf("it is of the version %.40q", kind.SPDXVersion))
+		return nil, withHint(fmt.Errorf("it is of the version %.40q", kind.SPDXVersion))
 	case kind.PredicateType != "":
 		return nil, engine.Hint(errors.New("it is a statement about an image, not an SBOM"), "where its predicate is one: jq .predicate FILE | veto scan sbom:-")
 	case kind.SBOM != nil:
 		return nil, engine.Hint(errors.New("it holds an SBOM and is none"), "jq .sbom FILE | veto scan sbom:-")
 	default:
-		return nil, convert(errors.New("it is neither CycloneDX nor SPDX"))
+		return nil, withHint(errors.New("it is neither CycloneDX nor SPDX"))
 	}
 	if err != nil {
 		return nil, err
 	}
-	if len(parts) > engine.MaxSBOMParts {
+	if len(components) > engine.MaxSBOMParts {
 		return nil, &engine.LimitError{What: "number of components of an SBOM", Limit: engine.MaxSBOMParts}
 	}
-	s.fill(parts)
+	s.addComponents(components)
 	return s, nil
 }
 
 // fill makes the inventory out of the parts.
-func (s *SBOM) fill(parts []part) {
-	s.OS = systemOf(parts)
-	var all []*found
+func (s *SBOM) addComponents(components []component) {
+	s.OS = osOf(components)
+	var all []*occurrence
 	gaps := map[string]*engine.Gap{} // by subject; what the first of them says stands for all
-	for i := range parts {
-		p := &parts[i]
+	for i := range components {
+		p := &components[i]
 		switch {
 		case p.described:
 			if p.name != "" {
 				s.Names = append(s.Names, strings.TrimSuffix(p.name+":"+p.version, ":"))
 			}
-			if !p.judged() {
+			if !p.isPackage() {
 				continue
 			}
-		case p.os || !p.code && p.purl == "":
+		case p.os || !p.software && p.purl == "":
 			continue
 		}
-		f, gap := p.found(s.OS)
+		f, gap := p.occurrence(s.OS)
 		if gap != nil {
 			key := string(gap.Kind) + " " + string(gap.Subject)
 			if gaps[key] == nil {
@@ -124,18 +124,18 @@ func (s *SBOM) fill(parts []part) {
 		}
 	}
 	sort.Strings(s.Names)
-	s.Packages = merge(all)
+	s.Packages = mergeOccurrences(all)
 	for _, key := range slices.Sorted(maps.Keys(gaps)) {
 		s.Gaps = append(s.Gaps, *gaps[key])
 	}
-	if s.OS != nil && s.OS.Ecosystem == "" || s.OS == nil && slices.ContainsFunc(s.Packages, func(p engine.Package) bool { return osType(p.Type) }) {
+	if s.OS != nil && s.OS.Ecosystem == "" || s.OS == nil && slices.ContainsFunc(s.Packages, func(p engine.Package) bool { return engine.OfDistribution(p.Type) }) {
 		s.Gaps = append(s.Gaps, engine.Gap{Kind: engine.GapUnknownOS, Subject: "distribution packages",
 			Detail: "the SBOM does not say which distribution and release its packages are of, or it is one without known advisories"})
 	}
 }
 
 // judged says whether what the SBOM is about is a package itself, and not an image or a folder. It need not have a version.
-func (p *part) judged() bool {
+func (p *component) isPackage() bool {
 	if p.purl == "" {
 		return false
 	}
@@ -144,13 +144,13 @@ func (p *part) judged() bool {
 }
 
 // named says whether the distribution's advisories, or none at all, speak of binary packages.
-func named(p *engine.Package) bool {
+func advisedByBinary(p *engine.Package) bool {
 	eco, _ := engine.SplitEcosystem(string(p.Ecosystem))
 	return p.Type == "rpm" && (eco == "AlmaLinux" || eco == "Rocky Linux" || eco == "")
 }
 
 // found is the package of one part; a gap beside it or in its place says what cannot be judged.
-func (p *part) found(os *engine.OS) (*found, *engine.Gap) {
+func (p *component) occurrence(os *engine.OS) (*occurrence, *engine.Gap) {
 	if p.purl == "" {
 		return nil, &engine.Gap{Kind: engine.GapUnsupported, Subject: "component without a package URL", Detail: "what has no package URL cannot be matched"}
 	}
@@ -171,15 +171,15 @@ func (p *part) found(os *engine.OS) (*found, *engine.Gap) {
 	pkg := engine.Package{Name: u.Name, Version: u.Version, Type: u.Type, Arch: engine.Maybe(u.Qualifiers["arch"]), Licenses: p.licenses, PURL: p.purl}
 	var gap *engine.Gap
 	switch {
-	case osType(u.Type):
-		gap = p.distribution(&pkg, u, os)
+	case engine.OfDistribution(u.Type):
+		gap = p.setDistribution(&pkg, u, os)
 	default:
-		p.language(&pkg, u)
+		p.setLanguage(&pkg, u)
 	}
 	if pkg.Source.Name == "" {
 		pkg.Source = engine.Source{Name: pkg.Name, Version: pkg.Version}
 	}
-	f := &found{Package: pkg, brought: 1}
+	f := &occurrence{Package: pkg, layer: 1}
 	for _, at := range p.paths {
 		if at = strings.TrimPrefix(path.Clean("/"+at), "/"); at != "" {
 			f.Locations = append(f.Locations, engine.Location{Path: at})
@@ -189,7 +189,7 @@ func (p *part) found(os *engine.OS) (*found, *engine.Gap) {
 }
 
 // distribution completes a package of a distribution, whose advisories speak of source packages: the SBOM has to say which one that is.
-func (p *part) distribution(pkg *engine.Package, u purl.URL, os *engine.OS) *engine.Gap {
+func (p *component) setDistribution(pkg *engine.Package, u purl.URL, os *engine.OS) *engine.Gap {
 	if epoch := u.Qualifiers["epoch"]; epoch != "" && epoch != "0" && !strings.Contains(pkg.Version, ":") {
 		pkg.Version = epoch + ":" + pkg.Version
 	}
@@ -199,14 +199,14 @@ func (p *part) distribution(pkg *engine.Package, u purl.URL, os *engine.OS) *eng
 	}
 	stated := src.Name != ""
 	pkg.Source = engine.Source{Name: cmp.Or(src.Name, pkg.Name), Version: cmp.Or(src.Version, pkg.Version)}
-	if os != nil && foreign(u, os) {
+	if os != nil && namesOtherRelease(u, os) {
 		return &engine.Gap{Kind: engine.GapUnknownOS, Subject: engine.Maybe(pkg.Type + " package of another release"),
 			Detail: fmt.Sprintf("%.200q names another distribution or release than the SBOM, %s %s, so that no advisories can be chosen", p.purl, os.ID, os.VersionID)}
 	}
 	if os != nil {
-		name(pkg, os)
+		setPURL(pkg, os)
 	}
-	if !stated && !p.sourced && !named(pkg) {
+	if !stated && !p.statesSource && !advisedByBinary(pkg) {
 		return &engine.Gap{Kind: engine.GapUnsupported, Subject: engine.Maybe(pkg.Type + " package without a source package"),
 			Detail: "the SBOM does not say from which source packages these are, and the distribution's advisories speak of those: they were matched by their own names"}
 	}

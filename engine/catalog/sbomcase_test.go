@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/vetoci/veto/engine"
 )
 
 // TestSBOMCases holds what tools have been seen to write, and what somebody may write who wants less to be judged. Each line of want is a
@@ -124,7 +125,7 @@ func told(s *SBOM, err error) []string {
 	}
 	for _, p := range s.Packages {
 		line := fmt.Sprintf("%s %s %s", p.Ecosystem, p.Name, p.Version)
-		if osType(p.Type) {
+		if engine.OfDistribution(p.Type) {
 			line += " " + p.Source.Name + "@" + p.Source.Version
 		}
 		if len(p.Locations) > 0 {

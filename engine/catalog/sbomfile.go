@@ -8,8 +8,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// sbomFiles reads SBOMs that stand in the image: Bitnami's, those of apko (Wolfi, Chainguard), and what builders leave in /usr/share/sbom or name
-// after its format. They only add packages: what one leaves out, or cannot say, is no gap.
+// sbomFiles reads SBOMs that stand in the image: Bitnami's, those of apko (Wolfi, Chainguard), and what builders leave in /usr/share/sbom
+// or name after its format. They only add packages: what one leaves out, or cannot say, is no gap.
 type sbomFiles struct{}
 
 func (sbomFiles) Name() string { return "sbom/1" }
@@ -35,12 +35,12 @@ func (sbomFiles) Inspect(_ context.Context, f *engine.File) (engine.Evidence, er
 	if err != nil {
 		return engine.Evidence{}, err
 	}
-	list, err := ReadSBOM(body)
+	sbom, err := ReadSBOM(body)
 	if err != nil {
 		return engine.Evidence{}, err
 	}
 	ev := engine.Evidence{}
-	for _, p := range list.Packages {
+	for _, p := range sbom.Packages {
 		p.FoundBy, p.Locations, p.Layer = "sbom", nil, ""
 		if p.Type == "bitnami" { // 1.25.3-1 is the first build of 1.25.3, and no pre-release
 			if i := strings.LastIndexByte(p.Version, '-'); i > 0 && strings.Trim(p.Version[i+1:], "0123456789") == "" {
@@ -54,10 +54,10 @@ func (sbomFiles) Inspect(_ context.Context, f *engine.File) (engine.Evidence, er
 }
 
 // secondhand leaves out what an SBOM in the image says of a kind of package that a database of the image lists itself.
-func secondhand(all []*found) []*found {
+func dropListedTwice(all []*occurrence) []*occurrence {
 	listed := map[string]bool{}
 	for _, f := range all {
-		if osType(f.Type) && f.FoundBy != "sbom" {
+		if engine.OfDistribution(f.Type) && f.FoundBy != "sbom" {
 			listed[f.Type] = true
 		}
 	}

@@ -23,96 +23,96 @@ func (signature) Name() string { return "signature/1" }
 func (signature) FindsLittle() {}
 
 // knownKind is one kind of program.
-type knownKind struct {
+type knownProgram struct {
 	name    string // of the package
 	bitnami bool   // Bitnami's advisories, which go by upstream's versions, speak of it under that name
-	marks   []mark
+	marks   []versionMark
 }
 
 // mark is text that stands right beside a version.
-type mark struct {
-	text   string
-	before bool   // the version stands before the text
-	then   string // what stands near behind the version
-	within bool   // the text is the version's beginning, and stands behind a NUL
+type versionMark struct {
+	text          string
+	versionFirst  bool   // the version stands before the text
+	followedBy    string // what stands near behind the version
+	beginsVersion bool   // the text is the version's beginning, and stands behind a NUL
 }
 
 // knownProgram tells by a file's name what it may be; nil is nothing.
-func knownProgram(p string) *knownKind {
+func programByName(p string) *knownProgram {
 	base := path.Base(p)
-	after := func(texts ...string) []mark {
-		var out []mark
+	after := func(texts ...string) []versionMark {
+		var out []versionMark
 		for _, t := range texts {
-			out = append(out, mark{text: t})
+			out = append(out, versionMark{text: t})
 		}
 		return out
 	}
 	switch base {
 	case "node", "nodejs":
-		return &knownKind{"node", true, after("node.js/v", "node v")}
+		return &knownProgram{"node", true, after("node.js/v", "node v")}
 	case "php", "php-fpm", "php-cgi":
-		return &knownKind{"php", true, after("X-Powered-By: PHP/")}
+		return &knownProgram{"php", true, after("X-Powered-By: PHP/")}
 	case "openssl":
-		return &knownKind{"openssl", false, after("OpenSSL ")}
+		return &knownProgram{"openssl", false, after("OpenSSL ")}
 	case "nginx":
-		return &knownKind{"nginx", true, after("nginx version: nginx/", "nginx version: openresty/")}
+		return &knownProgram{"nginx", true, after("nginx version: nginx/", "nginx version: openresty/")}
 	case "httpd", "apache2":
-		return &knownKind{"apache", true, after("Apache/")}
+		return &knownProgram{"apache", true, after("Apache/")}
 	case "haproxy":
-		return &knownKind{"haproxy", true, append(after("HA-Proxy version "), mark{text: " version ", then: ", released 20"})}
+		return &knownProgram{"haproxy", true, append(after("HA-Proxy version "), versionMark{text: " version ", followedBy: ", released 20"})}
 	case "redis-server":
-		return &knownKind{"redis", true, append(after("Redis version "), mark{text: "buildkitsandbox-", before: true})}
+		return &knownProgram{"redis", true, append(after("Redis version "), versionMark{text: "buildkitsandbox-", versionFirst: true})}
 	case "valkey-server":
-		return &knownKind{"valkey", true, []mark{{text: "buildkitsandbox-", before: true}}}
+		return &knownProgram{"valkey", true, []versionMark{{text: "buildkitsandbox-", versionFirst: true}}}
 	case "postgres":
-		return &knownKind{"postgresql", true, after("postgres (PostgreSQL) ", "PostgreSQL ")}
+		return &knownProgram{"postgresql", true, after("postgres (PostgreSQL) ", "PostgreSQL ")}
 	case "mysqld", "mysql":
-		return &knownKind{"mysql", false, append(after("/mysql-", "/percona-server-"), mark{text: "\x00\x00\x00\x00\x00\x00\x00\x00mysql", before: true})}
+		return &knownProgram{"mysql", false, append(after("/mysql-", "/percona-server-"), versionMark{text: "\x00\x00\x00\x00\x00\x00\x00\x00mysql", versionFirst: true})}
 	case "mariadbd", "mariadb":
-		return &knownKind{"mariadb", true, append(after("/mariadb-"), mark{text: "-MariaDB", before: true})}
+		return &knownProgram{"mariadb", true, append(after("/mariadb-"), versionMark{text: "-MariaDB", versionFirst: true})}
 	case "mongod", "mongos":
-		return &knownKind{"mongodb", true, []mark{{text: "\x00tcmalloc", before: true}, {text: "\x00heap_size", before: true}, {text: "\x00cppdefines", before: true}}}
+		return &knownProgram{"mongodb", true, []versionMark{{text: "\x00tcmalloc", versionFirst: true}, {text: "\x00heap_size", versionFirst: true}, {text: "\x00cppdefines", versionFirst: true}}}
 	case "memcached":
-		return &knownKind{"memcached", true, after("memcached ")}
+		return &knownProgram{"memcached", true, after("memcached ")}
 	case "busybox":
-		return &knownKind{"busybox", false, after("BusyBox v")}
+		return &knownProgram{"busybox", false, after("BusyBox v")}
 	case "bash":
-		return &knownKind{"bash", false, after("@(#)Bash version ")}
+		return &knownProgram{"bash", false, after("@(#)Bash version ")}
 	case "curl":
-		return &knownKind{"curl", false, after("curl/", "curl ")}
+		return &knownProgram{"curl", false, after("curl/", "curl ")}
 	case "perl":
-		return &knownKind{"perl", false, after("/perl/", "/perl5/")}
+		return &knownProgram{"perl", false, after("/perl/", "/perl5/")}
 	case "ruby":
-		return &knownKind{"ruby", true, after("ruby ")}
+		return &knownProgram{"ruby", true, after("ruby ")}
 	}
-	return libraryOf(base)
+	return libraryByName(base)
 }
 
 // libraryOf tells programs whose substance is in a library, or whose names hold their version.
-func libraryOf(base string) *knownKind {
+func libraryByName(base string) *knownProgram {
 	switch {
 	case strings.HasPrefix(base, "libcrypto.so."):
-		return &knownKind{"openssl", false, []mark{{text: "OpenSSL "}}}
+		return &knownProgram{"openssl", false, []versionMark{{text: "OpenSSL "}}}
 	case strings.HasPrefix(base, "libruby") && strings.Contains(base, ".so."):
-		return &knownKind{"ruby", true, []mark{{text: "ruby "}}}
+		return &knownProgram{"ruby", true, []versionMark{{text: "ruby "}}}
 	case strings.HasPrefix(base, "libphp") && strings.HasSuffix(base, ".so"):
-		return &knownKind{"php", true, []mark{{text: "X-Powered-By: PHP/"}}}
+		return &knownProgram{"php", true, []versionMark{{text: "X-Powered-By: PHP/"}}}
 	}
 	if release, ok := strings.CutPrefix(base, "php"); ok && release != "" && strings.Trim(release, "0123456789.") == "" {
-		return &knownKind{"php", true, []mark{{text: "X-Powered-By: PHP/"}}}
+		return &knownProgram{"php", true, []versionMark{{text: "X-Powered-By: PHP/"}}}
 	}
 	if rest, ok := strings.CutPrefix(strings.TrimPrefix(base, "lib"), "python"); ok {
 		release, _, _ := strings.Cut(rest, ".so")
 		release = strings.TrimRight(release, "mtd") // abiflags
 		if major, minor, ok := strings.Cut(release, "."); ok && (major == "2" || major == "3") && minor != "" && strings.Trim(minor, "0123456789") == "" {
-			return &knownKind{"python", true, []mark{{text: release + ".", within: true}}}
+			return &knownProgram{"python", true, []versionMark{{text: release + ".", beginsVersion: true}}}
 		}
 	}
 	return nil
 }
 
 // smallestProgram is the size in bytes below which a file called like a program only starts it.
-const smallestProgram = 100 << 10
+const minKnownProgramSize = 100 << 10
 
 func (signature) Wants(p string, mode fs.FileMode, size int64) bool {
 	i := strings.LastIndexByte(p, '/') + 1
@@ -120,7 +120,7 @@ func (signature) Wants(p string, mode fs.FileMode, size int64) bool {
 	switch { // without an allocation for the many
 	case base == "release" || base == "VERSION":
 		return size < engine.MaxReleaseFile && (base == "release" || strings.HasSuffix(p, "go/VERSION") || strings.Contains(p, "/go-1"))
-	case size < smallestProgram || len(base) > 40:
+	case size < minKnownProgramSize || len(base) > 40:
 		return false
 	case strings.Contains(base, ".so"):
 		return strings.HasPrefix(base, "lib") && (strings.HasPrefix(base, "libcrypto.") || strings.HasPrefix(base, "libpython") || strings.HasPrefix(base, "libruby") || strings.HasPrefix(base, "libphp"))
@@ -129,7 +129,7 @@ func (signature) Wants(p string, mode fs.FileMode, size int64) bool {
 	}
 	switch base[0] {
 	case 'n', 'p', 'o', 'h', 'a', 'r', 'v', 'm', 'b', 'c':
-		return knownProgram(p) != nil
+		return programByName(p) != nil
 	}
 	return false
 }
@@ -142,8 +142,8 @@ func (signature) Inspect(_ context.Context, f *engine.File) (engine.Evidence, er
 	if err != nil || string(head) != "\x7fELF" {
 		return engine.Evidence{}, err
 	}
-	what := knownProgram(f.Path)
-	if what == nil {
+	kind := programByName(f.Path)
+	if kind == nil {
 		return engine.Evidence{}, nil
 	}
 	var body io.Reader
@@ -159,7 +159,7 @@ func (signature) Inspect(_ context.Context, f *engine.File) (engine.Evidence, er
 		}
 		body = bytes.NewReader(b)
 	}
-	s := &search{what: what}
+	s := &versionSearch{kind: kind}
 	if _, err := io.CopyBuffer(s, struct{ io.Reader }{body}, make([]byte, searchBlockBytes)); err != nil && !errors.Is(err, errFound) {
 		return engine.Evidence{}, err
 	}
@@ -168,51 +168,52 @@ func (signature) Inspect(_ context.Context, f *engine.File) (engine.Evidence, er
 
 var errFound = errors.New("found")
 
-// search looks for a program's marks in what is written to it. It remembers the end of each block, so that no mark or version is cut in two.
-type search struct {
-	what  *knownKind
-	tail  []byte
-	found string
-	at    int // of the mark that it was found by: an earlier one is surer
+// search looks for a program's marks in what is written to it. It remembers the end of each block, so that no mark or version is cut in
+// two.
+type versionSearch struct {
+	kind    *knownProgram
+	tail    []byte
+	version string
+	rank    int // of the mark that it was found by: an earlier one is surer
 }
 
 // searchBlockBytes is how much of a program is read at once.
 const searchBlockBytes = 128 << 10
 
 // reach is how many bytes a version and the mark beside it span at most.
-const reach = 96
+const versionSpan = 96
 
-func (s *search) Write(b []byte) (int, error) {
-	if s.found != "" && s.at == 0 {
+func (s *versionSearch) Write(b []byte) (int, error) {
+	if s.version != "" && s.rank == 0 {
 		return 0, errFound
 	}
 	if len(s.tail) > 0 { // what stands across the border
-		s.look(append(s.tail, b[:min(len(b), 2*reach)]...))
+		s.scan(append(s.tail, b[:min(len(b), 2*versionSpan)]...))
 	}
-	s.look(b)
-	if len(b) < 2*reach {
+	s.scan(b)
+	if len(b) < 2*versionSpan {
 		s.tail = append(s.tail, b...)
-		s.tail = s.tail[max(0, len(s.tail)-2*reach):]
+		s.tail = s.tail[max(0, len(s.tail)-2*versionSpan):]
 	} else {
-		s.tail = append(s.tail[:0], b[len(b)-2*reach:]...)
+		s.tail = append(s.tail[:0], b[len(b)-2*versionSpan:]...)
 	}
 	return len(b), nil
 }
 
-func (s *search) look(block []byte) {
-	for i, m := range s.what.marks {
-		if s.found != "" && s.at <= i {
+func (s *versionSearch) scan(block []byte) {
+	for i, m := range s.kind.marks {
+		if s.version != "" && s.rank <= i {
 			break
 		}
-		if v := m.find(block, s.what.name); v != "" {
-			s.found, s.at = v, i
+		if v := m.find(block, s.kind.name); v != "" {
+			s.version, s.rank = v, i
 		}
 	}
 }
 
-// find returns the first version beside the mark, "" when there is none. A version at the block's very end may go on in the next one, which has
-// the end of this one before it.
-func (m mark) find(block []byte, name string) string {
+// find returns the first version beside the mark, "" when there is none. A version at the block's very end may go on in the next one, which
+// has the end of this one before it.
+func (m versionMark) find(block []byte, name string) string {
 	for from := 0; ; {
 		i := bytes.Index(block[from:], []byte(m.text))
 		if i < 0 {
@@ -221,17 +222,17 @@ func (m mark) find(block []byte, name string) string {
 		i += from
 		from = i + 1
 		var v string
-		if m.before {
-			v = versionBefore(block[max(0, i-reach):i])
-		} else if end := i + len(m.text); end+reach/2 <= len(block) || bytes.IndexByte(block[end:], 0) >= 0 {
-			rest := block[end:min(len(block), end+reach/2)]
-			if m.within {
+		if m.versionFirst {
+			v = versionBefore(block[max(0, i-versionSpan):i])
+		} else if end := i + len(m.text); end+versionSpan/2 <= len(block) || bytes.IndexByte(block[end:], 0) >= 0 {
+			rest := block[end:min(len(block), end+versionSpan/2)]
+			if m.beginsVersion {
 				if i == 0 || block[i-1] != 0 {
 					continue
 				}
-				rest = block[i:min(len(block), i+reach/2)]
+				rest = block[i:min(len(block), i+versionSpan/2)]
 			}
-			if m.then == "" || bytes.Contains(rest, []byte(m.then)) {
+			if m.followedBy == "" || bytes.Contains(rest, []byte(m.followedBy)) {
 				v = versionAfter(rest, name)
 			}
 		}
@@ -303,15 +304,15 @@ func versionBefore(b []byte) string {
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
 // evidence is the program, or the gap that a file called like one leaves whose version is not found.
-func (s *search) evidence() engine.Evidence {
-	if s.found == "" {
+func (s *versionSearch) evidence() engine.Evidence {
+	if s.version == "" {
 		return engine.Evidence{Gaps: []engine.Gap{{Kind: engine.GapUnsupported, Subject: "programs without a version",
-			Detail: fmt.Sprintf("it is called like %s, but holds no version that is known", s.what.name)}}}
+			Detail: fmt.Sprintf("it is called like %s, but holds no version that is known", s.kind.name)}}}
 	}
-	return engine.Evidence{Packages: []engine.Package{unpackaged(s.what.name, s.found, s.what.bitnami)}}
+	return engine.Evidence{Packages: []engine.Package{genericPackage(s.kind.name, s.version, s.kind.bitnami)}}
 }
 
-func unpackaged(name, version string, bitnami bool) engine.Package {
+func genericPackage(name, version string, bitnami bool) engine.Package {
 	p := engine.Package{Name: name, Version: version, Type: "generic", FoundBy: "signature", Source: engine.Source{Name: name, Version: version}}
 	if bitnami {
 		p.Ecosystem = "Bitnami"
@@ -339,7 +340,7 @@ func releaseFile(f *engine.File) (engine.Evidence, error) {
 			if v == "" {
 				return engine.Evidence{}, errors.New("its JAVA_VERSION is no version")
 			}
-			return engine.Evidence{Packages: []engine.Package{unpackaged("java", v, true)}}, nil
+			return engine.Evidence{Packages: []engine.Package{genericPackage("java", v, true)}}, nil
 		}
 	}
 	return engine.Evidence{}, nil

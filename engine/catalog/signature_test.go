@@ -58,7 +58,7 @@ func TestSignatures(t *testing.T) {
 		{"usr/local/lib/libruby.so.3.3", "ruby 3.3.5 (2024-09-03 revision ef084cc8f4) [x86_64-linux]\x00", "ruby 3.3.5"},
 	} {
 		for _, at := range []int{0, 50_000, 1<<15 - 5, 1<<16 - 3} { // at the borders of the blocks in which it is read, too
-			body := "\x7fELF" + strings.Repeat("\x01", at) + c.text + strings.Repeat("\x02", smallestProgram)
+			body := "\x7fELF" + strings.Repeat("\x01", at) + c.text + strings.Repeat("\x02", minKnownProgramSize)
 			e := engine.Entry{Path: c.path, Type: engine.TypeFile, Mode: 0o755, Size: int64(len(body))}
 			found, gap := signed(t, engine.NewFileAt(e, strings.NewReader(body)))
 			if found != c.want || (c.want == "") != (gap != "") {
@@ -71,9 +71,9 @@ func TestSignatures(t *testing.T) {
 		mode       fs.FileMode
 	}{
 		{"usr/bin/node", "\x7fELF a launcher node.js/v20.11.1", 0o755},
-		{"usr/bin/node", "#!/bin/sh" + strings.Repeat(" ", smallestProgram) + "node.js/v20.11.1", 0o755},
-		{"usr/share/doc/node", "\x7fELF" + strings.Repeat(" ", smallestProgram) + "node.js/v20.11.1", 0o644},
-		{"usr/bin/pythonic", "\x7fELF" + strings.Repeat(" ", smallestProgram), 0o755},
+		{"usr/bin/node", "#!/bin/sh" + strings.Repeat(" ", minKnownProgramSize) + "node.js/v20.11.1", 0o755},
+		{"usr/share/doc/node", "\x7fELF" + strings.Repeat(" ", minKnownProgramSize) + "node.js/v20.11.1", 0o644},
+		{"usr/bin/pythonic", "\x7fELF" + strings.Repeat(" ", minKnownProgramSize), 0o755},
 	} {
 		e := engine.Entry{Path: c.path, Type: engine.TypeFile, Mode: c.mode, Size: int64(len(c.body))}
 		if found, gap := signed(t, engine.NewFileAt(e, strings.NewReader(c.body))); found != "" || gap != "" {
@@ -145,11 +145,11 @@ func FuzzSignatures(f *testing.F) {
 	f.Add("redis-server", []byte("\x007.2.5buildkitsandbox-1"), uint16(3))
 	f.Add("openssl", []byte("OpenSSL 1.1.1w  11"), uint16(2))
 	f.Fuzz(func(t *testing.T, base string, body []byte, block uint16) {
-		what := knownProgram("usr/bin/" + base)
+		what := programByName("usr/bin/" + base)
 		if what == nil {
 			return
 		}
-		s := &search{what: what}
+		s := &versionSearch{kind: what}
 		for n := int(block)%200 + 1; len(body) > 0; {
 			k := min(n, len(body))
 			if _, err := s.Write(body[:k]); err != nil {
@@ -157,8 +157,8 @@ func FuzzSignatures(f *testing.F) {
 			}
 			body = body[k:]
 		}
-		if s.found != "" && !isDigit(s.found[0]) {
-			t.Errorf("%q is no version", s.found)
+		if s.version != "" && !isDigit(s.version[0]) {
+			t.Errorf("%q is no version", s.version)
 		}
 	})
 }

@@ -10,7 +10,7 @@ import (
 )
 
 // readSPDX reads SPDX 2.2 and 2.3 (spdx.github.io/spdx-spec/v2.3, "Package information").
-func readSPDX(raw []byte) (*SBOM, []part, error) {
+func readSPDX(raw []byte) (*SBOM, []component, error) {
 	var doc struct {
 		SPDXVersion       string
 		DocumentDescribes []string
@@ -31,12 +31,12 @@ func readSPDX(raw []byte) (*SBOM, []part, error) {
 		}
 	}
 	sourced := slices.ContainsFunc(doc.CreationInfo.Creators, func(c string) bool { return strings.Contains(strings.ToLower(c), "syft") })
-	var parts []part
+	var components []component
 	slices.Sort(described)
 	described = slices.Compact(described)
 	for _, k := range doc.Packages {
 		purpose := strings.ReplaceAll(k.PrimaryPackagePurpose, "_", "-") // SPDX's own library for Java writes the underscore
-		p := part{name: k.Name, version: k.VersionInfo, sourced: sourced, os: purpose == "OPERATING-SYSTEM"}
+		p := component{name: k.Name, version: k.VersionInfo, statesSource: sourced, os: purpose == "OPERATING-SYSTEM"}
 		purls := []string{""}
 		for _, r := range k.ExternalRefs {
 			if r.ReferenceType == "purl" {
@@ -45,7 +45,7 @@ func readSPDX(raw []byte) (*SBOM, []part, error) {
 		}
 		// Some tools describe every package. Then it is the image that says it is one.
 		p.described = slices.Contains(described, k.SPDXID) && (len(described) == 1 || purpose == "CONTAINER")
-		p.code = spdxCode(purpose, p.version)
+		p.software = spdxIsSoftware(purpose, p.version)
 		if l := k.LicenseDeclared; l != "" && l != "NOASSERTION" && l != "NONE" {
 			p.licenses = []string{l}
 		}
@@ -59,15 +59,15 @@ func readSPDX(raw []byte) (*SBOM, []part, error) {
 			p.paths = []string{at}
 		}
 		for _, p.purl = range purls[min(1, len(purls)-1):] {
-			parts = append(parts, p)
+			components = append(components, p)
 		}
 	}
-	return &SBOM{Format: doc.SPDXVersion}, parts, nil
+	return &SBOM{Format: doc.SPDXVersion}, components, nil
 }
 
 // spdxCode says whether a package is a program or a part of one, which has to be judged. As in CycloneDX, an application without a version
 // groups others.
-func spdxCode(purpose, version string) bool {
+func spdxIsSoftware(purpose, version string) bool {
 	switch purpose {
 	case "", "LIBRARY", "FRAMEWORK":
 		return true

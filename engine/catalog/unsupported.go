@@ -14,11 +14,11 @@ type unsupported struct{}
 
 func (unsupported) Name() string { return "unsupported/3" }
 func (unsupported) Wants(p string, _ fs.FileMode, _ int64) bool {
-	return kindOf(p) != ""
+	return unsupportedKind(p) != ""
 }
 
 // kindOf names the kind of package that a path belongs to, "" for everything else.
-func kindOf(p string) string {
+func unsupportedKind(p string) string {
 	switch base := path.Base(p); {
 	case base == ".crates2.json" || base == "Cargo.lock":
 		return "rust"
@@ -31,6 +31,6 @@ func kindOf(p string) string {
 // Inspect says nothing but that it is there; the gate hashes the file, so that one which a package of the distribution owns
 // unchanged is no gap.
 func (unsupported) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
-	return engine.Evidence{Gaps: []engine.Gap{{Kind: engine.GapUnsupported, Subject: engine.Maybe(kindOf(f.Path)),
-		Detail: kindOf(f.Path) + " packages are recognised, but not parsed yet"}}}, nil
+	return engine.Evidence{Gaps: []engine.Gap{{Kind: engine.GapUnsupported, Subject: engine.Maybe(unsupportedKind(f.Path)),
+		Detail: unsupportedKind(f.Path) + " packages are recognised, but not parsed yet"}}}, nil
 }

@@ -12,9 +12,8 @@ import (
 	"github.com/vetoci/veto/engine/version"
 )
 
-// Plan returns the changes that clear what the denying rules name: one for each layer and kind of package, sorted by how much it
-// clears. A finding without a released fix that is later than what is installed is cleared by none; so are waived results, which
-// need no change.
+// Plan returns the changes that clear the findings of denying rules: one change for each layer and kind of package, those that clear
+// most first. No change clears a finding that has no released fix later than the installed version. Waived results need no change.
 func Plan(f *engine.Facts, rules []engine.RuleResult) []engine.Change {
 	denied := deniedRefs(f, rules)
 	groups := map[[2]string]*group{}
@@ -23,8 +22,8 @@ func Plan(f *engine.Facts, rules []engine.RuleResult) []engine.Change {
 		if !denied[v.Ref] {
 			continue
 		}
-		to, ok := target(v)
-		if !ok || !writable(v, to) {
+		to, ok := leastFix(v)
+		if !ok || !safeInCommand(v, to) {
 			continue
 		}
 		key := [2]string{string(v.Layer), v.Package.Type}
@@ -35,7 +34,7 @@ func Plan(f *engine.Facts, rules []engine.RuleResult) []engine.Change {
 	}
 	changes := make([]engine.Change, 0, len(groups))
 	for _, g := range groups {
-		changes = append(changes, g.change(installed(f, g)))
+		changes = append(changes, g.change(countSources(f, g)))
 	}
 	index := layerIndex(f)
 	sort.Slice(changes, func(i, j int) bool {
@@ -51,8 +50,8 @@ func Plan(f *engine.Facts, rules []engine.RuleResult) []engine.Change {
 	return changes
 }
 
-// deniedRefs are the findings that an unwaived result of a denying rule names. Of several findings of one result, those that are
-// waived are left alone, unless the rule takes no waivers.
+// deniedRefs returns the refs of the findings that an unwaived result of a denying rule names. Of several findings of one result it
+// leaves out those that are waived, unless the rule takes no waivers.
 func deniedRefs(f *engine.Facts, rules []engine.RuleResult) map[string]bool {
 	waived := map[string]bool{}
 	for i := range f.Findings {
@@ -74,16 +73,17 @@ func deniedRefs(f *engine.Facts, rules []engine.RuleResult) map[string]bool {
 	return refs
 }
 
-// plainWord is what needs no quotes in a shell and is no option: every name and version that a package manager here accepts. People
-// paste commands, and the names in them come from the image.
+// plainWord matches what needs no quotes in a shell and is no option; every name and version that a package manager below accepts
+// does. People paste commands, and the names in them come from the image.
 var plainWord = regexp.MustCompile(`^[A-Za-z0-9@._][A-Za-z0-9@._/:,+=~%-]*$`)
 
-// writable says whether a command may hold what an upgrade would name.
-func writable(v *engine.Finding, to string) bool {
+// safeInCommand says whether all names of an upgrade to a version may stand in a command that people paste.
+func safeInCommand(v *engine.Finding, to string) bool {
 	words := append([]string{v.Package.Name, to}, v.Package.Binaries...)
 	return !slices.ContainsFunc(words, func(w string) bool { return !plainWord.MatchString(w) })
 }
 
+// layerIndex maps the diff ID of each layer to its index, from 1.
 func layerIndex(f *engine.Facts) map[engine.Maybe]int {
 	index := map[engine.Maybe]int{}
 	for _, l := range f.Layers {
@@ -92,8 +92,8 @@ func layerIndex(f *engine.Facts) map[engine.Maybe]int {
 	return index
 }
 
-// target is the least released fix after the installed version: what clears this one finding.
-func target(v *engine.Finding) (string, bool) {
+// leastFix returns the earliest released fix after the installed version: what clears this one finding.
+func leastFix(v *engine.Finding) (string, bool) {
 	best := ""
 	for _, fix := range v.FixedVersions {
 		after, err := version.Compare(string(v.Package.Ecosystem), fix, v.Package.Version)
@@ -113,25 +113,31 @@ func later(ecosystem, a, b string) bool {
 	return err == nil && c > 0
 }
 
-// group is one change in the making.
+// group collects the findings of one layer and kind of package, from which change makes one engine.Change.
 type group struct {
 	layer    engine.Maybe
-	kind     string
+	kind     string              // package type: "deb", "npm"
 	packages map[string]*upgrade // by name and installed version
-	findings []string
+	findings []string            // their refs
 }
 
+// upgrade is the upgrade of one package, with what only the command needs.
 type upgrade struct {
 	engine.Upgrade
-	binaries  []string
+	binaries  []string // binary packages of a source package, or its own name
 	ecosystem string
 }
 
+// add takes a finding that the version to clears.
 func (g *group) add(v *engine.Finding, to string) {
 	key := v.Package.Name + "\x00" + v.Package.Version
 	u := g.packages[key]
 	if u == nil {
-		u = &upgrade{Upgrade: engine.Upgrade{Package: v.Package.Name, From: v.Package.Version, To: to}, binaries: v.Package.Binaries, ecosystem: string(v.Package.Ecosystem)}
+		u = &upgrade{
+			Upgrade:   engine.Upgrade{Package: v.Package.Name, From: v.Package.Version, To: to},
+			binaries:  v.Package.Binaries,
+			ecosystem: string(v.Package.Ecosystem),
+		}
 		if len(u.binaries) == 0 {
 			u.binaries = []string{v.Package.Name}
 		}
@@ -143,8 +149,8 @@ func (g *group) add(v *engine.Finding, to string) {
 	g.findings = append(g.findings, v.Ref)
 }
 
-// installed counts the source packages of a group's kind, to tell "upgrade everything" from "upgrade these".
-func installed(f *engine.Facts, g *group) int {
+// countSources counts the source packages of a group's layer and kind, to tell "upgrade everything" from "upgrade these".
+func countSources(f *engine.Facts, g *group) int {
 	sources := map[string]bool{}
 	for _, p := range f.Packages {
 		if p.Type == g.kind && p.Layer == g.layer {
@@ -154,9 +160,11 @@ func installed(f *engine.Facts, g *group) int {
 	return len(sources)
 }
 
-// manyUpgrades is from how many packages on a system package manager is told to upgrade all.
-const manyUpgrades = 5
+// upgradeAllFrom is the number of upgrades from which on a command of a distribution upgrades everything instead of naming each package.
+const upgradeAllFrom = 5
 
+// change makes the change of the whole group. sources is the number of source packages that its layer has of this kind: a command that
+// would name more than half of them upgrades everything.
 func (g *group) change(sources int) engine.Change {
 	c := engine.Change{Layer: g.layer, Kind: g.kind, Findings: g.findings}
 	var binaries []string
@@ -170,22 +178,23 @@ func (g *group) change(sources int) engine.Change {
 	})
 	sort.Strings(c.Findings)
 	sort.Strings(binaries)
-	all := len(c.Upgrades) >= manyUpgrades || 2*len(c.Upgrades) > sources
-	c.Command = command(g.kind, g.once(), binaries, all)
+	binaries = slices.Compact(binaries)
+	all := len(c.Upgrades) >= upgradeAllFrom || 2*len(c.Upgrades) > sources
+	c.Command = command(g.kind, g.latestUpgrades(), binaries, all)
 	if g.kind == "rpm" {
 		c.Command = rpmCommand(g.ecosystem(), binaries, all)
 	}
 	return c
 }
 
-// once lists each package with one version, sorted: of a package that is installed twice, the later one, because a command can
-// ask for one only.
-func (g *group) once() []engine.Upgrade {
+// latestUpgrades lists each package with one version, sorted by name. Of a package that is installed twice it takes the later version,
+// because a command can ask for one only.
+func (g *group) latestUpgrades() []engine.Upgrade {
 	keys := make([]string, 0, len(g.packages))
 	for key := range g.packages {
 		keys = append(keys, key)
 	}
-	sort.Strings(keys) // of two spellings of one version, always the same
+	sort.Strings(keys) // so that of two spellings of one version it is always the same
 	byName := map[string]*upgrade{}
 	for _, key := range keys {
 		u := g.packages[key]
@@ -201,7 +210,7 @@ func (g *group) once() []engine.Upgrade {
 	return out
 }
 
-// ecosystem is that of the group's packages: a layer is of one distribution.
+// ecosystem returns the ecosystem of the group's packages. Those of a distribution share one, as a layer has one distribution.
 func (g *group) ecosystem() string {
 	for _, u := range g.packages {
 		return u.ecosystem
@@ -209,14 +218,16 @@ func (g *group) ecosystem() string {
 	return ""
 }
 
-// command is what to run.
-func command(kind string, ups []engine.Upgrade, binaries []string, all bool) string {
-	each := func(between, format string, name func(engine.Upgrade) []any) string {
+// command returns the command that makes the upgrades: an instruction for the Dockerfile where a distribution's package manager does
+// it, else what to run in the working copy. binaries are the names for a distribution's package manager, sorted and unique; all says to
+// upgrade everything instead.
+func command(kind string, upgrades []engine.Upgrade, binaries []string, all bool) string {
+	each := func(separator, format string, arguments func(engine.Upgrade) []any) string {
 		var words []string
-		for _, u := range ups {
-			words = append(words, fmt.Sprintf(format, name(u)...))
+		for _, u := range upgrades {
+			words = append(words, fmt.Sprintf(format, arguments(u)...))
 		}
-		return strings.Join(compact(words), between)
+		return strings.Join(slices.Compact(words), separator)
 	}
 	pair := func(u engine.Upgrade) []any { return []any{u.Package, u.To} }
 	bare := func(u engine.Upgrade) []any { return []any{u.Package} }
@@ -225,20 +236,20 @@ func command(kind string, ups []engine.Upgrade, binaries []string, all bool) str
 		if all {
 			return "RUN apt-get update && apt-get upgrade -y"
 		}
-		return "RUN apt-get update && apt-get install -y --only-upgrade " + strings.Join(compact(binaries), " ")
+		return "RUN apt-get update && apt-get install -y --only-upgrade " + strings.Join(binaries, " ")
 	case "apk":
 		if all {
 			return "RUN apk upgrade --no-cache"
 		}
-		return "RUN apk add --no-cache --upgrade " + strings.Join(compact(binaries), " ")
-	case "alpm": // Arch supports no upgrade of parts
+		return "RUN apk add --no-cache --upgrade " + strings.Join(binaries, " ")
+	case "alpm": // Arch does not support upgrading some packages only
 		return "RUN pacman -Syu --noconfirm"
 	case "npm":
 		return "npm install " + each(" ", "%s@%s", pair)
 	case "pypi":
 		return "pip install " + each(" ", "'%s>=%s'", pair)
 	case "golang":
-		return goCommand(ups)
+		return goCommand(upgrades)
 	case "gem":
 		return "bundle update --conservative " + each(" ", "%s", bare)
 	case "composer":
@@ -259,7 +270,7 @@ func command(kind string, ups []engine.Upgrade, binaries []string, all bool) str
 	return "upgrade " + each(" ", "%s to %s", pair)
 }
 
-// rpmCommand depends on the distribution: its family has several package managers.
+// rpmCommand is command for rpm, whose distributions have several package managers.
 func rpmCommand(ecosystem string, binaries []string, all bool) string {
 	distribution, _ := engine.SplitEcosystem(ecosystem)
 	tool := "dnf upgrade -y"
@@ -272,13 +283,13 @@ func rpmCommand(ecosystem string, binaries []string, all bool) string {
 	if all {
 		return "RUN " + tool
 	}
-	return "RUN " + tool + " " + strings.Join(compact(binaries), " ")
+	return "RUN " + tool + " " + strings.Join(binaries, " ")
 }
 
-// goCommand upgrades modules; the standard library comes with the toolchain.
-func goCommand(ups []engine.Upgrade) string {
+// goCommand is command for Go: modules are upgraded, the standard library comes with the toolchain.
+func goCommand(upgrades []engine.Upgrade) string {
 	var modules, parts []string
-	for _, u := range ups {
+	for _, u := range upgrades {
 		if u.Package == "stdlib" || u.Package == "toolchain" {
 			parts = append(parts, "build with Go "+strings.TrimPrefix(u.To, "v"))
 			continue
@@ -286,17 +297,7 @@ func goCommand(ups []engine.Upgrade) string {
 		modules = append(modules, u.Package+"@v"+strings.TrimPrefix(u.To, "v"))
 	}
 	if len(modules) > 0 {
-		parts = append([]string{"go get " + strings.Join(compact(modules), " ")}, parts...)
+		parts = append([]string{"go get " + strings.Join(slices.Compact(modules), " ")}, parts...)
 	}
-	return strings.Join(compact(parts), "; ")
-}
-
-func compact(sorted []string) []string {
-	var out []string
-	for i, s := range sorted {
-		if i == 0 || s != sorted[i-1] {
-			out = append(out, s)
-		}
-	}
-	return out
+	return strings.Join(slices.Compact(parts), "; ")
 }

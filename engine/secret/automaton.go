@@ -1,15 +1,16 @@
 package secret
 
-// automaton finds any of many keywords in one pass, whatever their case (Aho and Corasick, 1975): for each state and class of bytes it holds the
-// next state, so that a byte costs two look-ups.
+// automaton finds many keywords in one pass over a text, in any case of their ASCII letters (Aho and Corasick, "Efficient string matching",
+// 1975). All transitions are worked out beforehand, so that each byte of the text costs two look-ups.
 type automaton struct {
-	class [256]uint8 // of a byte: which column of next it is; 0 for what is in no keyword
-	width int
-	next  []uint16   // by state and class
-	found [][]uint16 // by state: the keywords that end there
-	step  []uint32   // next for the search: where the row of the next state begins, and in the highest bit whether a keyword ends there
+	class  [256]uint8 // column of a byte in next and rows; 0 for bytes that are in no keyword
+	width  int        // number of columns
+	next   []uint16   // next state, by state and class
+	output [][]uint16 // keywords that end in a state, by their numbers
+	rows   []uint32   // next for each: the index at which the next state's row begins, with outputBit if a keyword ends there
 }
 
+// newAutomaton builds the automaton of keywords; each reports them by their index in the list.
 func newAutomaton(keywords []string) *automaton {
 	a := &automaton{width: 1}
 	lower := func(c byte) byte {
@@ -31,8 +32,8 @@ func newAutomaton(keywords []string) *automaton {
 	}
 	grow := func() uint16 {
 		a.next = append(a.next, make([]uint16, a.width)...)
-		a.found = append(a.found, nil)
-		return uint16(len(a.found) - 1) //nolint:gosec // some thousand
+		a.output = append(a.output, nil)
+		return uint16(len(a.output) - 1) //nolint:gosec // some thousand
 	}
 	grow()
 	for n, k := range keywords {
@@ -45,25 +46,26 @@ func newAutomaton(keywords []string) *automaton {
 			}
 			state = a.next[at]
 		}
-		a.found[state] = append(a.found[state], uint16(n)) //nolint:gosec // some hundred
+		a.output[state] = append(a.output[state], uint16(n)) //nolint:gosec // some hundred
 	}
-	a.link()
-	a.step = make([]uint32, len(a.next))
+	a.addFailureTransitions()
+	a.rows = make([]uint32, len(a.next))
 	for i, s := range a.next {
-		a.step[i] = uint32(s) * uint32(a.width) //nolint:gosec // some hundred thousand
-		if len(a.found[s]) > 0 {
-			a.step[i] |= ends
+		a.rows[i] = uint32(s) * uint32(a.width) //nolint:gosec // some hundred thousand
+		if len(a.output[s]) > 0 {
+			a.rows[i] |= outputBit
 		}
 	}
 	return a
 }
 
-const ends = 1 << 31
+const outputBit = 1 << 31
 
-// link completes the states by what the longest end of each, that is itself the beginning of a keyword, leads to.
-func (a *automaton) link() {
-	fail := make([]uint16, len(a.found))
-	queue := make([]uint16, 0, len(a.found))
+// addFailureTransitions fills in the transitions that no keyword has: they are those of the longest proper suffix of the state that some
+// keyword begins with. The keywords that end there end in the state too.
+func (a *automaton) addFailureTransitions() {
+	fail := make([]uint16, len(a.output)) // the state of that suffix
+	queue := make([]uint16, 0, len(a.output))
 	for c := range a.width {
 		if s := a.next[c]; s != 0 {
 			queue = append(queue, s)
@@ -72,7 +74,7 @@ func (a *automaton) link() {
 	for len(queue) > 0 {
 		s := queue[0]
 		queue = queue[1:]
-		a.found[s] = append(a.found[s], a.found[fail[s]]...)
+		a.output[s] = append(a.output[s], a.output[fail[s]]...)
 		for c := range a.width {
 			at, back := int(s)*a.width+c, a.next[int(fail[s])*a.width+c]
 			if t := a.next[at]; t != 0 {
@@ -85,16 +87,16 @@ func (a *automaton) link() {
 	}
 }
 
-// each calls hit with each keyword's number and where it ends, until hit says no.
-func (a *automaton) each(b []byte, hit func(keyword int, end int) bool) {
+// each calls yield with each keyword in b, by its number, and the offset behind its end, until yield returns false.
+func (a *automaton) each(b []byte, yield func(keyword, end int) bool) {
 	row := uint32(0)
 	for i, c := range b {
-		at := a.step[row+uint32(a.class[c])]
-		if row = at &^ ends; at < ends {
+		at := a.rows[row+uint32(a.class[c])]
+		if row = at &^ outputBit; at < outputBit {
 			continue
 		}
-		for _, k := range a.found[row/uint32(a.width)] { //nolint:gosec // fewer than 256
-			if !hit(int(k), i+1) {
+		for _, k := range a.output[row/uint32(a.width)] { //nolint:gosec // fewer than 256
+			if !yield(int(k), i+1) {
 				return
 			}
 		}

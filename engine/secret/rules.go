@@ -2,25 +2,28 @@ package secret
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 
 	"github.com/vetoci/veto/engine"
 )
 
-// rule is one kind of credential.
+// rule describes one kind of credential.
 type rule struct {
-	id, title string
+	id, title string // id is permanent: waivers name it
 	severity  engine.Level
-	// keywords are texts of which the pattern needs one, in any case: a file without any is not searched. They are at least three bytes long.
+	// keywords are the texts, of at least three bytes, of which every match contains one, in any case. A file without any is not searched.
 	keywords []string
 	pattern  string  // RE2; its one group, or all of it, is the secret
-	entropy  float64 // bits per byte that the secret has at least (Shannon); 0 asks for nothing
-	lines    int     // that the pattern goes on over, 0 is one
-	run      int     // how many characters of tokens follow a keyword at least, which no word in between has: it spares most searches
-	config   bool    // looked for in files of configuration only: in programs such names stand beside words of every kind
+	entropy  float64 // least entropy of the secret in bits per byte (Shannon); 0 asks for none
+	lines    int     // number of lines that the pattern may match across; 0 means 1
+	// minRun is how many token characters follow a keyword at which a match begins. Ordinary words have fewer, so that the pattern is seldom
+	// tried. 0 asks for none: a match may begin before its keyword, or go on with other characters.
+	minRun     int
+	configOnly bool // looked for in configuration files only: in programs such names stand beside words of every kind
 
-	compile func() *regexp.Regexp
+	compile func() *regexp.Regexp // compiles pattern on the first call
 }
 
 const (
@@ -29,28 +32,30 @@ const (
 	medium   = engine.Medium
 )
 
-// token is a rule for a secret that begins with a text of its own.
-func token(id, title string, severity engine.Level, prefix, rest string) rule {
+// tokenRule makes a rule for a secret that begins with a prefix of its own.
+func tokenRule(id, title string, severity engine.Level, prefix, rest string) rule {
 	run := 14
-	if strings.Contains(rest, "+/") { // as paths have
+	if strings.Contains(rest, "+/") { // base64 has characters that startsWithRun does not count
 		run = 0
 	}
-	return rule{id: id, title: title, severity: severity, keywords: []string{prefix}, run: run, pattern: `\b(` + regexp.QuoteMeta(prefix) + rest + `)(?:[^A-Za-z0-9_]|$)`, entropy: 2.5}
+	return rule{id: id, title: title, severity: severity, keywords: []string{prefix}, minRun: run, entropy: 2.5,
+		pattern: `\b(` + regexp.QuoteMeta(prefix) + rest + `)(?:[^A-Za-z0-9_]|$)`}
 }
 
-// named is a rule for a secret without a form that could be told by itself, beside the name of whom it is for.
-func named(id, title string, severity engine.Level, name, value string) rule {
-	return rule{id: id, title: title, severity: severity, keywords: []string{name},
-		pattern: `(?i)` + regexp.QuoteMeta(name) + `[a-z0-9_.\- ]{0,30}["']?\s{0,3}(?:=|:|=>|:=)\s{0,3}["']?(` + value + `)(?:[^A-Za-z0-9_]|$)`, entropy: 3}
+// namedRule makes a rule for a secret that has no form of its own: it is recognised by the name of its service in front of it.
+func namedRule(id, title string, severity engine.Level, name, value string) rule {
+	const assignment = `[a-z0-9_.\- ]{0,30}["']?\s{0,3}(?:=|:|=>|:=)\s{0,3}["']?`
+	return rule{id: id, title: title, severity: severity, keywords: []string{name}, entropy: 3,
+		pattern: `(?i)` + regexp.QuoteMeta(name) + assignment + `(` + value + `)(?:[^A-Za-z0-9_]|$)`}
 }
 
-// rules lists what is looked for. The forms are those that the issuers document, or that their tokens have had; ids are permanent.
+// rules returns all rules. Their patterns have the forms that the issuers document, or that their tokens have had.
 func rules() []rule {
-	all := append(append(append(clouds(), sources()...), services()...), general()...)
+	all := slices.Concat(cloudRules(), hostingRules(), serviceRules(), toolRules(), genericRules())
 	for i := range all {
 		r := &all[i]
 		pattern := r.pattern
-		if r.run > 0 { // it is tried where its keyword stands, or one character before, and nowhere else
+		if r.minRun > 0 { // a match begins at the keyword or one character before it: find passes the text from there on
 			pattern = `\A(?s:.?)` + pattern
 		}
 		r.compile = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(pattern) })
@@ -58,73 +63,36 @@ func rules() []rule {
 	return all
 }
 
-func clouds() []rule {
-	return []rule{
-		{id: "aws-access-key-id", title: "AWS access key id", severity: high, keywords: []string{"AKIA", "ASIA", "ABIA", "ACCA"}, pattern: `\b((?:AKIA|ASIA|ABIA|ACCA)[A-Z2-7]{16})\b`, entropy: 3, run: 14},
-		{id: "aws-secret-access-key", title: "AWS secret access key", severity: critical, keywords: []string{"aws"}, pattern: `(?i)aws[a-z_.\-]{0,20}(?:secret|key)[a-z_.\-]{0,20}["']?\s{0,3}(?:=|:|=>)\s{0,3}["']?([A-Za-z0-9/+]{40})(?:[^A-Za-z0-9/+=]|$)`, entropy: 4},
-		{id: "aws-bedrock-key", title: "Amazon Bedrock API key", severity: critical, keywords: []string{"ABSK"}, pattern: `\b(ABSK[A-Za-z0-9+/]{109,269}={0,2})`, entropy: 3},
-		{id: "gcp-service-account-key", title: "Google Cloud service account key", severity: critical, keywords: []string{`"private_key_id"`}, pattern: `"private_key_id"\s{0,3}:\s{0,3}"([0-9a-f]{40})"`, entropy: 3},
-		{id: "gcp-api-key", title: "Google API key", severity: high, keywords: []string{"AIza"}, pattern: `\b(AIza[A-Za-z0-9_\-]{35})(?:[^A-Za-z0-9_\-]|$)`, entropy: 3.5, run: 14},
-		{id: "gcp-oauth-client-secret", title: "Google OAuth client secret", severity: high, keywords: []string{"GOCSPX-"}, pattern: `\b(GOCSPX-[A-Za-z0-9_\-]{28})(?:[^A-Za-z0-9_\-]|$)`, entropy: 3},
-		{id: "azure-storage-key", title: "Azure storage account key", severity: critical, keywords: []string{"AccountKey="}, pattern: `AccountKey=([A-Za-z0-9+/]{86}==)`, entropy: 4},
-		{id: "azure-client-secret", title: "Azure application secret", severity: critical, keywords: []string{"8Q~"}, pattern: `(?:^|[^A-Za-z0-9_~.\-])([A-Za-z0-9_~.]{3}8Q~[A-Za-z0-9_~.\-]{31,34})(?:[^A-Za-z0-9_~.\-]|$)`, entropy: 3},
-		{id: "azure-sas-signature", title: "Azure shared access signature", severity: high, keywords: []string{"sig="}, pattern: `[?&]sv=20[0-9-]{8}&[^\s"']{0,300}sig=([A-Za-z0-9%+/]{43,60}(?:=|%3D))`, entropy: 3.5},
-		{id: "azure-servicebus-key", title: "Azure Service Bus or Event Hubs key", severity: critical, keywords: []string{"SharedAccessKey="}, pattern: `SharedAccessKey=([A-Za-z0-9+/]{43}=)`, entropy: 3.5},
-		{id: "alibaba-access-key-id", title: "Alibaba Cloud access key id", severity: high, keywords: []string{"LTAI"}, pattern: `\b(LTAI[A-Za-z0-9]{17,21})\b`, entropy: 3, run: 14},
-		{id: "tencent-secret-id", title: "Tencent Cloud secret id", severity: high, keywords: []string{"AKID"}, pattern: `\b(AKID[A-Za-z0-9]{32})\b`, entropy: 3, run: 14},
-		token("digitalocean-token", "DigitalOcean token", critical, "dop_v1_", `[a-f0-9]{64}`),
-		token("digitalocean-oauth-token", "DigitalOcean OAuth token", high, "doo_v1_", `[a-f0-9]{64}`),
-		token("digitalocean-refresh-token", "DigitalOcean refresh token", high, "dor_v1_", `[a-f0-9]{64}`),
-		named("heroku-api-key", "Heroku API key", high, "heroku", `[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`),
-		token("heroku-token", "Heroku token", high, "HRKU-AA", `[A-Za-z0-9_\-]{58}`),
-		named("cloudflare-api-key", "Cloudflare API key", high, "cloudflare", `[A-Za-z0-9_\-]{40}|[a-f0-9]{37}`),
-		token("cloudflare-origin-ca-key", "Cloudflare origin CA key", high, "v1.0-", `[a-f0-9]{24}-[a-f0-9]{146}`),
-		token("fly-token", "Fly.io token", high, "fo1_", `[A-Za-z0-9_\-]{43}`),
-		token("vault-token", "HashiCorp Vault token", critical, "hvs.", `[A-Za-z0-9_\-]{90,120}`),
-		token("vault-batch-token", "HashiCorp Vault batch token", high, "hvb.", `[A-Za-z0-9_\-]{138,300}`),
-		{id: "terraform-cloud-token", title: "Terraform Cloud token", severity: critical, keywords: []string{".atlasv1."}, pattern: `\b([A-Za-z0-9]{14}\.atlasv1\.[A-Za-z0-9_=\-]{60,70})`, entropy: 3},
-		token("pulumi-token", "Pulumi token", high, "pul-", `[a-f0-9]{40}`),
-		token("doppler-token", "Doppler token", critical, "dp.pt.", `[A-Za-z0-9]{43}`),
-		token("infisical-token", "Infisical service token", high, "st.", `[a-f0-9]{24}\.[a-f0-9]{32}\.[a-f0-9]{32}`),
-		{id: "onepassword-service-account", title: "1Password service account token", severity: critical, keywords: []string{"ops_eyJ"}, pattern: `\b(ops_eyJ[A-Za-z0-9+/]{250,}={0,3})`, entropy: 3.5},
-		{id: "age-secret-key", title: "age secret key", severity: critical, keywords: []string{"AGE-SECRET-KEY-1"}, pattern: `(AGE-SECRET-KEY-1[QPZRY9X8GF2TVDW0S3JN54KHCE6MUA7L]{58})`, entropy: 3},
-		token("planetscale-token", "PlanetScale token", high, "pscale_tkn_", `[A-Za-z0-9_.=\-]{32,64}`),
-		token("planetscale-password", "PlanetScale password", high, "pscale_pw_", `[A-Za-z0-9_.=\-]{32,64}`),
-		token("databricks-token", "Databricks token", high, "dapi", `[a-f0-9]{32}(?:-[0-9])?`),
-		token("snowflake-token", "Snowflake programmatic access token", high, "ver:1-hint:", `[0-9]{8,20}-ETMsDgAAA[A-Za-z0-9+/=]{60,}`),
-	}
-}
+// genericRule is the rule that gives way to others: it matches names such as "password" with a value that looks random.
+const genericRule = "generic-secret"
 
-func sources() []rule {
+// genericRules are for forms that many issuers share.
+func genericRules() []rule {
+	const (
+		names = `password|passwd|secret|token|api[_-]?key|access[_-]?key|private[_-]?key|credentials?`
+		value = `[A-Za-z0-9_\-+/=.~!@#%^&*]{12,128}`
+	)
 	return []rule{
-		token("github-pat", "GitHub personal access token", critical, "ghp_", `[A-Za-z0-9]{36}`),
-		token("github-fine-grained-pat", "GitHub fine-grained token", critical, "github_pat_", `[A-Za-z0-9]{22}_[A-Za-z0-9]{59}`),
-		token("github-oauth", "GitHub OAuth token", high, "gho_", `[A-Za-z0-9]{36}`),
-		token("github-user-token", "GitHub user-to-server token", high, "ghu_", `[A-Za-z0-9]{36}`),
-		token("github-app-token", "GitHub server-to-server token", high, "ghs_", `[A-Za-z0-9]{36}`),
-		token("github-refresh-token", "GitHub refresh token", high, "ghr_", `[A-Za-z0-9]{36,76}`),
-		token("gitlab-pat", "GitLab personal access token", critical, "glpat-", `[A-Za-z0-9_\-]{20,64}(?:\.[a-z0-9.]{2,20})?`),
-		token("gitlab-deploy-token", "GitLab deploy token", high, "gldt-", `[A-Za-z0-9_\-]{20,64}`),
-		token("gitlab-runner-token", "GitLab runner token", high, "glrt-", `[A-Za-z0-9_\-]{20,64}`),
-		token("gitlab-trigger-token", "GitLab pipeline trigger token", high, "glptt-", `[a-f0-9]{40}`),
-		token("gitlab-oauth-secret", "GitLab OAuth application secret", high, "gloas-", `[A-Za-z0-9_\-]{64}`),
-		token("gitlab-job-token", "GitLab CI job token", medium, "glcbt-", `[A-Za-z0-9]{1,5}_[A-Za-z0-9_\-]{20,64}`),
-		token("bitbucket-app-password", "Bitbucket app password", high, "ATBB", `[A-Za-z0-9]{32}`),
-		token("atlassian-api-token", "Atlassian API token", high, "ATATT3", `[A-Za-z0-9_\-=]{186}`),
-		token("npm-token", "npm token", critical, "npm_", `[A-Za-z0-9]{36}`),
-		{id: "npmrc-auth-token", title: "npm registry password", severity: high, keywords: []string{":_authToken", ":_password"}, pattern: `//[^\s:]{1,200}/:_(?:authToken|password)\s{0,3}=\s{0,3}["']?([A-Za-z0-9_\-+/=.]{16,400})`, entropy: 3},
-		token("pypi-token", "PyPI token", critical, "pypi-AgE", `[A-Za-z0-9_\-]{50,}`),
-		token("rubygems-token", "RubyGems token", critical, "rubygems_", `[a-f0-9]{48}`),
-		token("crates-io-token", "crates.io token", critical, "cio", `[A-Za-z0-9]{32}`),
-		token("nuget-api-key", "NuGet API key", critical, "oy2", `[a-z0-9]{43}`),
-		token("clojars-token", "Clojars token", high, "CLOJARS_", `[a-z0-9]{60}`),
-		token("dockerhub-pat", "Docker Hub token", critical, "dckr_pat_", `[A-Za-z0-9_\-]{27}`),
-		token("dockerhub-oat", "Docker Hub organisation token", critical, "dckr_oat_", `[A-Za-z0-9_\-]{32}`),
-		{id: "docker-config-auth", title: "registry password in a Docker configuration", severity: critical, keywords: []string{`"auth"`}, pattern: `"auth"\s{0,3}:\s{0,3}"([A-Za-z0-9+/]{12,}={0,2})"`, entropy: 3, config: true},
-		token("artifactory-token", "JFrog Artifactory API key", high, "AKCp", `[A-Za-z0-9]{60,80}`),
-		token("artifactory-reference-token", "JFrog reference token", high, "cmVmdGtu", `[A-Za-z0-9]{56}`),
-		token("sonarqube-token", "SonarQube token", high, "squ_", `[a-f0-9]{40}`),
-		{id: "git-credentials", title: "password in an address", severity: high, keywords: []string{"://"}, pattern: `\b[a-z][a-z0-9+.\-]{1,20}://[A-Za-z0-9._%+\-]{1,80}:([^\s@/:"'<>${}]{8,200})@[A-Za-z0-9][A-Za-z0-9.\-]{2,}`, entropy: 2.5, config: true},
-		{id: "netrc-password", title: "password in .netrc", severity: high, keywords: []string{"machine "}, pattern: `\bmachine\s+\S{3,200}\s+login\s+\S{1,200}\s+password\s+(\S{6,200})`, entropy: 2.5, lines: 3, config: true},
+		{id: "private-key", title: "private key", severity: high, keywords: []string{"-----BEGIN"}, lines: 6,
+			pattern: `(-----BEGIN (?:RSA |EC |DSA |OPENSSH |PGP )?PRIVATE KEY(?: BLOCK)?-----[\r\n]+[A-Za-z0-9+/=:,.() \r\n-]{64,})`},
+		{id: "encrypted-private-key", title: "private key behind a password", severity: medium, keywords: []string{"-----BEGIN ENC"}, lines: 6,
+			pattern: `(-----BEGIN ENCRYPTED PRIVATE KEY-----[\r\n]+[A-Za-z0-9+/=\r\n]{64,})`},
+		{id: "putty-private-key", title: "PuTTY private key", severity: high, keywords: []string{"PuTTY-User-Key-File"}, lines: 4,
+			pattern: `(PuTTY-User-Key-File-[23]: ssh-[a-z0-9-]+[\r\n]+Encryption: none)`},
+		{id: "jwt", title: "JSON web token", severity: medium, keywords: []string{"eyJ"}, minRun: 17, entropy: 3.5, configOnly: true,
+			pattern: `\b(eyJ[A-Za-z0-9_\-]{17,}\.eyJ[A-Za-z0-9_\-]{17,}\.[A-Za-z0-9_\-]{20,})`},
+		{id: "kubernetes-token", title: "Kubernetes bearer token", severity: critical, keywords: []string{"token:"}, entropy: 3, configOnly: true,
+			pattern: `(?m)^\s{2,20}token:\s{1,3}["']?(eyJ[A-Za-z0-9_\-.]{100,}|[a-z0-9]{6}\.[a-z0-9]{16})["']?\s*$`},
+		{id: "kubeconfig-client-key", title: "Kubernetes client key", severity: critical, keywords: []string{"client-key-data"}, entropy: 3.5,
+			pattern: `client-key-data:\s{1,3}["']?([A-Za-z0-9+/]{100,}={0,2})`},
+		{id: "htpasswd-hash", title: "password hash of a web server", severity: medium,
+			keywords: []string{"$apr1$", "$2y$"}, entropy: 3, configOnly: true,
+			pattern: `(?m)^[A-Za-z0-9._\-]{1,64}:((?:\$apr1\$|\$2y\$[0-9]{2}\$)[./A-Za-z0-9$]{22,60})\s*$`},
+		{id: "pgpass-password", title: "password in .pgpass", severity: high, keywords: []string{":5432:"}, entropy: 2.5, configOnly: true,
+			pattern: `(?m)^[A-Za-z0-9.*\-]{1,200}:5432:[^:\s]{1,64}:[^:\s]{1,64}:(\S{6,200})\s*$`},
+		{id: genericRule, title: "secret in a configuration", severity: medium, entropy: 3.5, configOnly: true,
+			keywords: []string{"password", "passwd", "secret", "token", "api_key", "apikey", "api-key", "access_key", "private_key", "credential"},
+			pattern: `(?im)(?:^|[\s"',{;._\-])[a-z0-9_.\-]{0,40}(?:` + names + `)["']?` +
+				`\s{0,3}(?:=|:|=>)\s{0,3}["']?(` + value + `)["']?\s*(?:[,;}#]|$)`},
 	}
 }

@@ -1,4 +1,4 @@
-// Package secret finds credentials in the files of an image and in what the image says of itself. It keeps none of them.
+// Package secret finds credentials in the files of an image and in what the image says of itself. It keeps none of their values.
 package secret
 
 import (
@@ -15,38 +15,38 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// Inspector searches files. It is safe for concurrent use.
+// Inspector searches text files for credentials. It is safe for concurrent use.
 type Inspector struct {
-	rules   []rule
-	of      []int    // by keyword: its rule
-	words   []string // the keywords
-	search  *automaton
-	buffers sync.Pool
+	rules     []rule
+	keywords  []string // of all rules
+	ruleOf    []int    // index of a keyword's rule, by the keyword's number
+	automaton *automaton
+	buffers   sync.Pool // of *[]byte, for bodies
 }
 
 var _ engine.Inspector = (*Inspector)(nil)
 
-// New makes an Inspector of all rules.
+// New returns an Inspector with all rules.
 func New() *Inspector {
 	s := &Inspector{rules: rules()}
 	s.buffers.New = func() any { return new([]byte) }
 	for i, r := range s.rules {
 		for _, k := range r.keywords {
-			s.words, s.of = append(s.words, k), append(s.of, i)
+			s.keywords, s.ruleOf = append(s.keywords, k), append(s.ruleOf, i)
 		}
 	}
-	s.search = newAutomaton(s.words)
+	s.automaton = newAutomaton(s.keywords)
 	return s
 }
 
 // Name implements engine.Inspector.
-func (*Inspector) Name() string { return "secret/2" }
+func (*Inspector) Name() string { return "secret/3" }
 
 // Sparse implements engine.Sparse.
 func (*Inspector) FindsLittle() {}
 
-// Wants takes files that people or programs write as text. Left out are those that are none by their name, and folders of a distribution that
-// hold documentation, translations, tables and package databases: docs/secrets.md says which and why.
+// Wants takes files of 16 bytes to engine.MaxSecretFile that people or programs write as text. It leaves out names that are not of text,
+// and folders of a distribution that hold documentation, translations, tables and package databases: docs/secrets.md says which and why.
 func (*Inspector) Wants(p string, _ fs.FileMode, size int64) bool {
 	if size < 16 || size > engine.MaxSecretFile {
 		return false
@@ -54,11 +54,13 @@ func (*Inspector) Wants(p string, _ fs.FileMode, size int64) bool {
 	if rest, ok := strings.CutPrefix(p, "usr/share/"); ok {
 		dir, _, _ := strings.Cut(rest, "/")
 		switch dir {
-		case "doc", "man", "info", "locale", "i18n", "zoneinfo", "mime", "X11", "icons", "fonts", "perl", "terminfo", "help", "lintian", "ca-certificates", "vim", "bash-completion", "gtk-doc", "pixmaps", "licenses":
+		case "doc", "man", "info", "locale", "i18n", "zoneinfo", "mime", "X11", "icons", "fonts", "perl", "terminfo", "help", "lintian",
+			"ca-certificates", "vim", "bash-completion", "gtk-doc", "pixmaps", "licenses":
 			return false
 		}
 	}
-	if strings.HasPrefix(p, "var/lib/dpkg/") || strings.HasPrefix(p, "lib/apk/db/") || strings.HasPrefix(p, "var/lib/apt/") || strings.HasPrefix(p, "etc/ssl/certs/") {
+	if strings.HasPrefix(p, "var/lib/dpkg/") || strings.HasPrefix(p, "lib/apk/db/") ||
+		strings.HasPrefix(p, "var/lib/apt/") || strings.HasPrefix(p, "etc/ssl/certs/") {
 		return false
 	}
 	dot := strings.LastIndexByte(p, '.')
@@ -66,20 +68,23 @@ func (*Inspector) Wants(p string, _ fs.FileMode, size int64) bool {
 		return true
 	}
 	switch p[dot+1:] {
-	case "so", "a", "o", "ko", "pyc", "pyo", "gz", "xz", "bz2", "zst", "zip", "jar", "war", "ear", "class", "whl", "png", "jpg", "jpeg", "gif", "ico", "svg", "webp", "bmp", "woff", "woff2", "ttf", "otf", "eot", "pdf", "ps",
-		"mo", "gmo", "po", "pot", "h", "hh", "hpp", "symbols", "md5sums", "list", "mp3", "mp4", "ogg", "wav", "db", "sqlite", "bin", "dat", "elc", "wasm", "dll", "exe", "node", "gresource", "typelib", "gir", "cache", "pod", "html", "htm", "css", "map",
-		"crt", "cer", "rpm", "deb", "apk", "tar", "tgz", "0", "1", "2", "3", "4", "5", "6", "7", "8":
+	case "so", "a", "o", "ko", "pyc", "pyo", "gz", "xz", "bz2", "zst", "zip", "jar", "war", "ear", "class", "whl", "png", "jpg", "jpeg", "gif",
+		"ico", "svg", "webp", "bmp", "woff", "woff2", "ttf", "otf", "eot", "pdf", "ps", "mo", "gmo", "po", "pot", "h", "hh", "hpp", "symbols",
+		"md5sums", "list", "mp3", "mp4", "ogg", "wav", "db", "sqlite", "bin", "dat", "elc", "wasm", "dll", "exe", "node", "gresource", "typelib",
+		"gir", "cache", "pod", "html", "htm", "css", "map", "crt", "cer", "rpm", "deb", "apk", "tar", "tgz",
+		"0", "1", "2", "3", "4", "5", "6", "7", "8":
 		return false
 	}
 	return true
 }
 
-// configured says whether a file is configuration by its name.
-func configured(p string) bool {
+// isConfiguration says whether a file is configuration by its name.
+func isConfiguration(p string) bool {
 	base := path.Base(p)
 	switch strings.ToLower(path.Ext(base)) {
-	case ".env", ".ini", ".cfg", ".conf", ".config", ".cnf", ".properties", ".yaml", ".yml", ".json", ".toml", ".xml", ".tfvars", ".tfstate", ".sh", ".bash", ".zsh", ".service", ".npmrc", ".netrc", ".pgpass", ".htpasswd",
-		".sql", ".log", ".txt", ".credentials", ".secret", ".secrets", ".local", ".production", ".development", ".staging", ".bak", ".old":
+	case ".env", ".ini", ".cfg", ".conf", ".config", ".cnf", ".properties", ".yaml", ".yml", ".json", ".toml", ".xml", ".tfvars", ".tfstate",
+		".sh", ".bash", ".zsh", ".service", ".npmrc", ".netrc", ".pgpass", ".htpasswd", ".sql", ".log", ".txt", ".credentials", ".secret",
+		".secrets", ".local", ".production", ".development", ".staging", ".bak", ".old":
 		return true
 	case "":
 		return !strings.HasPrefix(p, "usr/") || strings.HasPrefix(p, "usr/local/etc/") || strings.HasPrefix(p, "usr/src/")
@@ -87,26 +92,32 @@ func configured(p string) bool {
 	return strings.HasPrefix(base, ".") || strings.HasPrefix(base, "Dockerfile")
 }
 
-// Inspect implements engine.Inspector. Where secrets are found, the evidence has the file's checksums: who owns it decides what they mean.
+// Inspect implements engine.Inspector. It reads only what has no NUL in its first 1024 bytes and is not gzip.
 func (s *Inspector) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error) {
 	head, err := f.Head(min(1024, int(f.Size)))
 	if err != nil || bytes.IndexByte(head, 0) >= 0 || bytes.HasPrefix(head, []byte("\x1f\x8b")) {
 		return engine.Evidence{}, err
 	}
-	body, give, err := s.body(f)
-	defer give()
+	body, release, err := s.body(f)
+	defer release()
 	if err != nil {
 		return engine.Evidence{}, err
 	}
-	found, whole := s.find(body, configured(f.Path))
+	which := inAnyText
+	if isConfiguration(f.Path) {
+		which = inConfiguration
+	}
+	all, whole := s.find(body, which)
+	found := dropGeneric(all)
 	if len(found) == 0 && whole {
 		return engine.Evidence{}, ctx.Err()
 	}
 	ev := engine.Evidence{}
 	switch {
-	case len(found) > engine.MaxSecrets:
-		found = found[:engine.MaxSecrets]
-		ev.Gaps = []engine.Gap{{Kind: engine.GapLimit, Detail: fmt.Sprintf("it holds more than %d secrets, the rest is not listed", engine.MaxSecrets)}}
+	case len(all) > engine.MaxSecrets:
+		found = found[:min(len(found), engine.MaxSecrets)]
+		detail := fmt.Sprintf("it holds more than %d secrets, the rest is not listed", engine.MaxSecrets)
+		ev.Gaps = []engine.Gap{{Kind: engine.GapLimit, Detail: detail}}
 	case !whole:
 		ev.Gaps = []engine.Gap{{Kind: engine.GapLimit, Detail: "so many places look like secrets that the rest was not searched for them"}}
 	}
@@ -118,8 +129,9 @@ func (s *Inspector) Inspect(ctx context.Context, f *engine.File) (engine.Evidenc
 	return ev, nil
 }
 
-// body is the file's text. Where the source seeks it is in a buffer that give takes back.
-func (s *Inspector) body(f *engine.File) (body []byte, give func(), err error) {
+// body returns the file's text. The caller must call release, which is never nil, when it no longer uses the text: the buffer may be
+// reused.
+func (s *Inspector) body(f *engine.File) (body []byte, release func(), err error) {
 	if !f.Seekable() {
 		body, err = f.Bytes(engine.MaxSecretFile)
 		return body, func() {}, err
@@ -139,43 +151,49 @@ func (s *Inspector) body(f *engine.File) (body []byte, give func(), err error) {
 	return body, func() { s.buffers.Put(buffer) }, nil
 }
 
-// window is how many bytes before and after a keyword a pattern may reach within its lines.
+// window is how many bytes before and after a keyword a pattern may match on lines that are longer.
 const window = 4096
 
-// hit is a secret and where its value stands.
-type hit struct {
+// foundSecret is a secret with the offsets of its value in the text.
+type foundSecret struct {
 	engine.Secret
 	from, to int
 }
 
-// find lists the secrets in a text, by line. whole is false when the text holds so many keywords that not all of their places were searched: patterns
-// get to see engine.MaxSecretWork times the text.
-func (s *Inspector) find(body []byte, config bool) (out []hit, whole bool) {
-	type spot struct{ rule, at int }
-	seen, tried := map[spot]bool{}, map[spot]bool{}
-	work := engine.MaxSecretWork * (len(body) + 1024)
-	s.search.each(body, func(keyword, end int) bool {
-		n := s.of[keyword]
+// The selections of rules that find takes.
+func inConfiguration(*rule) bool { return true }
+func inAnyText(r *rule) bool     { return !r.configOnly }
+func onOneLine(r *rule) bool     { return r.lines <= 1 }
+func acrossLines(r *rule) bool   { return r.lines > 1 }
+
+// find lists the secrets in a text that the rules selected by which find, in no order. whole is false when not all of the text was
+// searched: it stops after engine.MaxSecrets, or when all patterns together have seen engine.MaxSecretWork times the text.
+func (s *Inspector) find(body []byte, which func(*rule) bool) (out []foundSecret, whole bool) {
+	type candidate struct{ rule, at int } // at is an offset: of the text to search, or of a value
+	seen, tried := map[candidate]bool{}, map[candidate]bool{}
+	budget := engine.MaxSecretWork * (len(body) + 1024)
+	s.automaton.each(body, func(keyword, end int) bool {
+		n := s.ruleOf[keyword]
 		r := &s.rules[n]
-		if r.config && !config {
+		if !which(r) {
 			return true
 		}
 		var from, to int
-		switch word := s.words[keyword]; {
-		case r.run == 0:
-			from, to = around(body, end, r.lines)
-		case r.starts(body, word, end):
-			from, to = max(0, end-len(word)-1), min(len(body), end+window)
+		switch text := s.keywords[keyword]; {
+		case r.minRun == 0: // the keyword may stand anywhere in the match
+			from, to = searchRange(body, end, r.lines)
+		case r.mayStart(body, text, end):
+			from, to = max(0, end-len(text)-1), min(len(body), end+window)
 		default:
 			return true
 		}
-		if tried[spot{n, from}] { // this text has been searched for the same
+		if tried[candidate{n, from}] { // another keyword of the rule led to the same text
 			return true
 		}
-		tried[spot{n, from}] = true
-		found := r.compile().FindAllSubmatchIndex(body[from:to], engine.MaxSecrets)
-		if r.run > 0 && len(found) == 0 {
-			to = from + r.run // what it takes to see that none begins there
+		tried[candidate{n, from}] = true
+		found := r.compile().FindAllSubmatchIndex(body[from:to], -1) // few: the range has at most three windows
+		if r.minRun > 0 && len(found) == 0 {
+			to = from + r.minRun // the pattern is anchored and fails after a few bytes: count no more
 		}
 		for _, m := range found {
 			a, b := m[0], m[1]
@@ -183,32 +201,35 @@ func (s *Inspector) find(body []byte, config bool) (out []hit, whole bool) {
 				a, b = m[2], m[3]
 			}
 			value := body[from+a : from+b]
-			at := spot{n, from + a}
+			at := candidate{n, from + a}
 			if seen[at] || !r.credible(value) {
 				continue
 			}
 			seen[at] = true
-			out = append(out, hit{engine.Secret{Rule: r.id, Title: r.title, Severity: r.severity, Line: 1 + bytes.Count(body[:from+a], []byte("\n")), Redacted: redact(r, value)}, from + a, from + b})
+			line := 1 + bytes.Count(body[:from+a], []byte("\n"))
+			secret := engine.Secret{Rule: r.id, Title: r.title, Severity: r.severity, Line: line, Redacted: redact(r, value)}
+			out = append(out, foundSecret{secret, from + a, from + b})
 		}
-		work -= to - from
-		return len(out) <= engine.MaxSecrets && work > 0
+		budget -= to - from
+		return len(out) <= engine.MaxSecrets && budget > 0
 	})
-	return only(out), work > 0
+	return out, len(out) <= engine.MaxSecrets && budget > 0
 }
 
-// starts says whether a token may start with the keyword that ends there: written just so, at the start of a word, and with enough behind it.
-func (r *rule) starts(body []byte, keyword string, end int) bool {
+// mayStart says whether a token may start with the keyword that ends at an offset: in this case of letters, at the start of a word, and
+// with at least minRun token characters behind it.
+func (r *rule) mayStart(body []byte, keyword string, end int) bool {
 	at := end - len(keyword)
 	if at > 0 {
 		if c := body[at-1]; c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z' || c == '_' {
 			return false
 		}
 	}
-	return string(body[at:end]) == keyword && runs(body[end:], r.run)
+	return string(body[at:end]) == keyword && startsWithRun(body[end:], r.minRun)
 }
 
-// runs says whether b begins with n characters that tokens are made of.
-func runs(b []byte, n int) bool {
+// startsWithRun says whether b begins with n characters that tokens are made of.
+func startsWithRun(b []byte, n int) bool {
 	if len(b) < n {
 		return false
 	}
@@ -220,9 +241,10 @@ func runs(b []byte, n int) bool {
 	return true
 }
 
-// around is the line in which a keyword ends, and as many more as the pattern may go on over. Of a long line it is a part: the same one for all
-// keywords in the same window, with a window before and one behind.
-func around(body []byte, end, lines int) (from, to int) {
+// searchRange returns the range to search around a keyword that ends at an offset: its line, and the lines after it that the pattern may
+// match too. Of a long line it is a part, the same one for all keywords in one window, so that it is searched once: the window, the one
+// before it and the one after it.
+func searchRange(body []byte, end, lines int) (from, to int) {
 	from = max(0, end-window)
 	if i := bytes.LastIndexByte(body[from:max(from, end-1)], '\n'); i >= 0 {
 		from += i + 1
@@ -241,16 +263,16 @@ func around(body []byte, end, lines int) (from, to int) {
 	return from, to
 }
 
-// only drops what a general rule says of a line of which a particular one says more.
-func only(all []hit) []hit {
-	named := map[int]bool{}
+// dropGeneric drops generic secrets on lines on which a more specific rule found one, and sorts the rest by line and rule.
+func dropGeneric(all []foundSecret) []foundSecret {
+	specific := map[int]bool{} // by line
 	for _, x := range all {
-		if x.Rule != "generic-secret" {
-			named[x.Line] = true
+		if x.Rule != genericRule {
+			specific[x.Line] = true
 		}
 	}
-	all = slices.DeleteFunc(all, func(x hit) bool { return x.Rule == "generic-secret" && named[x.Line] })
-	slices.SortStableFunc(all, func(a, b hit) int {
+	all = slices.DeleteFunc(all, func(x foundSecret) bool { return x.Rule == genericRule && specific[x.Line] })
+	slices.SortStableFunc(all, func(a, b foundSecret) int {
 		if a.Line != b.Line {
 			return a.Line - b.Line
 		}
@@ -259,18 +281,21 @@ func only(all []hit) []hit {
 	return all
 }
 
-// credible says whether a value can be a secret: it is no placeholder, and not more regular than chance makes it.
+// credible says whether a value can be a secret: it is no placeholder, and as random as the rule asks for.
 func (r *rule) credible(value []byte) bool {
 	if r.entropy > 0 && entropy(value) < r.entropy {
 		return false
 	}
 	text := strings.ToLower(string(value))
-	for _, word := range []string{"example", "placeholder", "changeme", "change_me", "change-me", "your", "dummy", "xxxx", "....", "****", "redacted", "insert", "replace", "${", "{{", "}}", "$(", "%s", "%(", "<", "0123456789", "abcdefghij"} {
+	for _, word := range []string{
+		"example", "placeholder", "changeme", "change_me", "change-me", "your", "dummy", "xxxx", "....", "****", "redacted", "insert", "replace",
+		"${", "{{", "}}", "$(", "%s", "%(", "<", "0123456789", "abcdefghij",
+	} {
 		if strings.Contains(text, word) {
 			return false
 		}
 	}
-	if r.id != "generic-secret" {
+	if r.id != genericRule {
 		return true
 	}
 	letters, digits := false, false
@@ -278,11 +303,11 @@ func (r *rule) credible(value []byte) bool {
 		letters = letters || c|0x20 >= 'a' && c|0x20 <= 'z'
 		digits = digits || c >= '0' && c <= '9'
 	}
-	// Names, paths and addresses of variables have no digits, or are made of words.
+	// A name, path or address that is assigned to such a variable has no digits, or is made of words.
 	return letters && digits && !strings.ContainsAny(text, "/.:") && strings.Count(text, "_")+strings.Count(text, "-") < 3
 }
 
-// entropy is Shannon's, in bits per byte.
+// entropy returns Shannon's entropy of b in bits per byte.
 func entropy(b []byte) float64 {
 	var counts [256]int
 	for _, c := range b {
@@ -298,7 +323,8 @@ func entropy(b []byte) float64 {
 	return sum
 }
 
-// redact shows what every secret of the kind begins with, and nothing of this one: neither its other characters nor its length.
+// redact returns what is shown of a value: the keyword that all secrets of its kind begin with, and nothing of this one, neither its other
+// characters nor its length.
 func redact(r *rule, value []byte) string {
 	for _, k := range r.keywords {
 		if len(value) >= 2*len(k) && strings.EqualFold(string(value[:len(k)]), k) {

@@ -8,19 +8,22 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// Berkeley DB's hash (db-5.3, src/dbinc/db_page.h): pages with a head of 26 bytes; keys and values in turn, a value as offset to a chain of
-// overflow pages, or, when it is short, in the page itself.
+// Berkeley DB's hash format (db-5.3, src/dbinc/db_page.h). A page has a header of 26 bytes and then items, keys and values in turn. A short
+// value stands in the page itself, a longer one in a chain of overflow pages that its item points to.
 const (
-	bdbMagic        = 0x061561
-	bdbHead         = 26
+	bdbMagic      = 0x061561
+	bdbPageHeader = 26 // bytes
+
 	bdbUnsortedHash = 2 // types of pages
 	bdbOverflow     = 7
 	bdbHashMeta     = 8
 	bdbHash         = 13
-	bdbKeyData      = 1 // types of items
-	bdbOffPage      = 3
+
+	bdbKeyData = 1 // types of items
+	bdbOffPage = 3
 )
 
+// bdb reads a database in Berkeley DB's hash format, whose numbers have the given byte order.
 func (r *reader) bdb(order binary.ByteOrder) error {
 	meta, err := r.bytes(0, 512)
 	if err != nil {
@@ -45,34 +48,35 @@ func (r *reader) bdb(order binary.ByteOrder) error {
 		if page[25] != bdbHash && page[25] != bdbUnsortedHash {
 			continue
 		}
-		if err := r.hashPage(order, page); err != nil {
+		if err := r.readHashPage(order, page); err != nil {
 			return fmt.Errorf("page %d: %w", n, err)
 		}
 	}
 	return nil
 }
 
-func (r *reader) hashPage(order binary.ByteOrder, page []byte) error {
+// readHashPage reads the values of one page of the hash.
+func (r *reader) readHashPage(order binary.ByteOrder, page []byte) error {
 	items := int(order.Uint16(page[20:]))
-	if items%2 != 0 || bdbHead+2*items > len(page) {
+	if items%2 != 0 || bdbPageHeader+2*items > len(page) {
 		return fmt.Errorf("it has %d items", items)
 	}
-	at := func(i int) int { return int(order.Uint16(page[bdbHead+2*i:])) }
+	at := func(i int) int { return int(order.Uint16(page[bdbPageHeader+2*i:])) }
 	for i := 1; i < items; i += 2 {
-		from, to := at(i), at(i-1) // items fill a page from its end
-		if from < bdbHead || from >= to || to > len(page) {
+		from, to := at(i), at(i-1) // items are stored from the end of the page
+		if from < bdbPageHeader || from >= to || to > len(page) {
 			return errors.New("its items overlap")
 		}
 		item := page[from:to]
 		switch {
-		case item[0] == bdbKeyData && len(item) > 16: // shorter is the number of the last package, which rpm keeps too
-			if err := r.header(append([]byte(nil), item[1:]...)); err != nil {
+		case item[0] == bdbKeyData && len(item) > 16: // a shorter one is no header: rpm keeps the number of the last package too
+			if err := r.emit(append([]byte(nil), item[1:]...)); err != nil {
 				return err
 			}
 		case item[0] == bdbOffPage && len(item) >= 12:
-			value, err := r.overflow(order, int64(order.Uint32(item[4:])), int64(order.Uint32(item[8:])), int64(len(page)))
+			value, err := r.readOverflow(order, int64(order.Uint32(item[4:])), int64(order.Uint32(item[8:])), int64(len(page)))
 			if err == nil {
-				err = r.header(value)
+				err = r.emit(value)
 			}
 			if err != nil {
 				return err
@@ -82,8 +86,8 @@ func (r *reader) hashPage(order binary.ByteOrder, page []byte) error {
 	return nil
 }
 
-// overflow reads a value of length bytes from a chain of pages.
-func (r *reader) overflow(order binary.ByteOrder, number, length, size int64) ([]byte, error) {
+// readOverflow reads a value of length bytes from the chain of overflow pages, each of size bytes, that begins at page number.
+func (r *reader) readOverflow(order binary.ByteOrder, number, length, size int64) ([]byte, error) {
 	if length > engine.MaxRPMHeader {
 		return nil, headerTooLarge()
 	}
@@ -99,11 +103,11 @@ func (r *reader) overflow(order binary.ByteOrder, number, length, size int64) ([
 		if page[25] != bdbOverflow {
 			return nil, fmt.Errorf("the page %d is none that a value goes on in", number)
 		}
-		used := int64(order.Uint16(page[22:])) // of an overflow page: the bytes on it
-		if used > size-bdbHead {
+		used := int64(order.Uint16(page[22:])) // bytes of the value on this page
+		if used > size-bdbPageHeader {
 			return nil, fmt.Errorf("the page %d holds %d bytes", number, used)
 		}
-		value = append(value, page[bdbHead:bdbHead+used]...)
+		value = append(value, page[bdbPageHeader:bdbPageHeader+used]...)
 		number = int64(order.Uint32(page[16:]))
 	}
 	if int64(len(value)) != length {

@@ -9,7 +9,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// Tag names a value of a header (rpm, include/rpm/rpmtag.h).
+// Tag is the number of a value in a header (rpm, include/rpm/rpmtag.h).
 type Tag uint32
 
 // The tags that veto reads.
@@ -21,7 +21,6 @@ const (
 	Vendor          Tag = 1011
 	License         Tag = 1014
 	Arch            Tag = 1022
-	FileModes       Tag = 1030
 	FileDigests     Tag = 1035
 	FileFlags       Tag = 1037
 	SourceRPM       Tag = 1044
@@ -35,7 +34,7 @@ const (
 	ModularityLabel Tag = 5096
 )
 
-// Types of values (rpm, "Package format", section "Header").
+// Types of values (rpm.org, "RPM V4 Package format", section "Header").
 const (
 	typeInt16   = 3
 	typeInt32   = 4
@@ -44,18 +43,21 @@ const (
 	typeI18n    = 9
 )
 
-// Header is the metadata of one package.
+// Header is the metadata of one package: an index of tags, and the store with their values.
 type Header struct {
-	index map[Tag]entry
+	index map[Tag]indexEntry
 	store []byte
 }
 
-type entry struct {
-	kind, offset, count uint32
+// indexEntry says where the values of one tag are.
+type indexEntry struct {
+	valueType uint32
+	offset    uint32 // of the first value in the store
+	count     uint32 // number of values
 }
 
-// Parse reads a header as the database holds it: how many entries and how many bytes of values, then both. It refuses one whose entries point
-// outside it.
+// Parse reads a header as the database holds it: the number of index entries, the size of the store, then both. It keeps b. The error says
+// that the sizes do not fit b, that an entry points outside the store, or that there are more than engine.MaxRPMTags entries.
 func Parse(b []byte) (*Header, error) {
 	if len(b) < 8 {
 		return nil, errors.New("a header of an rpm is cut off")
@@ -64,39 +66,41 @@ func Parse(b []byte) (*Header, error) {
 	if entries > engine.MaxRPMTags || 8+16*entries+store != int64(len(b)) {
 		return nil, fmt.Errorf("a header of %d bytes says that it has %d entries and %d bytes of values", len(b), entries, store)
 	}
-	h := &Header{index: make(map[Tag]entry, entries), store: b[8+16*entries:]}
+	h := &Header{index: make(map[Tag]indexEntry, entries), store: b[8+16*entries:]}
 	for i := range entries {
 		e := b[8+16*i:]
 		tag := Tag(binary.BigEndian.Uint32(e))
 		offset := binary.BigEndian.Uint32(e[8:])
-		if _, twice := h.index[tag]; twice || int32(offset) < 0 && tag < 100 { //nolint:gosec // a region's trailer counts from its end
+		_, twice := h.index[tag]
+		if twice || int32(offset) < 0 && tag < 100 { //nolint:gosec // signed: the trailer of a region has a negative offset
 			continue
 		}
 		if int64(offset) > store {
 			return nil, fmt.Errorf("the tag %d of a header points outside it", tag)
 		}
-		h.index[tag] = entry{binary.BigEndian.Uint32(e[4:]), offset, binary.BigEndian.Uint32(e[12:])}
+		h.index[tag] = indexEntry{valueType: binary.BigEndian.Uint32(e[4:]), offset: offset, count: binary.BigEndian.Uint32(e[12:])}
 	}
 	return h, nil
 }
 
-// Text is a string, "" when the header has none.
+// Text returns the first string of a tag, "" when the header has none.
 func (h *Header) Text(tag Tag) string {
 	e, ok := h.index[tag]
-	if !ok || e.kind != typeString && e.kind != typeI18n && e.kind != typeStrings {
+	if !ok || e.valueType != typeString && e.valueType != typeI18n && e.valueType != typeStrings {
 		return ""
 	}
 	s, _, _ := bytes.Cut(h.store[e.offset:], []byte{0})
 	return string(s)
 }
 
-// Texts are the strings of a list. The error says that the list is not all there.
+// Texts returns the strings of a tag, nil when the header does not have the tag. The error says that they are no strings, that they are cut
+// off, or (*engine.LimitError) that there are more than engine.MaxOwnedFiles.
 func (h *Header) Texts(tag Tag) ([]string, error) {
 	e, ok := h.index[tag]
 	if !ok {
 		return nil, nil
 	}
-	if e.kind != typeStrings && e.kind != typeI18n && e.kind != typeString || int64(e.count) > int64(len(h.store)) {
+	if e.valueType != typeStrings && e.valueType != typeI18n && e.valueType != typeString || int64(e.count) > int64(len(h.store)) {
 		return nil, fmt.Errorf("the tag %d is no list of strings", tag)
 	}
 	if e.count > engine.MaxOwnedFiles {
@@ -113,16 +117,16 @@ func (h *Header) Texts(tag Tag) ([]string, error) {
 	return out, nil
 }
 
-// Numbers are the numbers of a list of 16 or 32 bits; nil when the header has none.
+// Numbers returns the numbers of a tag, of 16 or 32 bits each, nil when the header does not have the tag. Its errors are those of Texts.
 func (h *Header) Numbers(tag Tag) ([]uint32, error) {
 	e, ok := h.index[tag]
 	if !ok {
 		return nil, nil
 	}
 	size := int64(4)
-	if e.kind == typeInt16 {
+	if e.valueType == typeInt16 {
 		size = 2
-	} else if e.kind != typeInt32 {
+	} else if e.valueType != typeInt32 {
 		return nil, fmt.Errorf("the tag %d is no list of numbers", tag)
 	}
 	b := h.store[e.offset:]

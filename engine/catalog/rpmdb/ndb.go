@@ -9,10 +9,10 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// ndb reads rpm's own format (rpm, lib/backend/ndb/rpmpkg.c): a head of 32 bytes, pages of slots of 16 bytes, and the blobs that the slots name,
-// counted in blocks of 16 bytes.
+// ndb reads a database in rpm's own format (rpm, lib/backend/ndb/rpmpkg.c): a header of 32 bytes, pages of slots of 16 bytes, and the blobs
+// that the slots point to, whose offsets and sizes are counted in blocks of 16 bytes.
 func (r *reader) ndb() error {
-	const slot, page, head = 16, 4096, 32
+	const slot, page, head = 16, 4096, 32 // bytes
 	b, err := r.bytes(0, head)
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func (r *reader) ndb() error {
 		if tail := blob[len(blob)-12:]; string(tail[8:]) != "BlbE" || order.Uint32(tail) != adler32.Checksum(blob[:len(blob)-12]) {
 			return fmt.Errorf("the package %d has been damaged: its checksum is another", number)
 		}
-		if err := r.header(blob[16 : 16+size]); err != nil {
+		if err := r.emit(blob[16 : 16+size]); err != nil {
 			return err
 		}
 	}

@@ -46,7 +46,7 @@ func read(t testing.TB, path string) []string {
 	return out
 }
 
-// module is where the Go proxy has real databases of all three formats.
+// realDatabases is a folder of real databases in all three formats, which a Go module holds.
 func realDatabases(t *testing.T) string {
 	t.Helper()
 	if os.Getenv("VETO_ORACLES") != "1" {
@@ -70,7 +70,7 @@ func realDatabases(t *testing.T) string {
 	return filepath.Join(m.Dir, "pkg", "testdata")
 }
 
-// rpm itself reads SQLite and Berkeley DB; for the rest the count is what is held.
+// Of real databases as many packages are read as rpm itself lists, where it reads the format: SQLite and Berkeley DB.
 func TestRealDatabases(t *testing.T) {
 	dir := realDatabases(t)
 	paths, err := filepath.Glob(filepath.Join(dir, "*", "*"))
@@ -101,9 +101,12 @@ func TestRealDatabases(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		out, err := exec.CommandContext(t.Context(), "rpm", "--dbpath", db, "--define", "_db_backend "+backend, "-qa", "--nodigest", "--nosignature", "--qf",
-			`%{NAME} %{VERSION}-%{RELEASE} %|ARCH?{%{ARCH}}| %|SOURCERPM?{%{SOURCERPM}}|`+
-				` %|BASENAMES?{%{BASENAMES:arraysize}:[%{BASENAMES},]}:{0:}| %|REQUIRENAME?{%{REQUIRENAME:arraysize}:[%{REQUIRENAME},]}:{0:}| %|PROVIDENAME?{%{PROVIDENAME:arraysize}:[%{PROVIDENAME},]}:{0:}|\n`).Output()
+		const format = `%{NAME} %{VERSION}-%{RELEASE} %|ARCH?{%{ARCH}}| %|SOURCERPM?{%{SOURCERPM}}|` +
+			` %|BASENAMES?{%{BASENAMES:arraysize}:[%{BASENAMES},]}:{0:}|` +
+			` %|REQUIRENAME?{%{REQUIRENAME:arraysize}:[%{REQUIRENAME},]}:{0:}|` +
+			` %|PROVIDENAME?{%{PROVIDENAME:arraysize}:[%{PROVIDENAME},]}:{0:}|\n`
+		out, err := exec.CommandContext(t.Context(), "rpm", "--dbpath", db, "--define", "_db_backend "+backend,
+			"-qa", "--nodigest", "--nosignature", "--qf", format).Output()
 		if err != nil {
 			t.Errorf("rpm -qa of %s: %v", p, err)
 			continue

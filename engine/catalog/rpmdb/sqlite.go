@@ -9,22 +9,24 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// The SQLite file format (sqlite.org/fileformat2.html), as far as a table of numbers and blobs needs it.
+// The SQLite file format (sqlite.org/fileformat2.html), as far as tables are read.
 const (
-	sqliteHead     = 100 // bytes of the file's head, which the first page begins with
-	interiorTable  = 5   // kinds of pages, section 1.6
-	leafTable      = 13
-	sqliteMaxDepth = 30
+	sqliteHeader   = 100 // bytes of the database header, with which the first page begins (section 1.3)
+	sqliteInterior = 5   // types of table pages (section 1.6)
+	sqliteLeaf     = 13
+	sqliteMaxDepth = 30 // pages from the root to a leaf; of 2^31 pages a tree needs fewer
 )
 
+// sqliteDB is a reader of a database in SQLite's format.
 type sqliteDB struct {
 	*reader
-	page   int64
-	usable int64 // bytes of a page that hold content
+	pageSize int64
+	usable   int64 // bytes of a page that hold content
 }
 
+// sqlite reads a database in SQLite's format: the blobs of its table Packages.
 func (r *reader) sqlite() error {
-	head, err := r.bytes(0, sqliteHead)
+	head, err := r.bytes(0, sqliteHeader)
 	if err != nil {
 		return err
 	}
@@ -38,13 +40,13 @@ func (r *reader) sqlite() error {
 	}
 	db := &sqliteDB{r, page, usable}
 	root := int64(0)
-	if err := db.table(1, 0, func(row []byte) error {
-		columns, err := columns(row, 5) // type, name, tbl_name, rootpage, sql
+	if err := db.walkTable(1, 0, func(row []byte) error {
+		columns, err := readColumns(row, 5) // type, name, tbl_name, rootpage, sql
 		if err != nil {
 			return err
 		}
 		if columns[0].text() == "table" && strings.EqualFold(columns[1].text(), "Packages") {
-			root = columns[3].number()
+			root = columns[3].integer()
 		}
 		return nil
 	}); err != nil {
@@ -53,38 +55,38 @@ func (r *reader) sqlite() error {
 	if root <= 1 {
 		return errors.New("it has no table Packages")
 	}
-	return db.table(root, 0, func(row []byte) error {
-		columns, err := columns(row, 2) // hnum, blob
+	return db.walkTable(root, 0, func(row []byte) error {
+		columns, err := readColumns(row, 2) // hnum, blob
 		if err != nil {
 			return err
 		}
-		return db.header(columns[1].body)
+		return db.emit(columns[1].body)
 	})
 }
 
-// table calls each with the rows of the b-tree that has its root at a page, in order.
-func (db *sqliteDB) table(number int64, depth int, each func(row []byte) error) error {
+// walkTable calls visit with the rows of the table b-tree whose root is the page of that number, in order (section 1.6).
+func (db *sqliteDB) walkTable(number int64, depth int, visit func(row []byte) error) error {
 	if depth > sqliteMaxDepth {
 		return errors.New("its tree is too deep")
 	}
 	if number < 1 {
 		return fmt.Errorf("it names the page %d", number)
 	}
-	page, err := db.bytes((number-1)*db.page, db.page)
+	page, err := db.bytes((number-1)*db.pageSize, db.pageSize)
 	if err != nil {
 		return err
 	}
 	head := page
 	if number == 1 {
-		head = page[sqliteHead:]
+		head = page[sqliteHeader:]
 	}
 	cells := int(binary.BigEndian.Uint16(head[3:]))
 	first := 8
-	kind := head[0]
-	if kind == interiorTable {
+	pageType := head[0]
+	if pageType == sqliteInterior {
 		first = 12
-	} else if kind != leafTable {
-		return fmt.Errorf("the page %d is of the kind %d, and no table's", number, kind)
+	} else if pageType != sqliteLeaf {
+		return fmt.Errorf("the page %d is of the kind %d, and no table's", number, pageType)
 	}
 	if first+2*cells > len(head) {
 		return fmt.Errorf("the page %d has %d cells", number, cells)
@@ -94,28 +96,29 @@ func (db *sqliteDB) table(number int64, depth int, each func(row []byte) error) 
 		if cell < 8 || cell > db.usable-4 {
 			return fmt.Errorf("the page %d has a cell at %d", number, cell)
 		}
-		if kind == interiorTable {
-			if err := db.table(int64(binary.BigEndian.Uint32(page[cell:])), depth+1, each); err != nil {
+		if pageType == sqliteInterior {
+			if err := db.walkTable(int64(binary.BigEndian.Uint32(page[cell:])), depth+1, visit); err != nil {
 				return err
 			}
 			continue
 		}
-		row, err := db.payload(page[:db.usable], cell)
+		row, err := db.readPayload(page[:db.usable], cell)
 		if err == nil {
-			err = each(row)
+			err = visit(row)
 		}
 		if err != nil {
 			return err
 		}
 	}
-	if kind == interiorTable {
-		return db.table(int64(binary.BigEndian.Uint32(head[8:])), depth+1, each)
+	if pageType == sqliteInterior {
+		return db.walkTable(int64(binary.BigEndian.Uint32(head[8:])), depth+1, visit)
 	}
 	return nil
 }
 
-// payload reads a leaf's cell: its size, its row's number, what stands in the page, and the pages that the rest overflows to (section 1.6).
-func (db *sqliteDB) payload(page []byte, at int64) ([]byte, error) {
+// readPayload reads the row of a leaf's cell: the size of the payload, the row id, the part of the payload in the page, and the chain of
+// overflow pages with the rest (section 1.6).
+func (db *sqliteDB) readPayload(page []byte, at int64) ([]byte, error) {
 	size, n := varint(page[at:])
 	at += n
 	_, m := varint(page[at:])
@@ -143,7 +146,7 @@ func (db *sqliteDB) payload(page []byte, at int64) ([]byte, error) {
 		if next < 1 {
 			return nil, errors.New("a row ends too early")
 		}
-		more, err := db.bytes((next-1)*db.page, db.page)
+		more, err := db.bytes((next-1)*db.pageSize, db.pageSize)
 		if err != nil {
 			return nil, err
 		}
@@ -153,24 +156,24 @@ func (db *sqliteDB) payload(page []byte, at int64) ([]byte, error) {
 	return row, nil
 }
 
-// column is one value of a row (section 2.1).
+// column is one value of a row (section 2.1, "Record Format").
 type column struct {
-	kind int64
-	body []byte
+	serialType int64
+	body       []byte
 }
 
 func (c column) text() string {
-	if c.kind >= 13 && c.kind%2 == 1 {
+	if c.serialType >= 13 && c.serialType%2 == 1 {
 		return string(c.body)
 	}
 	return ""
 }
 
-func (c column) number() int64 {
+func (c column) integer() int64 {
 	switch {
-	case c.kind == 9:
+	case c.serialType == 9:
 		return 1
-	case c.kind < 1 || c.kind > 6:
+	case c.serialType < 1 || c.serialType > 6:
 		return 0
 	}
 	var n int64
@@ -184,8 +187,8 @@ func (c column) number() int64 {
 	return n
 }
 
-// columns reads the first n values of a row.
-func columns(row []byte, n int) ([]column, error) {
+// readColumns reads the first n values of a row.
+func readColumns(row []byte, n int) ([]column, error) {
 	size, at := varint(row)
 	if at == 0 || size < at || size > int64(len(row)) {
 		return nil, errors.New("a row has no header")
@@ -223,7 +226,7 @@ func columns(row []byte, n int) ([]column, error) {
 	return out, nil
 }
 
-// varint reads SQLite's integer of variable length; n is 0 when it is cut off.
+// varint reads a variable-length integer (section 1.6) and its size n in bytes; n is 0 when it is cut off.
 func varint(b []byte) (v, n int64) {
 	for i := range min(len(b), 9) {
 		if i == 8 {

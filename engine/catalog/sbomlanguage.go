@@ -11,20 +11,20 @@ import (
 
 // language gives a package of a language the name by which its ecosystem's advisories call it, and where images are inventoried for that
 // language the same package URL as theirs.
-func (p *part) language(pkg *engine.Package, u purl.URL) {
+func (p *component) setLanguage(pkg *engine.Package, u purl.URL) {
 	joined := strings.TrimPrefix(u.Namespace+"/"+u.Name, "/")
 	pkg.Name = joined
 	switch u.Type {
 	case "npm":
-		pkg.Name, pkg.Ecosystem = p.spelt(joined), "npm"
-		name(pkg, nil)
+		pkg.Name, pkg.Ecosystem = p.restoreCase(joined), "npm"
+		setPURL(pkg, nil)
 	case "pypi":
 		pkg.Name, pkg.Ecosystem = purl.NormalPython(joined), "PyPI"
-		name(pkg, nil)
+		setPURL(pkg, nil)
 	case "golang":
-		pkg.Name, pkg.Ecosystem = p.module(u, joined), "Go"
+		pkg.Name, pkg.Ecosystem = p.goModule(u, joined), "Go"
 		pkg.Version = goVersionOf(pkg.Name, u.Version)
-		name(pkg, nil)
+		setPURL(pkg, nil)
 	case "maven":
 		pkg.Name, pkg.Ecosystem = strings.TrimPrefix(u.Namespace+":"+u.Name, ":"), "Maven"
 	case "cargo":
@@ -49,17 +49,17 @@ func (p *part) language(pkg *engine.Package, u purl.URL) {
 
 // module is the path of a Go module. Until 1.38, Syft wrote what follows the third element as a subpath: go-jose@v3.0.0#v3 is the module
 // go-jose/v3. The specification means a folder of the module by it, and the component's own name then ends before it.
-func (p *part) module(u purl.URL, joined string) string {
-	if u.Subpath != "" && !p.called(joined) && p.name != u.Name {
+func (p *component) goModule(u purl.URL, joined string) string {
+	if u.Subpath != "" && !p.isOwnName(joined) && p.name != u.Name {
 		joined += "/" + u.Subpath
 	}
-	return p.spelt(joined)
+	return p.restoreCase(joined)
 }
 
 // called says whether a name is the component's own, but for upper and lower case.
-func (p *part) called(name string) bool { return p.spelling(name) != "" }
+func (p *component) isOwnName(name string) bool { return p.ownSpelling(name) != "" }
 
-func (p *part) spelling(name string) string {
+func (p *component) ownSpelling(name string) string {
 	for _, own := range []string{p.name, p.group + "/" + p.name} {
 		// Of the same length: no letter beyond ASCII folds to one of ASCII.
 		if len(own) == len(name) && strings.EqualFold(own, name) {
@@ -71,8 +71,8 @@ func (p *part) spelling(name string) string {
 
 // spelt gives a name its upper-case letters back, which advisories have: package URLs of Go, and in Trivy of npm, are in lower case.
 // The component's own name has them, and many a package URL as it was written.
-func (p *part) spelt(name string) string {
-	if own := p.spelling(name); own != "" {
+func (p *component) restoreCase(name string) string {
+	if own := p.ownSpelling(name); own != "" {
 		return own
 	}
 	written, err := url.PathUnescape(p.purl)
@@ -95,15 +95,15 @@ func goVersionOf(module, version string) string {
 }
 
 // systemOf is the distribution: what the components of that type say, else what all package URLs do. Those that differ say nothing.
-func systemOf(parts []part) *engine.OS {
+func osOf(components []component) *engine.OS {
 	type release struct{ id, version string }
 	var stated, implied []release
-	for _, p := range parts {
+	for _, p := range components {
 		if p.os && p.name != "" {
 			stated = append(stated, release{p.name, p.version})
 			continue
 		}
-		if u, err := purl.Parse(p.purl); p.purl != "" && err == nil && osType(u.Type) {
+		if u, err := purl.Parse(p.purl); p.purl != "" && err == nil && engine.OfDistribution(u.Type) {
 			id, version := releaseOf(u)
 			implied = append(implied, release{id, version})
 		}
@@ -117,7 +117,7 @@ func systemOf(parts []part) *engine.OS {
 	}
 	os := &engine.OS{ID: strings.ToLower(stated[0].id), VersionID: engine.Maybe(stated[0].version)}
 	os.Ecosystem = engine.Maybe(ecosystemOf(os))
-	support(os)
+	setSupportEnd(os)
 	return os
 }
 
@@ -135,7 +135,7 @@ func releaseOf(u purl.URL) (id, version string) {
 
 // foreign says whether a package URL names another distribution, or release with advisories of its own, than the SBOM: lists of several
 // images in one have such.
-func foreign(u purl.URL, os *engine.OS) bool {
+func namesOtherRelease(u purl.URL, os *engine.OS) bool {
 	if os.Ecosystem == "" {
 		return false
 	}

@@ -16,27 +16,27 @@ import (
 )
 
 // golang reads the build information of Go programs, stripped ones too, and the crates of Rust's.
-type golang struct{}
+type programs struct{}
 
-func (golang) Name() string { return "program/3" }
+func (programs) Name() string { return "program/3" }
 
 // Sparse implements engine.Sparse.
-func (golang) FindsLittle() {}
+func (programs) FindsLittle() {}
 
 // smallest is the size in bytes below which no file is a Go program with build information.
-const smallest = 200
+const minGoProgramSize = 200
 
-func (golang) Wants(p string, mode fs.FileMode, size int64) bool {
-	return mode&0o111 != 0 && size >= smallest && !strings.HasSuffix(p, ".py") && !strings.HasSuffix(p, ".sh")
+func (programs) Wants(p string, mode fs.FileMode, size int64) bool {
+	return mode&0o111 != 0 && size >= minGoProgramSize && !strings.HasSuffix(p, ".py") && !strings.HasSuffix(p, ".sh")
 }
 
-func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
+func (programs) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
 	head, err := f.Head(4)
 	if err != nil || !bytes.Equal(head, []byte(elf.ELFMAG)) {
 		return engine.Evidence{}, err
 	}
 	if !f.Seekable() && f.Size > engine.MaxProgramHeld {
-		return passing(f)
+		return inspectStreamed(f)
 	}
 	at, err := f.ReaderAt(engine.MaxProgram)
 	if err != nil {
@@ -45,13 +45,13 @@ func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 	var ev engine.Evidence
 	program := &engine.Program{}
 	if info, wrong := buildinfo.Read(at); wrong == nil {
-		ev = modules(info)
+		ev = modulesOf(info)
 		program.Symbols = goSymbols(at)
-	} else if ev, err = notGo(at, f.Size, wrong); err != nil {
+	} else if ev, err = inspectOtherProgram(at, f.Size, wrong); err != nil {
 		return ev, err
 	}
-	if !distributed(f.Path) {
-		program.Needed, program.RunPath = linked(at)
+	if !inSystemFolder(f.Path) {
+		program.Needed, program.RunPath = linkedLibraries(at)
 	}
 	if program.Symbols != nil || len(program.Needed) > 0 {
 		ev.Traits = &engine.Traits{Program: program}
@@ -60,23 +60,23 @@ func (golang) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error
 }
 
 // passing reads a large program as it passes by: it can be read once, so signatures are looked for beside.
-func passing(f *engine.File) (ev engine.Evidence, err error) {
-	var known *search
-	crates := &crateMark{}
-	beside := io.Writer(crates)
-	if what := knownProgram(f.Path); what != nil {
-		known = &search{what: what}
-		beside = io.MultiWriter(crates, &unhurried{known})
+func inspectStreamed(f *engine.File) (ev engine.Evidence, err error) {
+	var signatures *versionSearch
+	crates := &crateSectionSearch{}
+	tee := io.Writer(crates)
+	if kind := programByName(f.Path); kind != nil {
+		signatures = &versionSearch{kind: kind}
+		tee = io.MultiWriter(crates, &lenientWriter{signatures})
 	}
-	info, err := searchBuildInfo(f, beside)
+	info, err := searchBuildInfo(f, tee)
 	if err != nil {
 		return engine.Evidence{}, err
 	}
 	if info != nil {
-		return modules(info), nil
+		return modulesOf(info), nil
 	}
-	if known != nil {
-		ev = known.evidence()
+	if signatures != nil {
+		ev = signatures.evidence()
 	}
 	if crates.seen {
 		return ev, &engine.LimitError{What: "size of a Rust program with a list of its crates in a compressed layer", Limit: engine.MaxProgramHeld}
@@ -85,7 +85,7 @@ func passing(f *engine.File) (ev engine.Evidence, err error) {
 }
 
 // modules are the packages of a program.
-func modules(info *debug.BuildInfo) (ev engine.Evidence) {
+func modulesOf(info *debug.BuildInfo) (ev engine.Evidence) {
 	add := func(name, version string, main bool) {
 		ev.Packages = append(ev.Packages, engine.Package{Name: name, Version: version, Type: "golang", Ecosystem: "Go", Main: main, Source: engine.Source{Name: name, Version: version}})
 	}
@@ -154,7 +154,7 @@ func versionVariable(name string) bool {
 
 // notGo tells a program of another language, which is no fact, from one whose build information is there but cannot be read: cut off,
 // not the ELF that it says it is, or Go's by its sections. Of a Rust program that says what it is made of, it gives the crates.
-func notGo(at io.ReaderAt, size int64, cause error) (engine.Evidence, error) {
+func inspectOtherProgram(at io.ReaderAt, size int64, cause error) (engine.Evidence, error) {
 	e, err := elf.NewFile(at)
 	if err != nil {
 		return engine.Evidence{}, fmt.Errorf("an executable that cannot be read: %w", err)
@@ -167,5 +167,5 @@ func notGo(at io.ReaderAt, size int64, cause error) (engine.Evidence, error) {
 	if e.Section(".go.buildinfo") != nil || e.Section(".gopclntab") != nil {
 		return engine.Evidence{}, fmt.Errorf("a Go program whose build information cannot be read: %w", cause)
 	}
-	return auditable(e)
+	return readCrates(e)
 }

@@ -24,7 +24,8 @@ func identities(ev engine.Evidence) string {
 	return strings.Join(out, " ")
 }
 
-// A file that is cut off within a line is a gap, or what is lost does not matter; never is there a package less, or one of half a version, in silence.
+// A file that is cut off within a line is a gap, or what is lost does not matter; never is there a package less, or one of half a version,
+// in silence.
 func TestCutOff(t *testing.T) {
 	cases, err := filepath.Glob("testdata/*.txtar")
 	if err != nil {

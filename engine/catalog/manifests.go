@@ -15,20 +15,20 @@ import (
 )
 
 // manifest is an inspector of files that each name packages of one language, read whole.
-type manifest struct {
+type manifestReader struct {
 	name  string
 	wants func(dir, base string) bool
 	read  func(dir string, body []byte, ev *engine.Evidence) error
 }
 
-func (m manifest) Name() string { return m.name }
+func (m manifestReader) Name() string { return m.name }
 
-func (m manifest) Wants(p string, _ fs.FileMode, _ int64) bool {
+func (m manifestReader) Wants(p string, _ fs.FileMode, _ int64) bool {
 	i := strings.LastIndexByte(p, '/') + 1
 	return m.wants(p[:i], p[i:])
 }
 
-func (m manifest) Inspect(_ context.Context, f *engine.File) (ev engine.Evidence, err error) {
+func (m manifestReader) Inspect(_ context.Context, f *engine.File) (ev engine.Evidence, err error) {
 	body, err := f.Bytes(engine.MaxMetadata)
 	if err != nil {
 		return ev, err
@@ -37,7 +37,7 @@ func (m manifest) Inspect(_ context.Context, f *engine.File) (ev engine.Evidence
 }
 
 // installed is a package of a language; its source is itself.
-func installed(typ, ecosystem, name, version string, licenses ...string) *engine.Package {
+func languagePackage(typ, ecosystem, name, version string, licenses ...string) *engine.Package {
 	p := &engine.Package{Name: name, Version: version, Type: typ, Ecosystem: engine.Maybe(ecosystem), Source: engine.Source{Name: name, Version: version}}
 	for _, l := range licenses {
 		if l != "" {
@@ -48,37 +48,37 @@ func installed(typ, ecosystem, name, version string, licenses ...string) *engine
 }
 
 // manifests are the languages whose packages lie in single files.
-func manifests() []engine.Inspector {
+func manifestReaders() []engine.Inspector {
 	return []engine.Inspector{
-		manifest{"gem/3", func(dir, base string) bool {
+		manifestReader{"gem/3", func(dir, base string) bool {
 			return strings.HasSuffix(base, ".gemspec") && (strings.HasSuffix(dir, "specifications/") || strings.HasSuffix(dir, "specifications/default/"))
 		}, readGemspec},
-		manifest{"composer/2", func(dir, base string) bool {
+		manifestReader{"composer/2", func(dir, base string) bool {
 			return base == "installed.json" && (strings.HasSuffix(dir, "vendor/composer/") || strings.HasSuffix(dir, "3rdparty/composer/"))
 		}, readComposer},
-		manifest{"nuget/2", func(_, base string) bool { return strings.HasSuffix(base, ".deps.json") }, readDotNet},
-		manifest{"conda/1", func(dir, base string) bool {
+		manifestReader{"nuget/2", func(_, base string) bool { return strings.HasSuffix(base, ".deps.json") }, readDotNet},
+		manifestReader{"conda/1", func(dir, base string) bool {
 			return strings.HasSuffix(dir, "conda-meta/") && strings.HasSuffix(base, ".json")
 		}, readConda},
-		manifest{"cran/2", func(dir, base string) bool {
+		manifestReader{"cran/2", func(dir, base string) bool {
 			folder := path.Base(path.Dir(strings.TrimSuffix(dir, "/")))
 			return base == "DESCRIPTION" && (folder == "library" || folder == "site-library")
 		}, readR},
-		manifest{"hex/2", func(dir, base string) bool {
+		manifestReader{"hex/2", func(dir, base string) bool {
 			return strings.HasSuffix(base, ".app") && strings.HasSuffix(dir, "/ebin/")
 		}, readErlang},
-		manifest{"pub/3", func(_, base string) bool { return base == "pubspec.lock" }, readPubspec},
+		manifestReader{"pub/3", func(_, base string) bool { return base == "pubspec.lock" }, readPubspec},
 	}
 }
 
-// readGemspec reads what RubyGems writes when it installs a gem: Ruby, which is not evaluated. The second line of it, made for reading without Ruby,
-// says name, version and platform (rubygems, lib/rubygems/stub_specification.rb); older ones have assignments of literals.
+// readGemspec reads what RubyGems writes when it installs a gem: Ruby, which is not evaluated. The second line of it, made for reading
+// without Ruby, says name, version and platform (rubygems, lib/rubygems/stub_specification.rb); older ones have assignments of literals.
 func readGemspec(_ string, body []byte, ev *engine.Evidence) error {
 	var name, version string
 	var licenses []string
 	for line := range strings.SplitSeq(string(body), "\n") {
 		line = strings.TrimSpace(line)
-		if rest, ok := strings.CutPrefix(line, "# stub: "); ok && !unfinished(body, "# stub: ") {
+		if rest, ok := strings.CutPrefix(line, "# stub: "); ok && !endsWithin(body, "# stub: ") {
 			if f := strings.Fields(rest); len(f) >= 2 {
 				name, version = f[0], f[1]
 			}
@@ -89,7 +89,7 @@ func readGemspec(_ string, body []byte, ev *engine.Evidence) error {
 		if !ok || !isSet {
 			continue
 		}
-		switch words := literals(value); {
+		switch words := quotedStrings(value); {
 		case len(words) == 0:
 		case field == "name" && name == "":
 			name = words[0]
@@ -102,11 +102,11 @@ func readGemspec(_ string, body []byte, ev *engine.Evidence) error {
 	if name == "" || version == "" || strings.Contains(name+version, "#{") {
 		return errors.New("a gem whose name or version is not written out")
 	}
-	return add(ev, installed("gem", "RubyGems", name, version, licenses...))
+	return addPackage(ev, languagePackage("gem", "RubyGems", name, version, licenses...))
 }
 
 // literals are the strings between double or single quotes.
-func literals(s string) []string {
+func quotedStrings(s string) []string {
 	var out []string
 	for {
 		i := strings.IndexAny(s, `"'`)
@@ -141,9 +141,9 @@ func readComposer(_ string, body []byte, ev *engine.Evidence) error {
 		}
 		err := error(nil)
 		if json.Unmarshal(raw, &e) != nil || e.Name == "" || e.Version == "" {
-			err = malformed(ev, fmt.Sprintf("packages[%d] has no name or no version", i))
+			err = addMalformed(ev, fmt.Sprintf("packages[%d] has no name or no version", i))
 		} else {
-			err = add(ev, installed("composer", "Packagist", e.Name, e.Version, words(e.License)...))
+			err = addPackage(ev, languagePackage("composer", "Packagist", e.Name, e.Version, stringOrList(e.License)...))
 		}
 		if err != nil {
 			return err
@@ -153,7 +153,7 @@ func readComposer(_ string, body []byte, ev *engine.Evidence) error {
 }
 
 // words are a text or a list of such; anything else has none.
-func words(raw json.RawMessage) []string {
+func stringOrList(raw json.RawMessage) []string {
 	var list []string
 	var one string
 	if json.Unmarshal(raw, &list) == nil {
@@ -203,9 +203,9 @@ func readDotNet(_ string, body []byte, ev *engine.Evidence) error {
 		name, version, _ := strings.Cut(strings.TrimPrefix(key, "runtimepack."), "/")
 		err := error(nil)
 		if name == "" || version == "" {
-			err = malformed(ev, fmt.Sprintf("the library %.80q has no name or no version", key))
+			err = addMalformed(ev, fmt.Sprintf("the library %.80q has no name or no version", key))
 		} else {
-			err = add(ev, installed("nuget", "NuGet", name, version))
+			err = addPackage(ev, languagePackage("nuget", "NuGet", name, version))
 		}
 		if err != nil {
 			return err
@@ -214,7 +214,8 @@ func readDotNet(_ string, body []byte, ev *engine.Evidence) error {
 	return nil
 }
 
-// readConda reads the record of an installed package. Conda's packages have no advisories of their own; those of Python have their metadata beside.
+// readConda reads the record of an installed package. Conda's packages have no advisories of their own; those of Python have their metadata
+// beside.
 func readConda(_ string, body []byte, ev *engine.Evidence) error {
 	var doc struct{ Name, Version, License string }
 	if err := engine.CheckDepth(body); err != nil {
@@ -226,7 +227,7 @@ func readConda(_ string, body []byte, ev *engine.Evidence) error {
 	if doc.Name == "" || doc.Version == "" {
 		return errors.New("a package without a name or a version")
 	}
-	return add(ev, installed("conda", "", doc.Name, doc.Version, doc.License))
+	return addPackage(ev, languagePackage("conda", "", doc.Name, doc.Version, doc.License))
 }
 
 // readR reads the description of an installed package of R: only what was built has the field Built ("R Installation and Administration").
@@ -246,10 +247,11 @@ func readR(_ string, body []byte, ev *engine.Evidence) error {
 	if fields["Package"] == "" || fields["Version"] == "" {
 		return errors.New("an installed package without its name or version")
 	}
-	return add(ev, installed("cran", "CRAN", fields["Package"], fields["Version"], fields["License"]))
+	return addPackage(ev, languagePackage("cran", "CRAN", fields["Package"], fields["Version"], fields["License"]))
 }
 
-// readErlang reads an application's resource file: {application, name, [{vsn, "1.2.3"}, …]}. What comes with Erlang and Elixir is no package of Hex, and a gap where no package of the distribution owns it.
+// readErlang reads an application's resource file: {application, name, [{vsn, "1.2.3"}, …]}. What comes with Erlang and Elixir is no
+// package of Hex, and a gap where no package of the distribution owns it.
 func readErlang(dir string, body []byte, ev *engine.Evidence) error {
 	var code strings.Builder
 	for line := range strings.Lines(string(body)) {
@@ -265,16 +267,16 @@ func readErlang(dir string, body []byte, ev *engine.Evidence) error {
 	if !ok || !ok2 || !ok3 || !ok4 || name == "" || version == "" {
 		return errors.New("an application whose name or version is not written out")
 	}
-	if ofOTP(name) || strings.Contains(dir, "/erlang/lib/") || strings.Contains(dir, "/elixir/lib/") { // a release has them beside the packages of Hex
+	if isOTPApplication(name) || strings.Contains(dir, "/erlang/lib/") || strings.Contains(dir, "/elixir/lib/") { // a release has them beside the packages of Hex
 		ev.Gaps = append(ev.Gaps, engine.Gap{Kind: engine.GapUnsupported, Subject: "erlang/otp",
 			Detail: "applications of Erlang and Elixir themselves are no packages of Hex, whose advisories do not judge them"})
 		return nil
 	}
-	return add(ev, installed("hex", "Hex", name, version))
+	return addPackage(ev, languagePackage("hex", "Hex", name, version))
 }
 
 // ofOTP says whether an application comes with Erlang/OTP or Elixir themselves (otp, lib/; elixir, lib/).
-func ofOTP(name string) bool {
+func isOTPApplication(name string) bool {
 	switch name {
 	case "asn1", "common_test", "compiler", "crypto", "debugger", "dialyzer", "diameter", "edoc", "eldap", "erl_interface", "erts", "et", "eunit", "ftp", "inets", "jinterface",
 		"kernel", "megaco", "mnesia", "observer", "odbc", "os_mon", "parsetools", "public_key", "reltool", "runtime_tools", "sasl", "snmp", "ssh", "ssl", "stdlib", "syntax_tools",
@@ -284,24 +286,24 @@ func ofOTP(name string) bool {
 	return false
 }
 
-// readPubspec reads the packages that a Dart program was resolved to: below packages:, an entry for each with its source and version. Pub writes
-// the file itself and always in this form, so that lines say enough.
+// readPubspec reads the packages that a Dart program was resolved to: below packages:, an entry for each with its source and version. Pub
+// writes the file itself and always in this form, so that lines say enough.
 func readPubspec(_ string, body []byte, ev *engine.Evidence) error {
-	body, err := whole(body, ev)
+	body, err := wholeLines(body, ev)
 	if err != nil {
 		return err
 	}
-	in, seen := false, false
+	inPackages, seenPackages := false, false
 	var name, source, version string
-	end := func() error {
+	endEntry := func() error {
 		defer func() { name, source, version = "", "", "" }()
 		switch {
 		case source != "hosted": // a path, git or the SDK: no advisory speaks of it
 			return nil
 		case name == "" || version == "":
-			return malformed(ev, fmt.Sprintf("package %q without a name or a version", name))
+			return addMalformed(ev, fmt.Sprintf("package %q without a name or a version", name))
 		}
-		return add(ev, installed("pub", "Pub", name, version))
+		return addPackage(ev, languagePackage("pub", "Pub", name, version))
 	}
 	value := func(s, key string) string { return strings.Trim(strings.TrimSpace(strings.TrimPrefix(s, key)), `"'`) }
 	for line := range strings.SplitSeq(string(body), "\n") {
@@ -313,23 +315,23 @@ func readPubspec(_ string, body []byte, ev *engine.Evidence) error {
 		}
 		switch {
 		case indent <= 2:
-			if err := end(); err != nil {
+			if err := endEntry(); err != nil {
 				return err
 			}
 			if indent == 0 {
-				in = strings.HasPrefix(trimmed, "packages:")
-				seen = seen || in
-			} else if in {
+				inPackages = strings.HasPrefix(trimmed, "packages:")
+				seenPackages = seenPackages || inPackages
+			} else if inPackages {
 				name = value(strings.TrimSuffix(trimmed, ":"), "")
 			}
-		case in && strings.HasPrefix(trimmed, "source:"):
+		case inPackages && strings.HasPrefix(trimmed, "source:"):
 			source = value(trimmed, "source:")
-		case in && strings.HasPrefix(trimmed, "version:"):
+		case inPackages && strings.HasPrefix(trimmed, "version:"):
 			version = value(trimmed, "version:")
 		}
 	}
-	if !seen {
+	if !seenPackages {
 		return errors.New("it has no packages")
 	}
-	return end()
+	return endEntry()
 }

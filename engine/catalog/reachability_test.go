@@ -65,7 +65,7 @@ func TestReach(t *testing.T) {
 		{"usr/local/bin/own", engine.Program{Needed: []string{"libown.so.1", "libabsent.so", "../x"}, RunPath: []string{"$ORIGIN/../lib"}}},
 		{"usr/local/lib/libown.so.1", engine.Program{Needed: []string{"libicu.so.72"}}},
 	} {
-		facts[0].Evidence = append(facts[0].Evidence, engine.Evidence{Inspector: golang{}.Name(), Path: p.path, Layer: 1, Traits: &engine.Traits{Program: &p.program}})
+		facts[0].Evidence = append(facts[0].Evidence, engine.Evidence{Inspector: programs{}.Name(), Path: p.path, Layer: 1, Traits: &engine.Traits{Program: &p.program}})
 	}
 	facts[0].Evidence = append(facts[0].Evidence, engine.Evidence{Inspector: java{}.Name(), Path: "srv/app.jar", Layer: 1,
 		Packages: []engine.Package{{Name: "g:a", Version: "1", Type: "maven", Locations: []engine.Location{{Path: "BOOT-INF/lib/a.jar"}}}}})

@@ -89,7 +89,7 @@ func TestBlankManifests(t *testing.T) {
 // The list of crates of a program that is too large to be held is a limit and no silence, however the program is cut into blocks.
 func TestLargeRustProgram(t *testing.T) {
 	for _, block := range []int{1, 7, 9, 10, 100, 4096} {
-		m := &crateMark{}
+		m := &crateSectionSearch{}
 		for rest := []byte(strings.Repeat("x", 95) + "\x00.dep-v0\x00" + strings.Repeat("y", 50)); len(rest) > 0; {
 			n, err := m.Write(rest[:min(block, len(rest))])
 			if err != nil {
@@ -104,7 +104,7 @@ func TestLargeRustProgram(t *testing.T) {
 	body := bytes.Replace(program("go1.21", ""), []byte(goMagic), make([]byte, len(goMagic)), 1)
 	body = append(append(body, make([]byte, engine.MaxProgramHeld)...), "\x00.dep-v0\x00"...)
 	e := engine.Entry{Path: "usr/bin/x", Type: engine.TypeFile, Mode: 0o755, Size: int64(len(body))}
-	_, err := golang{}.Inspect(t.Context(), engine.NewFile(e, bytes.NewReader(body)))
+	_, err := programs{}.Inspect(t.Context(), engine.NewFile(e, bytes.NewReader(body)))
 	if limit := (*engine.LimitError)(nil); !errors.As(err, &limit) || !strings.Contains(limit.What, "Rust") {
 		t.Errorf("%v, want a limit", err)
 	}

@@ -6,9 +6,10 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// support fills in when a release's support ends. Debian and Ubuntu: Debian's distro-info-data (debian.csv: eol and eol-lts, ubuntu.csv:
-// eol; extended support that costs money is left out). Alpine: its table of releases (alpinelinux.org/releases).
-func support(os *engine.OS) {
+// setSupportEnd sets the days on which the support of a release ends, and where they are published: for Debian and Ubuntu in Debian's
+// distro-info-data (debian.csv: eol and eol-lts; ubuntu.csv: eol, without the extended support that costs money), for Alpine in its table
+// of releases (alpinelinux.org/releases).
+func setSupportEnd(os *engine.OS) {
 	major, rest, _ := strings.Cut(string(os.VersionID), ".")
 	var regular, free, source string
 	switch os.ID {
@@ -116,7 +117,7 @@ func alpineSupport(release string) string {
 	return ""
 }
 
-// rpmSupport knows distributions with rpm: the end of what costs nothing.
+// rpmSupport returns the ends of regular and of free long-term support of distributions with rpm, and where they are published.
 func rpmSupport(id, major, version string) (regular, free, source string) {
 	switch id + " " + major {
 	case "almalinux 8":

@@ -10,7 +10,7 @@ import (
 )
 
 // distributed says whether a path is in a folder where distributions install programs: what those need, their packages say.
-func distributed(p string) bool {
+func inSystemFolder(p string) bool {
 	first, rest, _ := strings.Cut(p, "/")
 	if first == "usr" {
 		first, _, _ = strings.Cut(rest, "/")
@@ -22,9 +22,9 @@ func distributed(p string) bool {
 	return false
 }
 
-// linked returns the libraries that an ELF program is linked with, and where it looks for them first. What is wrong with such tables is no gap: it
-// makes the loader fail too.
-func linked(at io.ReaderAt) (needed, runPath []string) {
+// linked returns the libraries that an ELF program is linked with, and where it looks for them first. What is wrong with such tables is no
+// gap: it makes the loader fail too.
+func linkedLibraries(at io.ReaderAt) (needed, runPath []string) {
 	e, err := elf.NewFile(at)
 	if err != nil {
 		return nil, nil
@@ -33,7 +33,7 @@ func linked(at io.ReaderAt) (needed, runPath []string) {
 	if dynamic == nil || int64(dynamic.Link) >= int64(len(e.Sections)) {
 		return nil, nil
 	}
-	entries, names := small(dynamic), small(e.Sections[dynamic.Link])
+	entries, names := sectionData(dynamic), sectionData(e.Sections[dynamic.Link])
 	size := 16 // of an entry: a tag and a value, both words (ELF, "Dynamic Section")
 	if e.Class == elf.ELFCLASS32 {
 		size = 8
@@ -64,7 +64,7 @@ func linked(at io.ReaderAt) (needed, runPath []string) {
 }
 
 // small is the content of a section, nil of one that is larger than a real table is.
-func small(s *elf.Section) []byte {
+func sectionData(s *elf.Section) []byte {
 	if s.Size > engine.MaxLinked || s.Flags&elf.SHF_COMPRESSED != 0 {
 		return nil
 	}

@@ -50,7 +50,7 @@ func TestGoPrograms(t *testing.T) {
 		"empty":                                        {nil, "", ""},
 	} {
 		e := engine.Entry{Path: "usr/bin/x", Type: engine.TypeFile, Mode: 0o755, Size: int64(len(c.body))}
-		ev, err := golang{}.Inspect(context.Background(), engine.NewFileAt(e, bytes.NewReader(c.body)))
+		ev, err := programs{}.Inspect(context.Background(), engine.NewFileAt(e, bytes.NewReader(c.body)))
 		var got []string
 		for _, p := range ev.Packages {
 			got = append(got, p.Name+"@"+p.Version)

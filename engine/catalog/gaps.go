@@ -1,0 +1,95 @@
+package catalog
+
+import (
+	"maps"
+	"path"
+	"slices"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// gaps returns what of the image could not be assessed: the gaps of visible files, those of any layer that could not be read or ended at a
+// limit, empty package databases, and packages of an unknown distribution. Unsupported files of one kind in one folder are one gap.
+func (a *assembly) gaps(os *engine.OS, all []*occurrence) []engine.Gap {
+	var out []engine.Gap
+	type group struct{ subject, dir engine.Maybe }
+	groups := map[group]int{} // index in out
+	for i := range a.layers {
+		for _, ev := range a.layers[i].Evidence {
+			visible := a.tree.Visible(ev.Layer, ev.Path)
+			for _, g := range ev.Gaps {
+				if !visible && g.Kind != engine.GapUnreadable && g.Kind != engine.GapLimit {
+					continue
+				}
+				if g.Kind == engine.GapUnsupported && g.Subject != "" {
+					k := group{g.Subject, engine.Maybe(path.Dir(string(g.Path)))}
+					if at, ok := groups[k]; ok {
+						out[at].Count++
+						out[at].Path = min(out[at].Path, g.Path)
+						continue
+					}
+					groups[k], g.Count = len(out), 1
+				}
+				out = append(out, g)
+			}
+		}
+	}
+	out = append(out, a.emptyDatabases(all)...)
+	return append(out, unknownDistribution(os, all)...)
+}
+
+// unknownDistribution returns a gap for each type of distribution packages that have no ecosystem, and so no advisories.
+func unknownDistribution(os *engine.OS, all []*occurrence) []engine.Gap {
+	detail := "there is no os-release that says which distribution the packages are of"
+	if os != nil {
+		detail = unknownReleaseDetail(os)
+	}
+	unknown := map[string]int{} // number of packages by type
+	for _, f := range all {
+		if engine.OfDistribution(f.Type) && f.Ecosystem == "" {
+			unknown[f.Type]++
+		}
+	}
+	var out []engine.Gap
+	for _, typ := range slices.Sorted(maps.Keys(unknown)) {
+		out = append(out, engine.Gap{Kind: engine.GapUnknownOS, Subject: engine.Maybe(typ + " packages"), Detail: detail, Count: unknown[typ]})
+	}
+	return out
+}
+
+// emptyDatabases returns a gap for each package database that lists nothing, unless something else lists packages of its type: distroless
+// images have an empty status beside status.d. What was installed is then not known.
+func (a *assembly) emptyDatabases(all []*occurrence) []engine.Gap {
+	listed := map[string]bool{}
+	for _, f := range all {
+		listed[f.Type] = true
+	}
+	databases := map[string]string{dpkg{}.Name(): "deb", apk{}.Name(): "apk", rpm{}.Name(): "rpm", rpmManifest{}.Name(): "rpm"}
+	var out []engine.Gap
+	for _, key := range a.visible {
+		ev := a.latest(key)
+		if typ := databases[key.inspector]; typ != "" && !listed[typ] && len(ev.Packages) == 0 && len(ev.Gaps) == 0 {
+			out = append(out, engine.Gap{Kind: engine.GapMalformed, Path: engine.Maybe(ev.Path), Layer: a.diffID(ev.Layer),
+				Detail: "the package database lists no installed package"})
+		}
+	}
+	return out
+}
+
+// dropOwnedGaps removes the gaps that the distribution's advisories answer for: what is unsupported or malformed in a file that one of its
+// packages owns. What could not be read, or ended at a limit, stays: nobody knows what it holds.
+func (a *assembly) dropOwnedGaps() {
+	for _, key := range a.visible {
+		ev := a.latest(key)
+		if len(ev.Gaps) == 0 || a.ownerOf(key, ev.Sums) == "" {
+			continue
+		}
+		kept := ev.Gaps[:0:0]
+		for _, g := range ev.Gaps {
+			if g.Kind != engine.GapUnsupported && g.Kind != engine.GapMalformed {
+				kept = append(kept, g)
+			}
+		}
+		ev.Gaps = kept
+	}
+}

@@ -1,0 +1,42 @@
+package secret
+
+// hostingRules are for where code, packages and images are kept, and for files that hold passwords to such places.
+func hostingRules() []rule {
+	return []rule{
+		tokenRule("github-pat", "GitHub personal access token", critical, "ghp_", `[A-Za-z0-9]{36}`),
+		tokenRule("github-fine-grained-pat", "GitHub fine-grained token", critical, "github_pat_", `[A-Za-z0-9]{22}_[A-Za-z0-9]{59}`),
+		tokenRule("github-oauth", "GitHub OAuth token", high, "gho_", `[A-Za-z0-9]{36}`),
+		tokenRule("github-user-token", "GitHub user-to-server token", high, "ghu_", `[A-Za-z0-9]{36}`),
+		tokenRule("github-app-token", "GitHub server-to-server token", high, "ghs_", `[A-Za-z0-9]{36}`),
+		tokenRule("github-refresh-token", "GitHub refresh token", high, "ghr_", `[A-Za-z0-9]{36,76}`),
+		tokenRule("gitlab-pat", "GitLab personal access token", critical, "glpat-", `[A-Za-z0-9_\-]{20,64}(?:\.[a-z0-9.]{2,20})?`),
+		tokenRule("gitlab-deploy-token", "GitLab deploy token", high, "gldt-", `[A-Za-z0-9_\-]{20,64}`),
+		tokenRule("gitlab-runner-token", "GitLab runner token", high, "glrt-", `[A-Za-z0-9_\-]{20,64}`),
+		tokenRule("gitlab-trigger-token", "GitLab pipeline trigger token", high, "glptt-", `[a-f0-9]{40}`),
+		tokenRule("gitlab-oauth-secret", "GitLab OAuth application secret", high, "gloas-", `[A-Za-z0-9_\-]{64}`),
+		tokenRule("gitlab-job-token", "GitLab CI job token", medium, "glcbt-", `[A-Za-z0-9]{1,5}_[A-Za-z0-9_\-]{20,64}`),
+		tokenRule("bitbucket-app-password", "Bitbucket app password", high, "ATBB", `[A-Za-z0-9]{32}`),
+		tokenRule("atlassian-api-token", "Atlassian API token", high, "ATATT3", `[A-Za-z0-9_\-=]{186}`),
+		tokenRule("npm-token", "npm token", critical, "npm_", `[A-Za-z0-9]{36}`),
+		{id: "npmrc-auth-token", title: "npm registry password", severity: high, keywords: []string{":_authToken", ":_password"}, entropy: 3,
+			pattern: `//[^\s:]{1,200}/:_(?:authToken|password)\s{0,3}=\s{0,3}["']?([A-Za-z0-9_\-+/=.]{16,400})`},
+		tokenRule("pypi-token", "PyPI token", critical, "pypi-AgE", `[A-Za-z0-9_\-]{50,}`),
+		tokenRule("rubygems-token", "RubyGems token", critical, "rubygems_", `[a-f0-9]{48}`),
+		tokenRule("crates-io-token", "crates.io token", critical, "cio", `[A-Za-z0-9]{32}`),
+		tokenRule("nuget-api-key", "NuGet API key", critical, "oy2", `[a-z0-9]{43}`),
+		tokenRule("clojars-token", "Clojars token", high, "CLOJARS_", `[a-z0-9]{60}`),
+		tokenRule("dockerhub-pat", "Docker Hub token", critical, "dckr_pat_", `[A-Za-z0-9_\-]{27}`),
+		tokenRule("dockerhub-oat", "Docker Hub organisation token", critical, "dckr_oat_", `[A-Za-z0-9_\-]{32}`),
+		{id: "docker-config-auth", title: "registry password in a Docker configuration", severity: critical,
+			keywords: []string{`"auth"`}, entropy: 3, configOnly: true,
+			pattern: `"auth"\s{0,3}:\s{0,3}"([A-Za-z0-9+/]{12,}={0,2})"`},
+		tokenRule("artifactory-token", "JFrog Artifactory API key", high, "AKCp", `[A-Za-z0-9]{60,80}`),
+		tokenRule("artifactory-reference-token", "JFrog reference token", high, "cmVmdGtu", `[A-Za-z0-9]{56}`),
+		tokenRule("sonarqube-token", "SonarQube token", high, "squ_", `[a-f0-9]{40}`),
+		{id: "git-credentials", title: "password in an address", severity: high, keywords: []string{"://"}, entropy: 2.5, configOnly: true,
+			pattern: `\b[a-z][a-z0-9+.\-]{1,20}://[A-Za-z0-9._%+\-]{1,80}:([^\s@/:"'<>${}]{8,200})@[A-Za-z0-9][A-Za-z0-9.\-]{2,}`},
+		{id: "netrc-password", title: "password in .netrc", severity: high,
+			keywords: []string{"machine "}, entropy: 2.5, lines: 3, configOnly: true,
+			pattern: `\bmachine\s+\S{3,200}\s+login\s+\S{1,200}\s+password\s+(\S{6,200})`},
+	}
+}

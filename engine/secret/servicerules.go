@@ -1,0 +1,77 @@
+package secret
+
+// serviceRules are for services that applications talk to: chat, payment and mail.
+func serviceRules() []rule {
+	return []rule{
+		{id: "slack-token", title: "Slack token", severity: high,
+			keywords: []string{"xoxb-", "xoxp-", "xoxa-", "xoxr-", "xoxs-", "xoxe-", "xoxe."}, entropy: 3,
+			pattern: `\b(xox[abeprs][.\-][A-Za-z0-9\-]{20,250})`},
+		tokenRule("slack-app-token", "Slack app token", high, "xapp-", `[0-9]-[A-Z0-9]{9,13}-[0-9]{10,15}-[a-f0-9]{64}`),
+		{id: "slack-webhook", title: "Slack webhook", severity: medium, keywords: []string{"hooks.slack.com"}, entropy: 3,
+			pattern: `https://hooks\.slack\.com/(?:services|workflows|triggers)/([A-Za-z0-9+/]{40,60})`},
+		{id: "discord-webhook", title: "Discord webhook", severity: medium, keywords: []string{"discord"}, entropy: 3,
+			pattern: `https://(?:canary\.|ptb\.)?discord(?:app)?\.com/api/webhooks/[0-9]{17,20}/([A-Za-z0-9_\-]{60,80})`},
+		{id: "discord-bot-token", title: "Discord bot token", severity: high, keywords: []string{"discord"}, entropy: 3,
+			pattern: `(?i)discord[a-z0-9_.\- ]{0,30}["']?\s{0,3}(?:=|:)\s{0,3}["']?` +
+				`([MNO][A-Za-z0-9_\-]{23,27}\.[A-Za-z0-9_\-]{6}\.[A-Za-z0-9_\-]{27,38})`},
+		{id: "teams-webhook", title: "Microsoft Teams webhook", severity: medium, keywords: []string{"webhook.office.com"}, entropy: 3,
+			pattern: `https://[a-z0-9]+\.webhook\.office\.com/webhookb2/([a-f0-9@\-]{36,80}/IncomingWebhook/[a-f0-9]{32})`},
+		{id: "telegram-bot-token", title: "Telegram bot token", severity: high, keywords: []string{":AA"}, entropy: 3,
+			pattern: `(?:^|[^0-9A-Za-z])([0-9]{8,10}:AA[A-Za-z0-9_\-]{33})(?:[^A-Za-z0-9_\-]|$)`},
+		{id: "stripe-key", title: "Stripe secret key", severity: critical, keywords: []string{"sk_live_", "rk_live_"}, entropy: 3,
+			pattern: `\b((?:sk|rk)_live_[A-Za-z0-9]{20,250})`},
+		{id: "stripe-test-key", title: "Stripe test key", severity: medium, keywords: []string{"sk_test_", "rk_test_"}, entropy: 3,
+			pattern: `\b((?:sk|rk)_test_[A-Za-z0-9]{20,250})`},
+		tokenRule("stripe-webhook-secret", "Stripe webhook secret", high, "whsec_", `[A-Za-z0-9+/=]{32,64}`),
+		{id: "square-token", title: "Square access token", severity: high, keywords: []string{"EAAA", "sq0atp-"}, entropy: 3,
+			pattern: `\b((?:EAAA[A-Za-z0-9_\-]{60}|sq0atp-[A-Za-z0-9_\-]{22}))(?:[^A-Za-z0-9_\-]|$)`},
+		tokenRule("square-oauth-secret", "Square OAuth secret", high, "sq0csp-", `[A-Za-z0-9_\-]{43}`),
+		{id: "braintree-token", title: "PayPal Braintree access token", severity: critical,
+			keywords: []string{"access_token$production$"}, entropy: 3,
+			pattern: `(access_token\$production\$[a-z0-9]{16}\$[a-f0-9]{32})`},
+		{id: "shopify-token", title: "Shopify token", severity: high, keywords: []string{"shpat_", "shpca_", "shppa_", "shpss_"}, entropy: 2.5,
+			pattern: `\b(shp(?:at|ca|pa|ss)_[a-fA-F0-9]{32})\b`},
+		{id: "twilio-key", title: "Twilio API key", severity: high, keywords: []string{"twilio"}, entropy: 2.5,
+			pattern: `(?i)twilio[\s\S]{0,80}?\b((?-i:SK)[0-9a-f]{32})\b`},
+		tokenRule("sendgrid-key", "SendGrid API key", high, "SG.", `[A-Za-z0-9_\-]{22}\.[A-Za-z0-9_\-]{43}`),
+		{id: "mailgun-key", title: "Mailgun API key", severity: high, keywords: []string{"mailgun"}, entropy: 2.5,
+			pattern: `(?i)mailgun[\s\S]{0,60}?\b(key-[a-f0-9]{32})\b`},
+		{id: "mailchimp-key", title: "Mailchimp API key", severity: high, keywords: []string{"mailchimp"}, entropy: 3,
+			pattern: `(?i)mailchimp.{0,60}?[^0-9a-z]([0-9a-f]{32}-us[0-9]{1,2})(?:[^0-9a-z]|$)`},
+		tokenRule("brevo-key", "Brevo API key", high, "xkeysib-", `[a-f0-9]{64}-[A-Za-z0-9]{16}`),
+	}
+}
+
+// toolRules are for services that developers use: models, monitoring, project management and CI.
+func toolRules() []rule {
+	return []rule{
+		tokenRule("postman-key", "Postman API key", high, "PMAK-", `[a-f0-9]{24}-[a-f0-9]{34}`),
+		tokenRule("openai-key", "OpenAI API key", critical, "sk-", `[A-Za-z0-9_\-]{20,150}T3BlbkFJ[A-Za-z0-9_\-]{20,150}`),
+		tokenRule("anthropic-key", "Anthropic API key", critical, "sk-ant-", `(?:api|admin)[0-9]{2}-[A-Za-z0-9_\-]{80,120}`),
+		tokenRule("huggingface-token", "Hugging Face token", high, "hf_", `[A-Za-z]{34}`),
+		tokenRule("replicate-token", "Replicate token", high, "r8_", `[A-Za-z0-9]{37}`),
+		tokenRule("groq-key", "Groq API key", high, "gsk_", `[A-Za-z0-9]{52}`),
+		tokenRule("perplexity-key", "Perplexity API key", high, "pplx-", `[A-Za-z0-9]{48}`),
+		namedRule("datadog-key", "Datadog key", high, "datadog", `[a-f0-9]{40}|[a-f0-9]{32}`),
+		tokenRule("newrelic-user-key", "New Relic user key", high, "NRAK-", `[A-Z0-9]{27}`),
+		tokenRule("newrelic-insert-key", "New Relic insert key", medium, "NRII-", `[A-Za-z0-9_\-]{32}`),
+		tokenRule("grafana-service-account", "Grafana service account token", high, "glsa_", `[A-Za-z0-9]{32}_[A-Fa-f0-9]{8}`),
+		tokenRule("grafana-cloud-token", "Grafana Cloud token", high, "glc_", `[A-Za-z0-9+/]{32,400}={0,2}`),
+		tokenRule("sentry-token", "Sentry organisation token", high, "sntrys_", `eyJ[A-Za-z0-9+/=_]{80,400}`),
+		tokenRule("sentry-user-token", "Sentry user token", high, "sntryu_", `[a-f0-9]{64}`),
+		tokenRule("dynatrace-token", "Dynatrace token", high, "dt0c01.", `[A-Z0-9]{24}\.[A-Z0-9]{64}`),
+		namedRule("okta-token", "Okta API token", high, "okta", `00[A-Za-z0-9_\-]{40}`),
+		{id: "linear-key", title: "Linear API key", severity: high, keywords: []string{"lin_api_"}, entropy: 3,
+			pattern: `\b(lin_api_[A-Za-z0-9]{40})\b`},
+		{id: "notion-token", title: "Notion token", severity: high, keywords: []string{"ntn_", "secret_"}, entropy: 3.5, minRun: 40,
+			pattern: `\b(ntn_[0-9]{11}[A-Za-z0-9]{35}|secret_[A-Za-z0-9]{43})\b`},
+		tokenRule("figma-token", "Figma token", medium, "figd_", `[A-Za-z0-9_\-]{40}`),
+		tokenRule("airtable-token", "Airtable token", high, "pat", `[A-Za-z0-9]{14}\.[a-f0-9]{64}`),
+		tokenRule("launchdarkly-sdk-key", "LaunchDarkly SDK key", medium, "sdk-",
+			`[a-f0-9]{8}-[a-f0-9]{4}-4[a-f0-9]{3}-[a-f0-9]{4}-[a-f0-9]{12}`),
+		tokenRule("easypost-key", "EasyPost API key", high, "EZAK", `[A-Za-z0-9]{54}`),
+		tokenRule("supabase-key", "Supabase secret", high, "sbp_", `[a-f0-9]{40}`),
+		tokenRule("buildkite-token", "Buildkite agent token", high, "bkua_", `[a-f0-9]{40}`),
+		tokenRule("circleci-token", "CircleCI token", high, "CCIPAT_", `[A-Za-z0-9]{22}_[a-f0-9]{40}`),
+	}
+}
