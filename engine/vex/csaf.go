@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -232,15 +233,10 @@ func (d *Document) addCSAFStatements(v csafVulnerability, tree *csafTree, at str
 			return err
 		}
 	}
-	names := make([]string, 0, len(v.Status))
-	for name := range v.Status {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	type key struct{ status, reason, text, action string }
+	type key struct{ status, justification, impact, action string }
 	grouped := map[key]*statement{}
 	var order []*statement
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(v.Status)) {
 		status, known := csafStatus(name)
 		if !known {
 			return fmt.Errorf("product_status: unknown status %.40q", name)
