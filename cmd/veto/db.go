@@ -91,10 +91,10 @@ func (d *database) begin(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		_, _ = db.Rated(ctx, nil)
-		_, _, _, _ = db.Exploited(ctx, nil)
-		_, _, _, _ = db.Scored(ctx, nil)
-		_, _, _, _ = db.Assessed(ctx, nil)
+		_, _ = db.ByID(ctx, nil)
+		_, _, _, _ = db.KEV(ctx, nil)
+		_, _, _, _ = db.EPSS(ctx, nil)
+		_, _, _, _ = db.CVERecords(ctx, nil)
 		d.opened, d.matcher = db, advisory.NewMatcher(db)
 	})
 }

@@ -117,7 +117,7 @@ func Parse(ecosystem, text string) (Version, error) {
 	return ParseAs(scheme, text)
 }
 
-// ParseAs parses a version of a scheme. OSV ranges of type SEMVER have their scheme in every ecosystem.
+// ParseAs parses a version of a scheme, for ranges of type SEMVER: their order does not depend on the ecosystem.
 func ParseAs(scheme, text string) (Version, error) {
 	if len(text) > MaxLength {
 		return Version{}, &engine.LimitError{What: "bytes of a version", Limit: MaxLength}

@@ -23,7 +23,7 @@ import (
 type CVEs struct {
 	Name     string
 	AsOf     string // RFC 3339, UTC: the date of the export where it says one
-	Assessed []advisory.Assessed
+	Assessed []advisory.CVERecord
 }
 
 // cveRecord is how the CVE List (github.com/CVEProject/cvelistV5) calls its files.
@@ -32,7 +32,7 @@ var cveRecord = regexp.MustCompile(`^CVE-[0-9]{4}-[0-9]{4,19}\.json$`)
 // Assessments reads records of the CVE List (CVE JSON 5) and exports of the NVD (API 2.0), as a folder, a zip or one file, the files
 // packed by gzip or not. Of the CVE List's own lists of changes only the date is read.
 func Assessments(ctx context.Context, location string, o Options) (*CVEs, error) {
-	g := &assessing{byCVE: map[string]*advisory.Assessed{}}
+	g := &assessing{byCVE: map[string]*advisory.CVERecord{}}
 	info, err := os.Stat(location)
 	switch {
 	case err != nil:
@@ -52,16 +52,16 @@ func Assessments(ctx context.Context, location string, o Options) (*CVEs, error)
 	}
 	c := &CVEs{Name: location, AsOf: g.asOf}
 	for _, a := range g.byCVE {
-		slices.SortFunc(a.By, func(x, y advisory.Assessment) int { return strings.Compare(x.By, y.By) })
+		slices.SortFunc(a.Assessments, func(x, y advisory.Assessment) int { return strings.Compare(x.By, y.By) })
 		c.Assessed = append(c.Assessed, *a)
 	}
-	slices.SortFunc(c.Assessed, func(a, b advisory.Assessed) int { return strings.Compare(a.CVE, b.CVE) })
+	slices.SortFunc(c.Assessed, func(a, b advisory.CVERecord) int { return strings.Compare(a.CVE, b.CVE) })
 	return c, nil
 }
 
 // assessing collects what files say.
 type assessing struct {
-	byCVE map[string]*advisory.Assessed
+	byCVE map[string]*advisory.CVERecord
 	asOf  string
 }
 
@@ -220,15 +220,15 @@ func (g *assessing) note(cve, published string, by advisory.Assessment) error {
 		if len(g.byCVE) >= engine.MaxFeedRecords {
 			return &engine.LimitError{What: "number of CVEs", Limit: engine.MaxFeedRecords}
 		}
-		a = &advisory.Assessed{CVE: cve, Published: published}
+		a = &advisory.CVERecord{CVE: cve, Published: published}
 		g.byCVE[cve] = a
 	}
-	i := slices.IndexFunc(a.By, func(o advisory.Assessment) bool { return o.By == by.By })
+	i := slices.IndexFunc(a.Assessments, func(o advisory.Assessment) bool { return o.By == by.By })
 	if i < 0 {
-		a.By = append(a.By, by)
+		a.Assessments = append(a.Assessments, by)
 		return nil
 	}
-	own := &a.By[i]
+	own := &a.Assessments[i]
 	for _, r := range by.Ratings {
 		if !slices.Contains(own.Ratings, r) {
 			own.Ratings = append(own.Ratings, r)

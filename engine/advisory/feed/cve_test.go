@@ -53,7 +53,7 @@ func TestAssessments(t *testing.T) {
 	adp := advisory.Assessment{By: "CISA-ADP", Ratings: []advisory.Rating{{Type: "CVSS_V4", Score: v4}}}
 	cna := advisory.Assessment{By: "CNA", Ratings: []advisory.Rating{{Type: "CVSS_V3", Score: v31}}, CWEs: []string{"CWE-79"}}
 	byNVD := advisory.Assessment{By: "NVD", Ratings: []advisory.Rating{{Type: "CVSS_V3", Score: v31nvd}, {Type: "CVSS_V2", Score: v2}}, CWEs: []string{"CWE-787"}}
-	both := []advisory.Assessed{{CVE: "CVE-2026-1001", Published: "2026-01-02T03:04:05Z", By: []advisory.Assessment{adp, cna, byNVD}}}
+	both := []advisory.CVERecord{{CVE: "CVE-2026-1001", Published: "2026-01-02T03:04:05Z", Assessments: []advisory.Assessment{adp, cna, byNVD}}}
 	files := map[string]string{"cves/2026/1xxx/CVE-2026-1001.json": cveList, "nvdcve-2.0-2026.json.gz": nvd, "README.md": "no record",
 		"cves/delta.json": `{"fetchTime":"2026-11-21T08:00:00.000Z","new":[]}`, "cves/deltaLog.json": "[]",
 		"cves/2026/1xxx/CVE-2026-1003.json": `{"cveMetadata":{"cveId":"CVE-2026-1003","state":"REJECTED"}}`}
@@ -64,7 +64,7 @@ func TestAssessments(t *testing.T) {
 	}
 	one := filepath.Join(dir, "cves", "2026", "1xxx", "CVE-2026-1001.json")
 	got, err = Assessments(t.Context(), one, Options{})
-	if err != nil || got.AsOf != "" || !cmp.Equal(got.Assessed[0].By, []advisory.Assessment{adp, cna}) {
+	if err != nil || got.AsOf != "" || !cmp.Equal(got.Assessed[0].Assessments, []advisory.Assessment{adp, cna}) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	z := filepath.Join(t.TempDir(), "cves.zip")
@@ -126,12 +126,12 @@ func FuzzCVE(f *testing.F) {
 	f.Add("nvd.json", []byte(nvd))
 	f.Add("delta.json", []byte(`{"fetchTime":"2026-11-21T08:00:00.000Z"}`))
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		g := &assessing{byCVE: map[string]*advisory.Assessed{}}
+		g := &assessing{byCVE: map[string]*advisory.CVERecord{}}
 		if g.add(name, data) != nil {
 			return
 		}
 		for cve, a := range g.byCVE {
-			if !cveID.MatchString(cve) || len(a.By) == 0 {
+			if !cveID.MatchString(cve) || len(a.Assessments) == 0 {
 				t.Fatalf("%+v", a)
 			}
 		}

@@ -24,7 +24,7 @@ const FIRST = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"
 type EPSS struct {
 	Name   string // where it came from, without credentials
 	AsOf   string // RFC 3339, UTC: the list's own score_date
-	Scores []advisory.Scored
+	Scores []advisory.EPSSScore
 }
 
 // Scores fetches and parses a list of EPSS scores, packed by gzip or not, from a path or a URL (https, plain http on loopback only).
@@ -97,7 +97,7 @@ func ParseEPSS(data []byte) (*EPSS, error) {
 	if len(e.Scores) == 0 {
 		return nil, errors.New("it has no scores")
 	}
-	slices.SortFunc(e.Scores, func(a, b advisory.Scored) int { return strings.Compare(a.CVE, b.CVE) })
+	slices.SortFunc(e.Scores, func(a, b advisory.EPSSScore) int { return strings.Compare(a.CVE, b.CVE) })
 	for i := 1; i < len(e.Scores); i++ {
 		if e.Scores[i].CVE == e.Scores[i-1].CVE {
 			return nil, fmt.Errorf("%s is in it twice", e.Scores[i].CVE)
@@ -123,7 +123,7 @@ func scoreDate(comment string) (string, error) {
 	return "", nil
 }
 
-func parseScore(line string) (s advisory.Scored, err error) {
+func parseScore(line string) (s advisory.EPSSScore, err error) {
 	fields := strings.Split(line, ",")
 	if len(fields) != 3 {
 		return s, fmt.Errorf("%s is not a CVE with its score and percentile", quote(line))

@@ -32,7 +32,7 @@ func packed(t testing.TB, text string) []byte {
 }
 
 func TestEPSS(t *testing.T) {
-	want := &EPSS{AsOf: "2026-11-22T12:55:00Z", Scores: []advisory.Scored{{CVE: "CVE-1999-0001", Score: 0.97, Percentile: 1}, {CVE: "CVE-2026-1001", Score: 0.00043, Percentile: 0.12345}}}
+	want := &EPSS{AsOf: "2026-11-22T12:55:00Z", Scores: []advisory.EPSSScore{{CVE: "CVE-1999-0001", Score: 0.97, Percentile: 1}, {CVE: "CVE-2026-1001", Score: 0.00043, Percentile: 0.12345}}}
 	_, bare, _ := strings.Cut(epss, "\n")
 	for name, c := range map[string]struct {
 		data []byte

@@ -23,7 +23,7 @@ const CISA = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vul
 type KEV struct {
 	Name    string // where it came from, without credentials
 	AsOf    string // RFC 3339, UTC: the catalogue's own dateReleased
-	Entries []advisory.Exploited
+	Entries []advisory.KEVEntry
 }
 
 // Catalogue fetches and parses a KEV catalogue from a path or a URL (https, plain http on loopback only).
@@ -84,9 +84,9 @@ func ParseKEV(data []byte) (*KEV, error) {
 		if _, err := time.Parse(time.DateOnly, v.Added); err != nil {
 			return nil, fmt.Errorf("entry %d (%s): dateAdded %s is no day", i+1, v.CVE, quote(v.Added))
 		}
-		k.Entries = append(k.Entries, advisory.Exploited{CVE: v.CVE, Added: v.Added})
+		k.Entries = append(k.Entries, advisory.KEVEntry{CVE: v.CVE, Added: v.Added})
 	}
-	slices.SortFunc(k.Entries, func(a, b advisory.Exploited) int { return strings.Compare(a.CVE, b.CVE) })
+	slices.SortFunc(k.Entries, func(a, b advisory.KEVEntry) int { return strings.Compare(a.CVE, b.CVE) })
 	for i := 1; i < len(k.Entries); i++ {
 		if k.Entries[i].CVE == k.Entries[i-1].CVE {
 			return nil, fmt.Errorf("%s is in it twice", k.Entries[i].CVE)

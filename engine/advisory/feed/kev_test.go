@@ -19,7 +19,7 @@ const kev = `{"title":"t","dateReleased":"2025-08-25T17:04:19.9796Z","count":2,"
 	{"cveID":"CVE-2025-48384","dateAdded":"2025-08-25","product":"Git"},{"cveID":"CVE-2021-44228","dateAdded":"2021-12-10"}]}`
 
 func TestKEV(t *testing.T) {
-	want := &KEV{AsOf: "2025-08-25T17:04:19Z", Entries: []advisory.Exploited{{CVE: "CVE-2021-44228", Added: "2021-12-10"}, {CVE: "CVE-2025-48384", Added: "2025-08-25"}}}
+	want := &KEV{AsOf: "2025-08-25T17:04:19Z", Entries: []advisory.KEVEntry{{CVE: "CVE-2021-44228", Added: "2021-12-10"}, {CVE: "CVE-2025-48384", Added: "2025-08-25"}}}
 	got, err := ParseKEV([]byte(kev))
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(err, diff)
