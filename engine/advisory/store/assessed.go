@@ -49,7 +49,7 @@ func (d *DB) CVERecords(ctx context.Context, cves []string) (entries []advisory.
 
 // assessed updates the shard of CVE records.
 func (b *build) assessed(ctx context.Context) error {
-	c, err := feed.Assessments(ctx, b.o.CVE, b.feedOptions())
+	c, err := feed.ReadCVEs(ctx, b.o.CVE, b.feedOptions())
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (b *build) assessed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pairs, err := assessedPairs(c.Assessed)
+	pairs, err := assessedPairs(c.Records)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (b *build) assessed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	info.Advisories, info.AsOf, info.Source = len(c.Assessed), asOf, c.Name
+	info.Advisories, info.AsOf, info.Source = len(c.Records), asOf, c.Name
 	b.next.CVE, b.sum.CVE = &info, &info
 	return nil
 }

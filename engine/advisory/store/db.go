@@ -136,7 +136,7 @@ func faulty(dir string, info ShardInfo, err error) error {
 	case assessedName:
 		return engine.Hint(err, "run: veto db update --db %s --source cve=DIR|ZIP|FILE", shellWord(dir))
 	case scoresName:
-		return engine.Hint(err, "run: veto db update --db %s --source epss=%s", shellWord(dir), feed.FIRST)
+		return engine.Hint(err, "run: veto db update --db %s --source epss=%s", shellWord(dir), feed.EPSSURL)
 	}
 	return update(err, dir, info.Ecosystem)
 }
