@@ -93,10 +93,10 @@ func (d *database) begin(ctx context.Context) {
 		if err != nil {
 			return
 		}
-		_, _ = db.Rated(ctx, nil)
-		_, _, _, _ = db.Exploited(ctx, nil)
-		_, _, _, _ = db.Scored(ctx, nil)
-		_, _, _, _ = db.Assessed(ctx, nil)
+		_, _ = db.ByID(ctx, nil)
+		_, _, _, _ = db.KEV(ctx, nil)
+		_, _, _, _ = db.EPSS(ctx, nil)
+		_, _, _, _ = db.CVERecords(ctx, nil)
 		d.opened, d.matcher = db, advisory.NewMatcher(db)
 	})
 }
@@ -163,7 +163,7 @@ func (d *database) fetch(ctx context.Context, inv *engine.Inventory) error {
 	d.bar.say("fetching advisories for " + strings.Join(want, ", ") + " into " + d.dir)
 	ctx, cancel := context.WithTimeout(ctx, maxFetch)
 	defer cancel()
-	_, err := store.Update(ctx, store.UpdateOptions{Dir: d.dir, Ecosystems: want, Now: d.now, KEV: feed.CISA, UserAgent: "veto/" + version,
+	_, err := store.Update(ctx, store.UpdateOptions{Dir: d.dir, Ecosystems: want, Now: d.now, KEV: feed.KEVURL, UserAgent: "veto/" + version,
 		Progress: d.progress,
 		Client:   d.network.downloads()})
 	if err != nil {
@@ -213,7 +213,7 @@ and adds or refreshes the named ecosystems; the others stay as they are. Without
 has. CISA's catalogue of known exploited vulnerabilities comes along; with a --source of your own, add --source kev=PATH|URL.
 
 FIRST's EPSS scores come when they are asked for, --source epss=PATH|URL (FIRST publishes today's at
-` + feed.FIRST + `); later updates without --source refresh them from there.
+` + feed.EPSSURL + `); later updates without --source refresh them from there.
 Records of the CVE List or the NVD (--source cve=DIR|ZIP|FILE) give severities and weaknesses to advisories that have none.
 
 The date of the data decides whether it is stale: --as-of, else the feed's own date, else Last-Modified. It is never the time of
@@ -289,7 +289,7 @@ func (f *updateFlags) run(ctx context.Context, sys *system) error {
 // locate sorts out the sources. Without any, everything comes from where it is published.
 func (f *updateFlags) locate(o *store.UpdateOptions) error {
 	if o.Refresh = len(f.sources) == 0; o.Refresh {
-		o.KEV = feed.CISA
+		o.KEV = feed.KEVURL
 	}
 	osv := false
 	for _, s := range f.sources {

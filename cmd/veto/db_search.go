@@ -44,7 +44,7 @@ type dossier struct {
 	Modified  engine.Maybe `json:"modified"`
 	Withdrawn engine.Maybe `json:"withdrawn"`
 	CWEs      []string     `json:"cwes"`
-	advisory.Dossier
+	advisory.Details
 	Packages []listed `json:"packages"`
 }
 
@@ -158,7 +158,7 @@ func (f *searchFlags) checkEcosystem(d *store.DB) error {
 
 func (f *searchFlags) dossier(ctx context.Context, d *store.DB, h *store.Hit) (*dossier, error) {
 	a := &h.Advisory
-	more, err := advisory.Look(ctx, d, a)
+	more, err := advisory.DetailsOf(ctx, d, a)
 	if err != nil {
 		return nil, err
 	}
@@ -166,7 +166,7 @@ func (f *searchFlags) dossier(ctx context.Context, d *store.DB, h *store.Hit) (*
 		Upstream: a.Upstream,
 		Summary:  engine.Maybe(a.Summary), Published: engine.Maybe(a.Published),
 		Modified: engine.Maybe(a.Modified), Withdrawn: engine.Maybe(a.Withdrawn),
-		CWEs: a.CWEs, Dossier: *more}
+		CWEs: a.CWEs, Details: *more}
 	at := map[string]int{}
 	for _, af := range a.Affected {
 		k, known := at[af.Name]

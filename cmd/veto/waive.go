@@ -122,8 +122,8 @@ func (f *waiveFlags) write(sys *system, rules *ruleset, args []string) error {
 	return p.err
 }
 
-func (f *waiveFlags) template(rules *ruleset) (waiver.Entry, error) {
-	e := waiver.Entry{Reason: f.reason, Owner: f.owner, Ticket: f.ticket, Images: f.images}
+func (f *waiveFlags) template(rules *ruleset) (waiver.Draft, error) {
+	e := waiver.Draft{Reason: f.reason, Owner: f.owner, Ticket: f.ticket, Images: f.images}
 	for flag, v := range map[string]string{"expires": f.expires, "owner": f.owner, "reason": f.reason} {
 		if v == "" {
 			return e, engine.Hint(engine.Usage("a waiver needs --owner, --reason and --expires; --%s is missing", flag),
@@ -160,7 +160,7 @@ func expiry(s string, at time.Time) (string, error) {
 }
 
 // entries turns what was asked for into waiver entries, by looking it up in a run so that a typo accepts nothing.
-func (f *waiveFlags) entries(sys *system, args []string, e waiver.Entry) ([]waiver.Entry, error) {
+func (f *waiveFlags) entries(sys *system, args []string, e waiver.Draft) ([]waiver.Draft, error) {
 	run, err := f.loadRun(sys)
 	if err != nil {
 		return nil, err
@@ -182,7 +182,7 @@ func (f *waiveFlags) entries(sys *system, args []string, e waiver.Entry) ([]waiv
 	if len(args) == 1 {
 		id = args[0]
 	}
-	var out []waiver.Entry
+	var out []waiver.Draft
 	for _, r := range run.Reports {
 		for _, v := range r.Findings {
 			if f.selects(id, &v) {
@@ -205,10 +205,10 @@ func (f *waiveFlags) entries(sys *system, args []string, e waiver.Entry) ([]waiv
 		return nil, engine.Hint(engine.Usage("the run has no finding %s", strings.TrimSpace(id+" "+f.pkg)),
 			"`veto scan SOURCE --detail full` lists them")
 	}
-	slices.SortFunc(out, func(a, b waiver.Entry) int {
+	slices.SortFunc(out, func(a, b waiver.Draft) int {
 		return strings.Compare(string(a.Match.Fingerprint), string(b.Match.Fingerprint))
 	})
-	return slices.CompactFunc(out, func(a, b waiver.Entry) bool { return a.Match.Fingerprint == b.Match.Fingerprint }), nil
+	return slices.CompactFunc(out, func(a, b waiver.Draft) bool { return a.Match.Fingerprint == b.Match.Fingerprint }), nil
 }
 
 func (f *waiveFlags) selects(id string, v *engine.Finding) bool {

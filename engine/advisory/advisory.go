@@ -1,20 +1,20 @@
-// Package advisory says what an advisory is, when a package is affected, and matches inventories.
+// Package advisory says what an advisory is and when a package is affected, and matches inventories.
 package advisory
 
 import "context"
 
-// Advisory is one OSV record (ossf.github.io/osv-schema), reduced to what matching and explaining need. Serialisable.
+// Advisory is one OSV record (ossf.github.io/osv-schema), reduced to what matching and explaining need.
 type Advisory struct {
 	ID        string     `json:"id"`
-	Aliases   []string   `json:"aliases,omitempty"`  // the same vulnerability: symmetric and transitive
-	Upstream  []string   `json:"upstream,omitempty"` // what it is derived from: transitive, never merges findings
-	Related   []string   `json:"related,omitempty"`  // never merges, never joins
+	Aliases   []string   `json:"aliases,omitempty"`  // ids of the same vulnerability: symmetric and transitive
+	Upstream  []string   `json:"upstream,omitempty"` // ids that it is derived from: transitive; never merges findings
+	Related   []string   `json:"related,omitempty"`  // ids that a reader may want to see; neither merges nor joins anything
 	Summary   string     `json:"summary,omitempty"`
-	Published string     `json:"published,omitempty"` // RFC 3339
+	Published string     `json:"published,omitempty"` // RFC 3339, UTC, as the two below
 	Modified  string     `json:"modified,omitempty"`
 	Withdrawn string     `json:"withdrawn,omitempty"`
 	Severity  []Rating   `json:"severity,omitempty"` // of the record, when no affected entry has its own
-	Level     string     `json:"level,omitempty"`    // database_specific.severity, lower case, as the database words it
+	Level     string     `json:"level,omitempty"`    // database_specific.severity, lower case, in the database's own words
 	CWEs      []string   `json:"cwes,omitempty"`     // "CWE-79", sorted
 	Affected  []Affected `json:"affected,omitempty"`
 }
@@ -22,10 +22,10 @@ type Advisory struct {
 // Rating is one OSV severity entry.
 type Rating struct {
 	Type  string `json:"type"`  // CVSS_V2, CVSS_V3, CVSS_V4, Ubuntu …
-	Score string `json:"score"` // a CVSS vector, or the word of that type
+	Score string `json:"score"` // a CVSS vector, a bare CVSS score, or a word of that type
 }
 
-// Affected is one package that an advisory speaks of.
+// Affected is what an advisory says of one package.
 type Affected struct {
 	Ecosystem string   `json:"ecosystem"` // as written, with its release: "Debian:12"
 	Name      string   `json:"name"`
@@ -39,7 +39,7 @@ type Affected struct {
 // Import is a Go package that is vulnerable (go.dev/doc/security/vuln/database, "Schema").
 type Import struct {
 	Path    string   `json:"path"`
-	Symbols []string `json:"symbols,omitempty"` // "Function", "Type.Method"; none is all of it
+	Symbols []string `json:"symbols,omitempty"` // "Function", "Type.Method"; none means the whole package
 }
 
 // Range is one OSV range.
@@ -56,41 +56,42 @@ type Event struct {
 	Limit        string `json:"limit,omitempty"`
 }
 
-// Exploited is one entry of CISA's catalogue of known exploited vulnerabilities.
-type Exploited struct {
+// KEVEntry is one entry of CISA's catalogue of known exploited vulnerabilities.
+type KEVEntry struct {
 	CVE   string `json:"cve"`
 	Added string `json:"added"` // "2025-08-25"
 }
 
-// Scored is what FIRST's EPSS says of one CVE.
-type Scored struct {
+// EPSSScore is what FIRST's EPSS says of one CVE.
+type EPSSScore struct {
 	CVE               string
 	Score, Percentile float64 // from 0 to 1, with at most 9 decimals
 }
 
-// Assessed is what others than its advisories say of one CVE.
-type Assessed struct {
-	CVE       string
-	Published string // RFC 3339
-	By        []Assessment
+// CVERecord is what the CVE List and the NVD say of one CVE.
+type CVERecord struct {
+	CVE         string
+	Published   string // RFC 3339, UTC; "" unknown
+	Assessments []Assessment
 }
 
-// Assessment is what one of them says.
+// Assessment is what one of the parties to a CVE record says.
 type Assessment struct {
 	By      string // "CNA", "NVD", "CISA-ADP"
 	Ratings []Rating
-	CWEs    []string
+	CWEs    []string // sorted
 }
 
 // Shard describes one part of the data.
 type Shard struct {
-	Ecosystem  string // "Debian:12", "npm", "kev", "epss"
+	Ecosystem  string // "Debian:12", "npm", "kev", "epss", "cve"
 	Digest     string // "sha256:…" of the shard's bytes
-	Advisories int
-	AsOf       string // RFC 3339, "" unknown
+	Advisories int    // how many records or entries it has
+	AsOf       string // date of the data, RFC 3339; "" unknown
 }
 
-// Store is the vulnerability data as the Matcher reads it. Safe for concurrent use. Any fault in it is an error, never an absence.
+// Store is the vulnerability data as the Matcher reads it. Safe for concurrent use. Any fault in it is an error: it never looks like data
+// that says nothing.
 type Store interface {
 	Records
 	Catalogues
@@ -102,17 +103,18 @@ type Records interface {
 	Shard(ctx context.Context, ecosystem string) (s Shard, ok bool, err error)
 	// Affecting returns the records with an affected entry for the package in that ecosystem and release, withdrawn ones too.
 	Affecting(ctx context.Context, ecosystem, name string) ([]Advisory, error)
-	// Rated returns, over every loaded shard, the records whose id is one of ids or that name one of them as an alias, so that
-	// severities and CVEs can be joined.
-	Rated(ctx context.Context, ids []string) ([]Advisory, error)
+	// ByID returns, from all shards, the records whose id is one of ids and those that name one of ids as an alias. They may lack what no
+	// other record can be joined by: summary, versions, ranges. They have ids, ratings, CWEs and withdrawal.
+	ByID(ctx context.Context, ids []string) ([]Advisory, error)
 }
 
-// Catalogues are what others say of CVEs, whatever package has them.
+// Catalogues are what others than its advisories say of a CVE, whatever package has it. Each look-up also describes the shard that it read;
+// ok is false when the database has none.
 type Catalogues interface {
-	// Exploited looks CVEs up in CISA's catalogue; ok is false when it is not loaded.
-	Exploited(ctx context.Context, cves []string) (entries []Exploited, catalogue Shard, ok bool, err error)
-	// Scored looks CVEs up in FIRST's scores; ok is false when they are not loaded.
-	Scored(ctx context.Context, cves []string) (entries []Scored, scores Shard, ok bool, err error)
-	// Assessed looks CVEs up in the records of the CVE List and the NVD; ok is false when they are not loaded.
-	Assessed(ctx context.Context, cves []string) (entries []Assessed, records Shard, ok bool, err error)
+	// KEV looks CVEs up in CISA's catalogue of known exploited vulnerabilities.
+	KEV(ctx context.Context, cves []string) (entries []KEVEntry, catalogue Shard, ok bool, err error)
+	// EPSS looks CVEs up in FIRST's scores.
+	EPSS(ctx context.Context, cves []string) (entries []EPSSScore, scores Shard, ok bool, err error)
+	// CVERecords looks CVEs up in the records of the CVE List and the NVD.
+	CVERecords(ctx context.Context, cves []string) (records []CVERecord, shard Shard, ok bool, err error)
 }

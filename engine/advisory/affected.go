@@ -2,7 +2,6 @@ package advisory
 
 import (
 	"errors"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -11,25 +10,28 @@ import (
 	"github.com/vetoci/veto/engine/version"
 )
 
-// verdict says how an advisory speaks of one version of a package.
-type verdict struct {
+// evaluation is what an advisory says of one version of a package.
+type evaluation struct {
 	affected bool
-	reason   string   // "[0, 1.2.3)" or "listed in versions"
-	fixed    []string // fixes newer than the version, in their order
-	urgency  []string // what the matching entries call it
+	reason   string   // "[0, 1.2.3)" or listedReason
+	fixed    []string // fixes newer than the version, in the order of the ranges
+	urgency  []string // of the entries that affect it
 	ratings  []Rating
 	imports  []Import
 }
 
-// names says whether an affected entry speaks of the package. An entry without a release ("Debian") speaks of every release.
-func (f Affected) names(ecosystem, name string) bool {
+const listedReason = "listed in versions"
+
+// isAbout says whether an affected entry is about the package. An entry without a release ("Debian") is about every release.
+func (f Affected) isAbout(ecosystem, name string) bool {
 	base, _ := engine.SplitEcosystem(ecosystem)
-	return (f.Ecosystem == ecosystem || f.Ecosystem == base) && plainName(base, f.Name) == plainName(base, name)
+	return (f.Ecosystem == ecosystem || f.Ecosystem == base) && PackageKey(base, f.Name) == PackageKey(base, name)
 }
 
-// plainName spells a name in the one way that the ecosystem compares by.
-func plainName(base, name string) string {
-	switch base {
+// PackageKey returns the form of a package's name that is equal for all spellings that the ecosystem, with or without a release, takes for
+// the same name.
+func PackageKey(ecosystem, name string) string {
+	switch base, _ := engine.SplitEcosystem(ecosystem); base {
 	case "PyPI":
 		return purl.NormalPython(name)
 	case "Packagist", "NuGet", "GitHub Actions":
@@ -38,16 +40,16 @@ func plainName(base, name string) string {
 	return name
 }
 
-// judge evaluates an advisory for an installed version as the OSV schema's section "Evaluation" has it: listed in versions, or inside any
-// range. The error says that it could not be told; a version that is affected for certain is no error.
-func (a *Advisory) judge(ecosystem, name string, v version.Version) (verdict, error) {
-	var out verdict
+// evaluate says whether an installed version is affected, by the rules of the OSV schema's section "Evaluation": it is when it is listed in
+// versions, or inside any range. An error means that this cannot be told; there is none when the version is affected for certain.
+func (a *Advisory) evaluate(ecosystem, name string, v version.Version) (evaluation, error) {
+	var out evaluation
 	var problems []error
 	for _, f := range a.Affected {
-		if !f.names(ecosystem, name) {
+		if !f.isAbout(ecosystem, name) {
 			continue
 		}
-		one, err := f.judge(ecosystem, v)
+		one, err := f.evaluate(ecosystem, v)
 		if err != nil {
 			problems = append(problems, err)
 		}
@@ -71,16 +73,17 @@ func (a *Advisory) judge(ecosystem, name string, v version.Version) (verdict, er
 	return out, errors.Join(problems...)
 }
 
-func (f Affected) judge(ecosystem string, v version.Version) (verdict, error) {
-	var out verdict
+// evaluate is Advisory.evaluate for one entry. Ranges of type GIT are of commits, which no version of a package can be compared with.
+func (f Affected) evaluate(ecosystem string, v version.Version) (evaluation, error) {
+	var out evaluation
 	var problems []error
-	told := len(f.Versions) > 0
+	comparable := len(f.Versions) > 0
 	for _, r := range f.Ranges {
-		if r.Type == "GIT" { // of commits, which no package version can be compared with
+		if r.Type == "GIT" {
 			continue
 		}
-		told = true
-		reason, fixed, err := r.judge(ecosystem, v)
+		comparable = true
+		reason, fixed, err := r.evaluate(ecosystem, v)
 		if err != nil {
 			problems = append(problems, err)
 			continue
@@ -90,10 +93,10 @@ func (f Affected) judge(ecosystem string, v version.Version) (verdict, error) {
 			out.affected, out.reason = true, reason
 		}
 	}
-	if !out.affected && f.lists(ecosystem, v) {
-		out.affected, out.reason = true, "listed in versions"
+	if !out.affected && f.listsVersion(ecosystem, v) {
+		out.affected, out.reason = true, listedReason
 	}
-	if !told {
+	if !comparable {
 		problems = append(problems, errors.New("it has neither versions nor a range of versions"))
 	}
 	if out.affected {
@@ -102,8 +105,8 @@ func (f Affected) judge(ecosystem string, v version.Version) (verdict, error) {
 	return out, errors.Join(problems...)
 }
 
-// lists says whether versions holds v, by the ecosystem's own equality. An entry that is no version equals none.
-func (f Affected) lists(ecosystem string, v version.Version) bool {
+// listsVersion says whether versions has v, by the ecosystem's own equality. A text there that is no version equals none.
+func (f Affected) listsVersion(ecosystem string, v version.Version) bool {
 	if slices.Contains(f.Versions, v.String()) {
 		return true
 	}
@@ -115,215 +118,4 @@ func (f Affected) lists(ecosystem string, v version.Version) bool {
 		}
 	}
 	return false
-}
-
-// point is one event with its place: origin comes before every version.
-type point struct {
-	Event
-	at     version.Version
-	origin bool
-}
-
-func (p point) text() string {
-	switch {
-	case p.Introduced != "":
-		return p.Introduced
-	case p.Fixed != "":
-		return p.Fixed
-	case p.LastAffected != "":
-		return p.LastAffected
-	}
-	return p.Limit
-}
-
-// judge returns the interval that v is in, "" when in none, and the fixes newer than v.
-func (r Range) judge(ecosystem string, v version.Version) (reason string, fixed []string, err error) {
-	scheme, err := r.scheme(ecosystem)
-	if err != nil {
-		return "", nil, err
-	}
-	if v, err = version.ParseAs(scheme, v.String()); err != nil {
-		return "", nil, err
-	}
-	points, limits, err := r.points(scheme)
-	if err != nil {
-		return "", nil, err
-	}
-	open, upper, limited, err := walk(points, limits, v)
-	if err != nil || open == "" {
-		return "", fixesAfter(points, v), err
-	}
-	if limited {
-		return "", fixesAfter(points, v), nil
-	}
-	return "[" + open + ", " + upper, fixesAfter(points, v), nil
-}
-
-// scheme is the order that the range's versions have.
-func (r Range) scheme(ecosystem string) (string, error) {
-	scheme, err := version.Scheme(ecosystem)
-	switch {
-	case err != nil:
-		return "", err
-	case r.Type == "ECOSYSTEM":
-		return scheme, nil
-	case r.Type == "SEMVER" && (scheme == version.Go || scheme == version.Loose): // orders of semantic versions that read more spellings
-		return scheme, nil
-	case r.Type == "SEMVER":
-		return version.SemVer, nil
-	}
-	return "", fmt.Errorf("unknown type of range %.40q", r.Type)
-}
-
-// points places the events in order, with the limits apart.
-func (r Range) points(scheme string) (points, limits []point, err error) {
-	introduced := false
-	for _, e := range r.Events {
-		p := point{Event: e}
-		text := p.text()
-		switch {
-		case e.Introduced == "0":
-			p.origin = true
-		case e.Limit == "*":
-			continue // the implicit limit: infinity
-		default:
-			if p.at, err = version.ParseAs(scheme, text); err != nil {
-				return nil, nil, err
-			}
-		}
-		introduced = introduced || e.Introduced != ""
-		if e.Limit != "" {
-			limits = append(limits, p)
-			continue
-		}
-		points = append(points, p)
-	}
-	if !introduced {
-		return nil, nil, errors.New("a range never says where it was introduced")
-	}
-	for _, e := range r.Events {
-		if e.Limit == "*" {
-			limits = nil
-		}
-	}
-	slices.SortStableFunc(points, func(p, q point) int {
-		c, e := p.compare(q)
-		if e != nil {
-			err = e
-		}
-		return c
-	})
-	return points, limits, err
-}
-
-func (p point) compare(q point) (int, error) {
-	switch {
-	case p.origin && q.origin:
-		return 0, nil
-	case p.origin:
-		return -1, nil
-	case q.origin:
-		return 1, nil
-	}
-	return p.at.Compare(q.at)
-}
-
-// walk follows the sorted events up to v. Events at one and the same place carry no order of their own: there, an end closes what was
-// open before and a beginning opens, so that introduced and fixed at one version leave things as they were ("0" and "0" is never
-// affected; closed and opened again stays open).
-func walk(points, limits []point, v version.Version) (open, upper string, limited bool, err error) {
-	upper = "*)"
-	for i := 0; i < len(points); {
-		j := i + 1
-		for j < len(points) {
-			c, err := points[i].compare(points[j])
-			if err != nil {
-				return "", "", false, err
-			}
-			if c != 0 {
-				break
-			}
-			j++
-		}
-		past := 1
-		if !points[i].origin {
-			if past, err = v.Compare(points[i].at); err != nil {
-				return "", "", false, err
-			}
-		}
-		if past < 0 {
-			if open != "" {
-				upper = closing(points[i:j])
-			}
-			if upper != "*)" || open == "" {
-				break
-			}
-			i = j
-			continue
-		}
-		open = state(points[i:j], open, past > 0)
-		if past == 0 && open != "" {
-			if c := closing(points[i:j]); strings.HasSuffix(c, "]") {
-				upper = c
-				break
-			}
-		}
-		i = j
-	}
-	limited = len(limits) > 0
-	for _, l := range limits {
-		c, err := v.Compare(l.at)
-		if err != nil {
-			return "", "", false, err
-		}
-		limited = limited && c >= 0
-	}
-	return open, upper, limited, nil
-}
-
-// state is where the interval that is open after the events of one place began; "" when none is. after says that v lies beyond the place.
-func state(group []point, open string, after bool) string {
-	begins, ends := "", false
-	for _, p := range group {
-		switch {
-		case p.Introduced != "":
-			begins = p.Introduced
-		case p.Fixed != "", p.LastAffected != "" && after:
-			ends = true
-		}
-	}
-	switch {
-	case begins != "" && ends, begins == "" && !ends:
-		return open
-	case ends:
-		return ""
-	case open != "":
-		return open
-	}
-	return begins
-}
-
-func closing(group []point) string {
-	for _, p := range group {
-		switch {
-		case p.Fixed != "":
-			return p.Fixed + ")"
-		case p.LastAffected != "":
-			return p.LastAffected + "]"
-		}
-	}
-	return "*)"
-}
-
-func fixesAfter(points []point, v version.Version) []string {
-	var fixed []string
-	for _, p := range points {
-		if p.Fixed == "" {
-			continue
-		}
-		if c, err := v.Compare(p.at); err == nil && c < 0 {
-			fixed = append(fixed, p.Fixed)
-		}
-	}
-	return fixed
 }

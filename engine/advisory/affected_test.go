@@ -54,14 +54,16 @@ func TestJudge(t *testing.T) {
 		{"at the limit", Affected{Ranges: eco("i", "0", "limit", "2")}, "2", ""},
 		{"the greater of two limits counts", Affected{Ranges: eco("i", "0", "limit", "2", "limit", "4")}, "3", "[0, *)"},
 		{"no limit", Affected{Ranges: eco("i", "0", "limit", "*")}, "9", "[0, *)"},
-		{"a first GIT range ends nothing", Affected{Ranges: append([]Range{{"GIT", events("i", "0", "f", "abcdef")}}, eco("i", "0", "f", "2")...)}, "1", "[0, 2)"},
+		{"a first GIT range ends nothing", Affected{Ranges: append([]Range{{"GIT", events("i", "0", "f", "abcdef")}},
+			eco("i", "0", "f", "2")...)}, "1", "[0, 2)"},
 		{"GIT alone tells nothing", Affected{Ranges: []Range{{"GIT", events("i", "0")}}}, "1", "error"},
 		{"GIT and versions", Affected{Ranges: []Range{{"GIT", events("i", "0")}}, Versions: []string{"2"}}, "1", ""},
 		{"versions alone, spelled otherwise", Affected{Versions: []string{"1.0"}}, "1.0.0", "listed in versions"},
 		{"versions beside ranges", Affected{Versions: []string{"5"}, Ranges: eco("i", "0", "f", "2")}, "5", "listed in versions"},
 		{"neither", Affected{}, "1", "error"},
 		{"an unknown type", Affected{Ranges: []Range{{"MOON", events("i", "0")}}}, "1", "error"},
-		{"an unknown type beside one that matches", Affected{Ranges: append([]Range{{"MOON", events("i", "0")}}, eco("i", "0")...)}, "1", "[0, *)"},
+		{"an unknown type beside one that matches", Affected{Ranges: append([]Range{{"MOON", events("i", "0")}}, eco("i", "0")...)}, "1",
+			"[0, *)"},
 		{"a fix that is no version", Affected{Ranges: eco("i", "0", "f", "soon")}, "1", "error"},
 		{"no beginning", Affected{Ranges: eco("f", "2")}, "1", "error"},
 	} {
@@ -72,7 +74,7 @@ func TestJudge(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			got, err := a.judge("PyPI", "p", v)
+			got, err := a.evaluate("PyPI", "p", v)
 			switch {
 			case c.want == "error" && err == nil:
 				t.Errorf("affected %v, want an error", got.affected)
@@ -83,7 +85,7 @@ func TestJudge(t *testing.T) {
 	}
 }
 
-// The order of events says nothing.
+// The order in which a record lists events changes nothing (OSV schema, "Evaluation": sort them).
 func TestEventOrder(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	letters := []string{"1", "2", "3", "4"}
@@ -100,8 +102,8 @@ func TestEventOrder(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a, _, e1 := Range{"ECOSYSTEM", one.Events}.judge("PyPI", v)
-			b, _, e2 := Range{"ECOSYSTEM", other.Events}.judge("PyPI", v)
+			a, _, e1 := Range{"ECOSYSTEM", one.Events}.evaluate("PyPI", v)
+			b, _, e2 := Range{"ECOSYSTEM", other.Events}.evaluate("PyPI", v)
 			if e1 != nil || e2 != nil || (a == "") != (b == "") {
 				t.Fatalf("%v at %s: %q and, shuffled, %q (%v, %v)", pairs, text, a, b, e1, e2)
 			}
@@ -117,24 +119,25 @@ func TestNames(t *testing.T) {
 		{"Debian", "Debian:12", true}, {"Debian:12", "Debian:12", true}, {"Debian:11", "Debian:12", false}, {"AlmaLinux:9", "AlmaLinux:9", true},
 		{"AlmaLinux", "AlmaLinux:9", true}, {"Debian:12", "Debian", false}, {"npm", "PyPI", false},
 	} {
-		if got := (Affected{Ecosystem: c.entry, Name: "p"}).names(c.ecosystem, "p"); got != c.want {
+		if got := (Affected{Ecosystem: c.entry, Name: "p"}).isAbout(c.ecosystem, "p"); got != c.want {
 			t.Errorf("%s speaks of %s: %v", c.entry, c.ecosystem, got)
 		}
 	}
-	if !(Affected{Ecosystem: "PyPI", Name: "Foo._Bar"}).names("PyPI", "foo-bar") {
+	if !(Affected{Ecosystem: "PyPI", Name: "Foo._Bar"}).isAbout("PyPI", "foo-bar") {
 		t.Error("PyPI names are not compared as PEP 503 has it")
 	}
 }
 
-// An event that is no version makes the record unjudgeable: neither affected nor not.
+// An event that is no version makes the record a gap: it says neither that the package is affected nor that it is not.
 func TestEventsWithoutAnOrder(t *testing.T) {
 	v, err := version.Parse("npm", "1.0.0")
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range []Event{{Fixed: "latest"}, {LastAffected: "latest"}, {Introduced: "latest"}, {Limit: "latest"}} {
-		a := Advisory{ID: "A", Affected: []Affected{{Ecosystem: "npm", Name: "x", Ranges: []Range{{Type: "SEMVER", Events: []Event{{Introduced: "0"}, e}}}}}}
-		if got, err := a.judge("npm", "x", v); err == nil {
+		a := Advisory{ID: "A", Affected: []Affected{{Ecosystem: "npm", Name: "x",
+			Ranges: []Range{{Type: "SEMVER", Events: []Event{{Introduced: "0"}, e}}}}}}
+		if got, err := a.evaluate("npm", "x", v); err == nil {
 			t.Errorf("%+v: %+v, want an error", e, got)
 		}
 	}

@@ -8,8 +8,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// cvesIn lists the CVEs of all findings, each once.
-func cvesIn(findings []engine.Finding) []string {
+// cvesOfFindings returns the CVEs of all findings, sorted, each once.
+func cvesOfFindings(findings []engine.Finding) []string {
 	var cves []string
 	for _, f := range findings {
 		cves = append(cves, f.CVEs...)
@@ -18,8 +18,10 @@ func cvesIn(findings []engine.Finding) []string {
 	return slices.Compact(cves)
 }
 
-func (s *matching) exploited(ctx context.Context, findings []engine.Finding) (*engine.Shard, error) {
-	entries, catalogue, ok, err := s.store.Exploited(ctx, cvesIn(findings))
+// addKEV marks the findings that CISA's catalogue lists, with the earliest day of their CVEs. It returns the catalogue, nil when the
+// database has none.
+func (s *matchState) addKEV(ctx context.Context, findings []engine.Finding) (*engine.Shard, error) {
+	entries, catalogue, ok, err := s.store.KEV(ctx, cvesOfFindings(findings))
 	if err != nil {
 		return nil, fmt.Errorf("looking up known exploited vulnerabilities: %w", err)
 	}
@@ -41,65 +43,65 @@ func (s *matching) exploited(ctx context.Context, findings []engine.Finding) (*e
 			}
 		}
 	}
-	d, err := s.describe(catalogue)
+	d, err := s.shardWithAge(catalogue)
 	return &d, err
 }
 
-// scored gives each finding the highest score of its CVEs.
-func (s *matching) scored(ctx context.Context, findings []engine.Finding) (*engine.Shard, error) {
-	entries, scores, ok, err := s.store.Scored(ctx, cvesIn(findings))
+// addEPSS gives each finding the highest score of its CVEs. It returns the list of scores, nil when the database has none.
+func (s *matchState) addEPSS(ctx context.Context, findings []engine.Finding) (*engine.Shard, error) {
+	entries, scores, ok, err := s.store.EPSS(ctx, cvesOfFindings(findings))
 	if err != nil {
 		return nil, fmt.Errorf("looking up EPSS scores: %w", err)
 	}
 	if !ok {
 		return nil, nil
 	}
-	of := make(map[string]engine.EPSS, len(entries))
+	byCVE := make(map[string]engine.EPSS, len(entries))
 	for _, e := range entries {
-		of[e.CVE] = engine.EPSS{Score: e.Score, Percentile: e.Percentile}
+		byCVE[e.CVE] = engine.EPSS{Score: e.Score, Percentile: e.Percentile}
 	}
 	for i := range findings {
 		for _, cve := range findings[i].CVEs {
-			if e, known := of[cve]; known && (findings[i].EPSS == nil || e.Score > findings[i].EPSS.Score) {
+			if e, known := byCVE[cve]; known && (findings[i].EPSS == nil || e.Score > findings[i].EPSS.Score) {
 				findings[i].EPSS = &e
 			}
 		}
 	}
-	d, err := s.describe(scores)
+	d, err := s.shardWithAge(scores)
 	return &d, err
 }
 
-// assess looks up what the CVE List and the NVD say of every CVE that the groups reach. Their records become one of the shards that the answer depends on.
-func (s *matching) assess(ctx context.Context, groups []group) error {
+// loadCVERecords looks up the records of every CVE that the groups lead to. Their shard becomes one of those that the answer depends on.
+func (s *matchState) loadCVERecords(ctx context.Context, groups []aliasGroup) error {
 	var cves []string
 	for _, g := range groups {
-		cves = append(cves, cvesOf(s.joined.reach(append(g.ids(), g.upstream()...), true))...)
+		cves = append(cves, cvesOf(s.ids.withUpstreams(g.allIDs()))...)
 	}
 	if len(cves) == 0 {
 		return nil
 	}
 	slices.Sort(cves)
-	entries, records, ok, err := s.store.Assessed(ctx, slices.Compact(cves))
+	records, shard, ok, err := s.store.CVERecords(ctx, slices.Compact(cves))
 	if err != nil {
 		return fmt.Errorf("looking up CVE records: %w", err)
 	}
 	if !ok {
 		return nil
 	}
-	s.shards[records.Ecosystem] = &records
-	s.assessed = make(map[string]Assessed, len(entries))
-	for _, e := range entries {
-		s.assessed[e.CVE] = e
+	s.shards[shard.Ecosystem] = &shard
+	s.cveRecords = make(map[string]CVERecord, len(records))
+	for _, r := range records {
+		s.cveRecords[r.CVE] = r
 	}
 	return nil
 }
 
-// assessments are the severities that are said of CVEs, per CVE and source.
-func (s *matching) assessments(cves []string) (out [][]engine.Severity) {
+// cveSeverities returns the severities of CVEs by their records, one list for each assessment.
+func (s *matchState) cveSeverities(cves []string) (out [][]engine.Severity) {
 	for _, cve := range cves {
-		for _, by := range s.assessed[cve].By {
-			if len(by.Ratings) > 0 {
-				out = append(out, ratingsOf(by.Ratings, cve+" ("+by.By+")"))
+		for _, a := range s.cveRecords[cve].Assessments {
+			if len(a.Ratings) > 0 {
+				out = append(out, severitiesOfRatings(a.Ratings, cve+" ("+a.By+")"))
 			}
 		}
 	}

@@ -9,23 +9,18 @@ import (
 
 // A finding has the highest score of its CVEs, null without any.
 func TestScoresOfFindings(t *testing.T) {
-	inv := &engine.Inventory{Packages: []engine.Package{{Name: "curl", Version: "1", Type: "deb", Ecosystem: "Debian:12", PURL: "pkg:deb/debian/curl@1"}}}
+	inv := &engine.Inventory{Packages: []engine.Package{{Name: "curl", Version: "1", Type: "deb", Ecosystem: "Debian:12",
+		PURL: "pkg:deb/debian/curl@1"}}}
 	affected := []Affected{{Ecosystem: "Debian:12", Name: "curl", Versions: []string{"1"}}}
-	m, err := NewMemory([]Advisory{
+	m := newStore([]Advisory{
 		{ID: "DSA-1", Upstream: []string{"CVE-2026-0001", "CVE-2026-0002", "CVE-2026-0003"}, Affected: affected},
 		{ID: "DSA-2", Upstream: []string{"CVE-2026-0004"}, Affected: affected},
-	}, nil, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	}, "2026-11-20T00:00:00Z")
 	got, err := NewMatcher(m).Match(t.Context(), inv, clock())
 	if err != nil || len(got.Findings) != 2 || got.Database.EPSS != nil || got.Findings[1].EPSS != nil {
 		t.Fatalf("%+v, %v", got, err)
 	}
-	m, err = m.WithScores([]Scored{{"CVE-2026-0001", 0.1, 0.5}, {"CVE-2026-0002", 0.4, 0.9}, {"CVE-2020-0001", 0.9, 0.99}}, "2026-11-20T00:00:00Z")
-	if err != nil {
-		t.Fatal(err)
-	}
+	m.epss = []EPSSScore{{"CVE-2026-0001", 0.1, 0.5}, {"CVE-2026-0002", 0.4, 0.9}, {"CVE-2020-0001", 0.9, 0.99}}
 	got, err = NewMatcher(m).Match(t.Context(), inv, clock())
 	if err != nil || got.Database.EPSS == nil || got.Database.EPSS.AgeDays == nil {
 		t.Fatalf("%+v, %v", got, err)
@@ -38,30 +33,28 @@ func TestScoresOfFindings(t *testing.T) {
 	}
 }
 
-// What the CVE List and the NVD say rates what nobody else does, and never outweighs what an advisory says.
+// The CVE List and the NVD rate what no advisory rates, and never outweigh what an advisory says.
 func TestAssessmentsOfFindings(t *testing.T) {
-	inv := &engine.Inventory{Packages: []engine.Package{{Name: "curl", Version: "1", Type: "deb", Ecosystem: "Debian:12", PURL: "pkg:deb/debian/curl@1"}}}
+	inv := &engine.Inventory{Packages: []engine.Package{{Name: "curl", Version: "1", Type: "deb", Ecosystem: "Debian:12",
+		PURL: "pkg:deb/debian/curl@1"}}}
 	affected := func(urgency string) []Affected {
 		return []Affected{{Ecosystem: "Debian:12", Name: "curl", Versions: []string{"1"}, Urgency: urgency}}
 	}
-	m, err := NewMemory([]Advisory{
+	m := newStore([]Advisory{
 		{ID: "DEBIAN-CVE-2026-0001", Upstream: []string{"CVE-2026-0001"}, Affected: affected("not yet assigned")},
 		{ID: "DEBIAN-CVE-2026-0002", Upstream: []string{"CVE-2026-0002"}, Affected: affected("unimportant")},
 		{ID: "DEBIAN-CVE-2026-0003", Upstream: []string{"CVE-2026-0003"}, CWEs: []string{"CWE-1"}, Affected: affected("")},
-	}, nil, "2026-11-20T00:00:00Z")
-	if err == nil {
-		rating := func(vector string) []Rating { return []Rating{{"CVSS_V3", vector}} }
-		m, err = m.WithAssessed([]Assessed{
-			{CVE: "CVE-2026-0001", By: []Assessment{{"CNA", rating("CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:H/I:H/A:H"), []string{"CWE-79"}}, {"NVD", rating("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"), nil}}},
-			{CVE: "CVE-2026-0002", By: []Assessment{{"NVD", rating("CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"), nil}}},
-			{CVE: "CVE-2026-0003", By: []Assessment{{"CNA", nil, []string{"CWE-2", "CWE-1"}}}},
-		}, "2026-11-19T00:00:00Z")
-	}
-	if err != nil {
-		t.Fatal(err)
+	}, "2026-11-20T00:00:00Z")
+	high := []Rating{{"CVSS_V3", "CVSS:3.1/AV:N/AC:H/PR:N/UI:N/S:U/C:H/I:H/A:H"}}
+	critical := []Rating{{"CVSS_V3", "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}}
+	m.cveRecords = []CVERecord{
+		{CVE: "CVE-2026-0001", Assessments: []Assessment{{"CNA", high, []string{"CWE-79"}}, {"NVD", critical, nil}}},
+		{CVE: "CVE-2026-0002", Assessments: []Assessment{{"NVD", critical, nil}}},
+		{CVE: "CVE-2026-0003", Assessments: []Assessment{{"CNA", nil, []string{"CWE-2", "CWE-1"}}}},
 	}
 	got, err := NewMatcher(m).Match(t.Context(), inv, clock())
-	if err != nil || len(got.Findings) != 3 || len(got.Database.Shards) != 2 || got.Database.Shards[1].Ecosystem != "cve" || got.Database.Shards[1].AgeDays == nil {
+	if err != nil || len(got.Findings) != 3 || len(got.Database.Shards) != 2 || got.Database.Shards[1].Ecosystem != "cve" ||
+		got.Database.Shards[1].AgeDays == nil {
 		t.Fatalf("%+v, %v", got, err)
 	}
 	for i, want := range []struct {

@@ -10,68 +10,48 @@ import (
 	"github.com/vetoci/veto/engine/version"
 )
 
-// ids are the ids that a group's records have for the vulnerability itself, sorted.
-func (g group) ids() []string {
-	var ids []string
-	for _, h := range g.hits {
-		ids = append(append(ids, h.record.ID), h.record.Aliases...)
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
-}
-
-func (g group) upstream() []string {
-	var ids []string
-	for _, h := range g.hits {
-		ids = append(ids, h.record.Upstream...)
-	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
-}
-
-// canonical names a finding: by the one CVE that its ids and aliases reach; without any, by the one CVE that upstream reaches
-// (DEBIAN-CVE-2023-1 and a DSA about CVE-2023-1 alone are both that CVE); else by its records' own first id. An advisory of several CVEs,
-// as most DSAs and DLAs are, keeps its own id: it is none of them.
-func (s *matching) canonical(g group) string {
-	ids := g.ids()
-	direct := cvesOf(s.joined.reach(ids, false))
+// findingID returns the id of a group's finding: the one CVE among its ids and aliases; without any, the one CVE that upstream leads to
+// (DEBIAN-CVE-2023-1, and a DSA about CVE-2023-1 alone, both have the id of that CVE); else the first id of its own records. An advisory of
+// several CVEs, as most DSAs and DLAs are, keeps its own id: it is none of them.
+func (s *matchState) findingID(g aliasGroup) string {
+	direct := cvesOf(s.ids.withAliases(g.ids()))
 	if len(direct) == 1 {
 		return direct[0]
 	}
 	if len(direct) == 0 {
-		if all := cvesOf(s.joined.reach(append(ids, g.upstream()...), true)); len(all) == 1 {
+		if all := cvesOf(s.ids.withUpstreams(g.allIDs())); len(all) == 1 {
 			return all[0]
 		}
 	}
-	own := g.hits[0].record.ID
-	for _, h := range g.hits {
-		own = min(own, h.record.ID)
+	own := g.matches[0].record.ID
+	for _, m := range g.matches {
+		own = min(own, m.record.ID)
 	}
 	return own
 }
 
-// findings folds groups of one unit that come to the same canonical id, because a finding is unique by it, and keeps all their ids.
-func (s *matching) findings(groups []group) ([]engine.Finding, error) {
+// findings makes one finding of all groups of a source package that have the same id, because no two findings share package and id.
+func (s *matchState) findings(groups []aliasGroup) ([]engine.Finding, error) {
 	type key struct {
-		unit *unit
-		id   string
+		source *sourcePackage
+		id     string
 	}
-	at := map[key]int{}
-	var folded []group
+	index := map[key]int{}
+	var merged []aliasGroup
 	var ids []string
 	for _, g := range groups {
-		k := key{g.unit, s.canonical(g)}
-		i, ok := at[k]
+		k := key{g.source, s.findingID(g)}
+		i, ok := index[k]
 		if !ok {
-			i = len(folded)
-			at[k] = i
-			folded, ids = append(folded, group{unit: g.unit}), append(ids, k.id)
+			i = len(merged)
+			index[k] = i
+			merged, ids = append(merged, aliasGroup{source: g.source}), append(ids, k.id)
 		}
-		folded[i].hits = append(folded[i].hits, g.hits...)
+		merged[i].matches = append(merged[i].matches, g.matches...)
 	}
-	findings := make([]engine.Finding, 0, len(folded))
-	for i, g := range folded {
-		slices.SortStableFunc(g.hits, func(a, b hit) int { return cmp.Compare(a.record.ID, b.record.ID) })
+	findings := make([]engine.Finding, 0, len(merged))
+	for i, g := range merged {
+		slices.SortStableFunc(g.matches, func(a, b match) int { return cmp.Compare(a.record.ID, b.record.ID) })
 		f, err := s.finding(ids[i], g)
 		if err != nil {
 			return nil, err
@@ -81,21 +61,18 @@ func (s *matching) findings(groups []group) ([]engine.Finding, error) {
 	return engine.Identify(findings), nil
 }
 
-func (s *matching) finding(id string, g group) (engine.Finding, error) {
-	u := g.unit
-	scheme, err := version.Scheme(u.ecosystem)
+// finding makes the finding of a group, whose matches are sorted by id. KEV and EPSS are added later.
+func (s *matchState) finding(id string, g aliasGroup) (engine.Finding, error) {
+	source := g.source
+	scheme, err := version.Scheme(source.ecosystem)
 	if err != nil {
 		return engine.Finding{}, err
 	}
-	ids := g.ids()
-	same := s.joined.reach(ids, false)
+	aliases := s.ids.withAliases(g.ids())
 	packages := g.packages()
-	f := engine.Finding{Kind: "vulnerability", ID: id, Package: u.found(packages), Aliases: []string{}, Layer: packages[0].Layer,
-		CVEs: cvesOf(s.joined.reach(append(slices.Clone(ids), g.upstream()...), true))}
-	for _, other := range ids {
-		same[other] = true
-	}
-	for other := range same {
+	f := engine.Finding{Kind: "vulnerability", ID: id, Package: source.foundPackage(packages), Aliases: []string{}, Layer: packages[0].Layer,
+		CVEs: cvesOf(s.ids.withUpstreams(g.allIDs()))}
+	for other := range aliases {
 		if other != id {
 			f.Aliases = append(f.Aliases, other)
 		}
@@ -103,52 +80,52 @@ func (s *matching) finding(id string, g group) (engine.Finding, error) {
 	}
 	slices.Sort(f.Aliases)
 	var fixed []string
-	for _, h := range g.hits {
-		a := h.record
+	for _, m := range g.matches {
+		a := m.record
 		f.Summary = cmp.Or(f.Summary, engine.Maybe(a.Summary))
 		if p := engine.Maybe(a.Published); p != "" && (f.Published == "" || p < f.Published) {
 			f.Published = p
 		}
 		f.Modified = max(f.Modified, engine.Maybe(a.Modified))
-		fixed = append(fixed, h.fixed...)
+		fixed = append(fixed, m.fixed...)
 		f.CWEs = append(f.CWEs, a.CWEs...)
 		f.Evidence.Records = append(f.Evidence.Records, a.ID)
 	}
-	if f.FixedVersions, err = inOrder(u.ecosystem, fixed); err != nil {
-		return f, fmt.Errorf("ordering the fixes of %s in %s: %w", id, u.name, err)
+	if f.FixedVersions, err = sortVersions(source.ecosystem, fixed); err != nil {
+		return f, fmt.Errorf("ordering the fixes of %s in %s: %w", id, source.name, err)
 	}
-	for other := range same {
-		if a := s.joined.byID[other]; a != nil {
+	for other := range aliases {
+		if a := s.ids.byID[other]; a != nil {
 			f.CWEs = append(f.CWEs, a.CWEs...)
 		}
 	}
 	for _, cve := range f.CVEs {
-		for _, by := range s.assessed[cve].By {
-			f.CWEs = append(f.CWEs, by.CWEs...)
+		for _, a := range s.cveRecords[cve].Assessments {
+			f.CWEs = append(f.CWEs, a.CWEs...)
 		}
 	}
 	slices.Sort(f.CWEs)
 	f.CWEs = slices.Compact(f.CWEs)
 	f.Fix, f.FixSince = g.fix(len(f.FixedVersions) > 0)
 	f.Reachable = g.reachable()
-	first := g.hits[0]
+	first := g.matches[0]
 	f.Evidence.Advisory, f.Evidence.Range = first.record.ID, first.reason
-	f.Evidence.Ecosystem, f.Evidence.Comparator, f.Evidence.Installed = u.ecosystem, scheme, first.installed
-	f.Severity, f.Severities = s.severity(g, same)
+	f.Evidence.Ecosystem, f.Evidence.Comparator, f.Evidence.Installed = source.ecosystem, scheme, first.installed
+	f.Severity, f.Severities = s.severity(g)
 	return f, nil
 }
 
-// packages are those that the records speak of: all of the unit's, unless every record names binaries.
-func (g group) packages() []engine.Package {
+// packages returns the installed packages that the records are about: all of the source's, unless every record names binaries.
+func (g aliasGroup) packages() []engine.Package {
 	var named []string
-	for _, h := range g.hits {
-		if len(h.binaries) == 0 {
-			return g.unit.packages
+	for _, m := range g.matches {
+		if len(m.binaries) == 0 {
+			return g.source.packages
 		}
-		named = append(named, h.binaries...)
+		named = append(named, m.binaries...)
 	}
 	var out []engine.Package
-	for _, p := range g.unit.packages {
+	for _, p := range g.source.packages {
 		if slices.Contains(named, p.Name) {
 			out = append(out, p)
 		}
@@ -156,17 +133,17 @@ func (g group) packages() []engine.Package {
 	return out
 }
 
-// found describes the unit with the packages that are affected. Only a distribution has binary packages.
-func (u *unit) found(packages []engine.Package) engine.FoundPackage {
-	p := packages[0]
-	out := engine.FoundPackage{Name: u.name, Version: u.version, Type: p.Type, PURL: p.PURL, Ecosystem: engine.Maybe(u.ecosystem),
-		Source: engine.Source{Name: u.name, Version: u.version}, Binaries: []string{}, NoCode: true, Kernel: true}
-	for _, p := range packages {
-		out.NoCode, out.Kernel, out.ThirdParty = out.NoCode && p.NoCode != "", out.Kernel && p.Kernel, out.ThirdParty || p.ThirdParty
-		if distributed(u.ecosystem) {
-			out.Binaries = append(out.Binaries, p.Name)
+// foundPackage describes the source package and those of its packages that are affected. Only a distribution has binary packages.
+func (p *sourcePackage) foundPackage(affected []engine.Package) engine.FoundPackage {
+	first := affected[0]
+	out := engine.FoundPackage{Name: p.name, Version: p.version, Type: first.Type, PURL: first.PURL, Ecosystem: engine.Maybe(p.ecosystem),
+		Source: engine.Source{Name: p.name, Version: p.version}, Binaries: []string{}, NoCode: true, Kernel: true}
+	for _, b := range affected {
+		out.NoCode, out.Kernel, out.ThirdParty = out.NoCode && b.NoCode != "", out.Kernel && b.Kernel, out.ThirdParty || b.ThirdParty
+		if isDistribution(p.ecosystem) {
+			out.Binaries = append(out.Binaries, b.Name)
 		}
-		out.Locations = append(out.Locations, p.Locations...)
+		out.Locations = append(out.Locations, b.Locations...)
 	}
 	slices.Sort(out.Binaries)
 	out.Binaries = slices.Compact(out.Binaries)
@@ -177,9 +154,9 @@ func (u *unit) found(packages []engine.Package) engine.FoundPackage {
 	return out
 }
 
-// inOrder sorts versions in their ecosystem's order, without repetitions. Of a SEMVER range, a fix may be no version of the ecosystem;
-// it stays, after those that are.
-func inOrder(ecosystem string, texts []string) ([]string, error) {
+// sortVersions sorts versions in their ecosystem's order, without repetitions. A fix from a SEMVER range may be no version of the
+// ecosystem; it stays, after those that are.
+func sortVersions(ecosystem string, texts []string) ([]string, error) {
 	slices.Sort(texts)
 	var versions []version.Version
 	var others []string
@@ -203,44 +180,4 @@ func inOrder(ecosystem string, texts []string) ([]string, error) {
 		out = append(out, v.String())
 	}
 	return append(out, others...), failed
-}
-
-// severity resolves in steps: the records themselves, the distribution's urgency, aliases, what upstream reaches (design, "Advisories"),
-// and last what the CVE List and the NVD say of the CVEs.
-func (s *matching) severity(g group, same map[string]bool) (engine.Severity, []engine.Severity) {
-	var own, urgency, alias, upstream [][]engine.Severity
-	done := map[string]bool{}
-	for _, h := range g.hits {
-		done[h.record.ID] = true
-		own = append(own, severitiesOf(h.record, h.ratings, h.record.ID))
-		for _, word := range h.urgency {
-			urgency = append(urgency, []engine.Severity{{Level: levelNamed(word), Source: engine.Maybe("urgency of " + h.record.ID + ": " + word)}})
-		}
-	}
-	add := func(to *[][]engine.Severity, ids map[string]bool, how string) {
-		var records []string
-		for id := range ids {
-			if s.joined.byID[id] != nil && !done[id] {
-				records = append(records, id)
-			}
-		}
-		slices.Sort(records)
-		for _, id := range records {
-			done[id] = true
-			a := s.joined.byID[id]
-			var ratings []Rating
-			for _, f := range a.Affected {
-				ratings = append(ratings, f.Severity...)
-			}
-			*to = append(*to, severitiesOf(a, ratings, id+" ("+how+")"))
-		}
-	}
-	add(&alias, same, "alias")
-	all := s.joined.reach(append(g.ids(), g.upstream()...), true)
-	add(&upstream, all, "upstream")
-	best, listed := resolve([][][]engine.Severity{own, urgency, alias, upstream, s.assessments(cvesOf(all))})
-	if listed == nil {
-		listed = []engine.Severity{}
-	}
-	return best, listed
 }

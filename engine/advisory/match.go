@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/vetoci/veto/engine"
@@ -21,66 +20,62 @@ var _ engine.Matcher = (*Matcher)(nil)
 // NewMatcher makes a Matcher over s, which stays the caller's to close.
 func NewMatcher(s Store) *Matcher { return &Matcher{s} }
 
-// None is the Matcher of a scan without a database: it finds nothing and says so in the database's state.
-func None() engine.Matcher { return none{} }
+// None returns the Matcher of a scan without a database. It finds nothing, and says so in the database's state.
+func None() engine.Matcher { return noDatabase{} }
 
-type none struct{}
+type noDatabase struct{}
 
-func (none) Match(ctx context.Context, _ *engine.Inventory, _ time.Time) (*engine.Matches, error) {
+func (noDatabase) Match(ctx context.Context, _ *engine.Inventory, _ time.Time) (*engine.Matches, error) {
 	return &engine.Matches{Database: engine.Database{State: "none"}}, ctx.Err()
 }
 
-// unit is what is judged as one: a source package of one version in one ecosystem, with everything installed of it.
-type unit struct {
+// sourcePackage is what is judged as one: a source package of one version in one ecosystem, with everything installed of it. Outside
+// distributions each package is its own source.
+type sourcePackage struct {
 	ecosystem, name, version string
 	packages                 []engine.Package
 }
 
-// hit is a record that affects a unit.
-type hit struct {
+// match is a record that affects a source package.
+type match struct {
 	record *Advisory
-	verdict
-	installed string   // the version that was judged
-	binaries  []string // named by the record, sorted; none: it names the source, so every binary is affected
+	evaluation
+	installed string   // the version that was evaluated
+	binaries  []string // those that the record names, sorted; none: it names the source, so every binary is affected
 }
 
-// group is hits that are the same vulnerability of the same unit.
-type group struct {
-	unit *unit
-	hits []hit
+// matchState is the state of one Match.
+type matchState struct {
+	store      Store
+	now        time.Time
+	shards     map[string]*Shard // by ecosystem as asked for; nil when there is none
+	gaps       []engine.Gap
+	ids        idIndex
+	cveRecords map[string]CVERecord // by CVE
 }
 
-// matching is the state of one Match.
-type matching struct {
-	store    Store
-	at       time.Time
-	shards   map[string]*Shard // by ecosystem as asked for; nil when there is none
-	gaps     []engine.Gap
-	joined   join
-	assessed map[string]Assessed // by CVE
-}
-
-// Match returns the findings, what could not be judged, and the state of the data, all sorted. A fault of the store is an error.
-func (m *Matcher) Match(ctx context.Context, inv *engine.Inventory, at time.Time) (*engine.Matches, error) {
-	s := &matching{store: m.store, at: at, shards: map[string]*Shard{}}
-	units, err := s.units(ctx, inv)
+// Match returns the findings, what could not be judged, and the state of the data as of now, all sorted. A fault of the store is an error,
+// and more than engine.MaxFindings findings are an engine.LimitError.
+func (m *Matcher) Match(ctx context.Context, inv *engine.Inventory, now time.Time) (*engine.Matches, error) {
+	s := &matchState{store: m.store, now: now, shards: map[string]*Shard{}}
+	sources, err := s.sourcePackages(ctx, inv)
 	if err != nil {
 		return nil, err
 	}
-	var groups []group
-	for _, u := range units {
-		hits, err := s.hits(ctx, u)
+	var groups []aliasGroup
+	for _, source := range sources {
+		matches, err := s.matchesOf(ctx, source)
 		if err != nil {
 			return nil, err
 		}
-		if groups = append(groups, merge(u, hits)...); len(groups) > engine.MaxFindings {
+		if groups = append(groups, groupByAlias(source, matches)...); len(groups) > engine.MaxFindings {
 			return nil, &engine.LimitError{What: "number of findings", Limit: engine.MaxFindings}
 		}
 	}
-	if s.joined, err = joinIDs(ctx, m.store, groups); err != nil {
+	if s.ids, err = newIDIndex(ctx, m.store, groups); err != nil {
 		return nil, err
 	}
-	if err := s.assess(ctx, groups); err != nil {
+	if err := s.loadCVERecords(ctx, groups); err != nil {
 		return nil, err
 	}
 	findings, err := s.findings(groups)
@@ -88,13 +83,13 @@ func (m *Matcher) Match(ctx context.Context, inv *engine.Inventory, at time.Time
 		return nil, err
 	}
 	out := &engine.Matches{Findings: findings, Database: engine.Database{State: "ok"}}
-	if out.Database.KEV, err = s.exploited(ctx, findings); err != nil {
+	if out.Database.KEV, err = s.addKEV(ctx, findings); err != nil {
 		return nil, err
 	}
-	if out.Database.EPSS, err = s.scored(ctx, findings); err != nil {
+	if out.Database.EPSS, err = s.addEPSS(ctx, findings); err != nil {
 		return nil, err
 	}
-	if out.Database.Shards, err = s.used(); err != nil {
+	if out.Database.Shards, err = s.usedShards(); err != nil {
 		return nil, err
 	}
 	out.Gaps = s.gaps
@@ -104,7 +99,8 @@ func (m *Matcher) Match(ctx context.Context, inv *engine.Inventory, at time.Time
 	return out, nil
 }
 
-func (s *matching) shard(ctx context.Context, ecosystem string) (*Shard, error) {
+// shardOf returns the shard of an ecosystem with its release, nil when the database has none.
+func (s *matchState) shardOf(ctx context.Context, ecosystem string) (*Shard, error) {
 	if shard, asked := s.shards[ecosystem]; asked {
 		return shard, nil
 	}
@@ -120,15 +116,15 @@ func (s *matching) shard(ctx context.Context, ecosystem string) (*Shard, error) 
 	return s.shards[ecosystem], nil
 }
 
-// units sorts out what is judged, and notes the packages that no data can judge.
-func (s *matching) units(ctx context.Context, inv *engine.Inventory) ([]*unit, error) {
-	byKey := map[string]*unit{}
-	unknown, missing, foreign := map[string]int{}, map[string]int{}, map[string]int{}
-	owners := owners(inv)
+// sourcePackages returns what is judged, sorted, and adds gaps for the packages that no data can judge.
+func (s *matchState) sourcePackages(ctx context.Context, inv *engine.Inventory) ([]*sourcePackage, error) {
+	byKey := map[string]*sourcePackage{}
+	unknownRelease, noShard, thirdParty := map[string]int{}, map[string]int{}, map[string]int{} // how many packages, by type or ecosystem
+	owners := ownerEcosystems(inv)
 	for _, p := range inv.Packages {
 		ecosystem := string(p.Ecosystem)
 		if owner := owners[string(p.OwnedBy)]; p.OwnedBy != "" && owner != "" {
-			shard, err := s.shard(ctx, owner)
+			shard, err := s.shardOf(ctx, owner)
 			if err != nil {
 				return nil, err
 			}
@@ -137,51 +133,53 @@ func (s *matching) units(ctx context.Context, inv *engine.Inventory) ([]*unit, e
 			}
 		}
 		if ecosystem == "" {
-			unknown[p.Type]++
+			unknownRelease[p.Type]++
 			continue
 		}
-		shard, err := s.shard(ctx, ecosystem)
+		shard, err := s.shardOf(ctx, ecosystem)
 		if err != nil {
 			return nil, err
 		}
 		if shard == nil {
-			missing[ecosystem]++
+			noShard[ecosystem]++
 			continue
 		}
 		if p.ThirdParty {
-			foreign[ecosystem]++
+			thirdParty[ecosystem]++
 		}
-		u := &unit{ecosystem: ecosystem, name: p.Name, version: p.Version}
-		if distributed(ecosystem) && p.Source.Name != "" {
-			u.name, u.version = p.Source.Name, cmp.Or(p.Source.Version, p.Version)
+		source := &sourcePackage{ecosystem: ecosystem, name: p.Name, version: p.Version}
+		if isDistribution(ecosystem) && p.Source.Name != "" {
+			source.name, source.version = p.Source.Name, cmp.Or(p.Source.Version, p.Version)
 		}
-		key := u.ecosystem + "\x00" + u.name + "\x00" + u.version
+		key := source.ecosystem + "\x00" + source.name + "\x00" + source.version
 		if byKey[key] == nil {
-			byKey[key] = u
+			byKey[key] = source
 		}
 		byKey[key].packages = append(byKey[key].packages, p)
 	}
-	s.noteUnmatched(unknown, missing, foreign)
-	var units []*unit
+	s.addUnmatchedGaps(unknownRelease, noShard, thirdParty)
+	var sources []*sourcePackage
 	for _, key := range slices.Sorted(maps.Keys(byKey)) {
-		u := byKey[key]
-		slices.SortStableFunc(u.packages, func(a, b engine.Package) int { // the one that is called like its source speaks for all
-			return cmp.Or(cmp.Compare(otherwise(a, u), otherwise(b, u)), cmp.Compare(a.Name, b.Name), cmp.Compare(a.PURL, b.PURL),
-				cmp.Compare(firstPath(a), firstPath(b)), cmp.Compare(a.Layer, b.Layer))
-		})
-		units = append(units, u)
+		source := byKey[key]
+		slices.SortStableFunc(source.packages, source.comparePackages)
+		sources = append(sources, source)
 	}
-	return units, nil
+	return sources, nil
 }
 
-// otherwise ranks a package that is not called like the unit.
-func otherwise(p engine.Package, u *unit) int {
-	if p.Name == u.name {
-		return 0
+// comparePackages orders the packages of a source: first the one with the source's own name, whose package URL and layer a finding shows.
+func (p *sourcePackage) comparePackages(a, b engine.Package) int {
+	if own := a.Name == p.name; own != (b.Name == p.name) {
+		if own {
+			return -1
+		}
+		return 1
 	}
-	return 1
+	return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.PURL, b.PURL), cmp.Compare(firstPath(a), firstPath(b)),
+		cmp.Compare(a.Layer, b.Layer))
 }
 
+// firstPath returns the first of a package's paths in their order, "" without any.
 func firstPath(p engine.Package) string {
 	paths := make([]string, 0, len(p.Locations))
 	for _, l := range p.Locations {
@@ -193,55 +191,32 @@ func firstPath(p engine.Package) string {
 	return slices.Min(paths)
 }
 
-// owners maps "deb/python3-django" to the ecosystem whose advisories judge it. An owner that is not installed owns nothing.
-func owners(inv *engine.Inventory) map[string]string {
+// ownerEcosystems maps packages of a distribution, as OwnedBy names them ("deb/python3-django"), to the ecosystem whose advisories judge
+// them. An owner that is not installed is not among them.
+func ownerEcosystems(inv *engine.Inventory) map[string]string {
 	out := map[string]string{}
 	for _, p := range inv.Packages {
-		if p.Ecosystem != "" && distributed(string(p.Ecosystem)) {
+		if p.Ecosystem != "" && isDistribution(string(p.Ecosystem)) {
 			out[p.Type+"/"+p.Name] = string(p.Ecosystem)
 		}
 	}
 	return out
 }
 
-// distributed says whether an ecosystem is a distribution, whose advisories speak of source packages.
-func distributed(ecosystem string) bool {
+// isDistribution says whether an ecosystem is a distribution, which builds packages from source packages.
+func isDistribution(ecosystem string) bool {
 	scheme, err := version.Scheme(ecosystem)
 	return err == nil && (scheme == version.DPKG || scheme == version.APK || scheme == version.RPM)
 }
 
-func (s *matching) noteUnmatched(unknown, missing, foreign map[string]int) {
-	for typ, n := range unknown {
-		if detail := withoutFeed(typ); detail != "" {
-			s.gaps = append(s.gaps, engine.Gap{Kind: engine.GapNoAdvisories, Subject: engine.Maybe("type " + typ), Count: n, Detail: detail})
-			continue
-		}
-		s.gaps = append(s.gaps, engine.Gap{Kind: engine.GapNoAdvisories, Subject: engine.Maybe("type " + typ + ", unknown release"), Count: n,
-			Detail: "the release that these packages are from is unknown, so no advisories can be chosen"})
-	}
-	for ecosystem, n := range foreign {
-		s.gaps = append(s.gaps, engine.Gap{Kind: engine.GapThirdParty, Subject: engine.Maybe(ecosystem), Count: n,
-			Detail: "these packages are not from " + ecosystem + "'s own repositories: its advisories were asked, but may say nothing of them, or the wrong thing"})
-	}
-	for ecosystem, n := range missing {
-		s.gaps = append(s.gaps, engine.Gap{Kind: engine.GapNoAdvisories, Subject: engine.Maybe(ecosystem), Count: n,
-			Detail: "the database has no advisories for " + ecosystem})
-	}
-}
-
-func (s *matching) malformed(subject string, n int, err error) {
-	s.gaps = append(s.gaps, engine.Gap{Kind: engine.GapMalformed, Subject: engine.Maybe(subject), Count: n,
-		Detail: strings.ReplaceAll(err.Error(), "\n", "; ")})
-}
-
-// used describes the shards that the image needed.
-func (s *matching) used() ([]engine.Shard, error) {
+// usedShards describes the shards that the image needed, sorted by ecosystem.
+func (s *matchState) usedShards() ([]engine.Shard, error) {
 	byName := map[string]engine.Shard{}
 	for _, shard := range s.shards {
 		if shard == nil {
 			continue
 		}
-		d, err := s.describe(*shard)
+		d, err := s.shardWithAge(*shard)
 		if err != nil {
 			return nil, err
 		}
@@ -254,9 +229,11 @@ func (s *matching) used() ([]engine.Shard, error) {
 	return out, nil
 }
 
-// describe tells a shard's age. A date in the future, by more than clocks differ, tells none: unknown counts as stale.
-func (s *matching) describe(shard Shard) (engine.Shard, error) {
-	out := engine.Shard{Ecosystem: shard.Ecosystem, Digest: engine.Digest(shard.Digest), Advisories: shard.Advisories, AsOf: engine.Maybe(shard.AsOf)}
+// shardWithAge adds a shard's age in days. A date more than a day in the future, which is more than clocks differ, gives none: an unknown
+// age counts as stale.
+func (s *matchState) shardWithAge(shard Shard) (engine.Shard, error) {
+	out := engine.Shard{Ecosystem: shard.Ecosystem, Digest: engine.Digest(shard.Digest), Advisories: shard.Advisories,
+		AsOf: engine.Maybe(shard.AsOf)}
 	if shard.AsOf == "" {
 		return out, nil
 	}
@@ -265,22 +242,9 @@ func (s *matching) describe(shard Shard) (engine.Shard, error) {
 		return out, fmt.Errorf("reading the date of the advisories of %s: %w", shard.Ecosystem, err)
 	}
 	const day = 24 * time.Hour
-	if age := s.at.Sub(asOf); age > -day {
+	if age := s.now.Sub(asOf); age > -day {
 		days := max(0, int(age/day))
 		out.AgeDays = &days
 	}
 	return out, nil
-}
-
-// withoutFeed says why packages of a type that is no distribution's have no ecosystem.
-func withoutFeed(typ string) string {
-	switch typ {
-	case "generic":
-		return "no feed has advisories for these programs by their own versions"
-	case "conda":
-		return "no feed has advisories for packages of conda"
-	case "cargo":
-		return "these crates are not from crates.io, whose advisories speak of no others"
-	}
-	return ""
 }

@@ -23,10 +23,10 @@ var update = flag.Bool("update", false, "write the expected findings")
 func clock() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
 
 type story struct {
-	archive   *txtar.Archive
-	records   []Advisory
-	exploited []Exploited
-	packages  []engine.Package
+	archive  *txtar.Archive
+	records  []Advisory
+	kev      []KEVEntry
+	packages []engine.Package
 }
 
 func readStory(t *testing.T, path string) story {
@@ -42,7 +42,7 @@ func readStory(t *testing.T, path string) story {
 		case "packages":
 			err = json.Unmarshal(f.Data, &s.packages)
 		case "kev":
-			err = json.Unmarshal(f.Data, &s.exploited)
+			err = json.Unmarshal(f.Data, &s.kev)
 		case "want":
 		default:
 			var r *Advisory
@@ -59,10 +59,8 @@ func readStory(t *testing.T, path string) story {
 
 func (s story) match(t *testing.T) *engine.Matches {
 	t.Helper()
-	m, err := NewMemory(s.records, s.exploited, "2026-11-20T00:00:00Z")
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := newStore(s.records, "2026-11-20T00:00:00Z")
+	m.kev = s.kev
 	got, err := NewMatcher(m).Match(t.Context(), &engine.Inventory{Packages: s.packages}, clock())
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +78,7 @@ func (s story) match(t *testing.T) *engine.Matches {
 	return got
 }
 
-// Each story is a handful of records and packages, and what comes of them.
+// Each story has a few records and packages, and the matches that are expected of them.
 func TestMatch(t *testing.T) {
 	paths, err := filepath.Glob("testdata/match/*.txtar")
 	if err != nil || len(paths) < 5 {
@@ -153,10 +151,7 @@ func BenchmarkMatch(b *testing.B) {
 		}
 	}
 	v := &engine.Inventory{Packages: packages}
-	m, err := NewMemory(records, nil, "")
-	if err != nil {
-		b.Fatal(err)
-	}
+	m := newStore(records, "")
 	for b.Loop() {
 		if _, err := NewMatcher(m).Match(b.Context(), v, clock()); err != nil {
 			b.Fatal(err)
@@ -164,61 +159,10 @@ func BenchmarkMatch(b *testing.B) {
 	}
 }
 
-func FuzzParseOSV(f *testing.F) {
-	paths, err := filepath.Glob("testdata/match/*.txtar")
-	if err != nil {
-		f.Fatal(err)
-	}
-	for _, path := range paths {
-		a, err := txtar.ParseFile(path)
-		if err != nil {
-			f.Fatal(err)
-		}
-		for _, file := range a.Files {
-			f.Add(file.Data)
-		}
-	}
-	f.Add([]byte(strings.Repeat("[", 1000)))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		a, err := ParseOSV(data)
-		if (err == nil) != (a != nil) || err == nil && a.ID == "" {
-			t.Fatalf("%+v, %v", a, err)
-		}
-	})
-}
-
-func TestParseOSVRefuses(t *testing.T) {
-	for name, text := range map[string]string{
-		"no id":           `{}`,
-		"two fields":      `{"id":"X","affected":[{"package":{"ecosystem":"npm","name":"a"},"ranges":[{"type":"SEMVER","events":[{"introduced":"0","fixed":"1"}]}]}]}`,
-		"no field":        `{"id":"X","affected":[{"ranges":[{"type":"SEMVER","events":[{}]}]}]}`,
-		"an unknown one":  `{"id":"X","affected":[{"ranges":[{"type":"SEMVER","events":[{"intro":"0"}]}]}]}`,
-		"no events":       `{"id":"X","affected":[{"ranges":[{"type":"SEMVER","events":[]}]}]}`,
-		"no type":         `{"id":"X","affected":[{"ranges":[{"events":[{"introduced":"0"}]}]}]}`,
-		"half a package":  `{"id":"X","affected":[{"package":{"name":"a"}}]}`,
-		"a wrong date":    `{"id":"X","withdrawn":"yesterday"}`,
-		"too deep":        `{"id":"X","a":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`,
-		"trailing text":   `{"id":"X"} {"id":"Y"}`,
-		"truncated":       `{"id":"X"`,
-		"an empty string": `{"id":"X","affected":[{"ranges":[{"type":"SEMVER","events":[{"introduced":""}]}]}]}`,
-	} {
-		if a, err := ParseOSV([]byte(text)); err == nil {
-			t.Errorf("%s: %+v, want an error", name, a)
-		}
-	}
-	a, err := ParseOSV([]byte(`{"id":"X","new":[1],"withdrawn":"0001-01-01T00:00:00Z","published":"2026-01-02T03:04:05+01:00","database_specific":[]}`))
-	if err != nil || a.Withdrawn != "" || a.Published != "2026-01-02T02:04:05Z" {
-		t.Errorf("%+v, %v", a, err)
-	}
-}
-
-// More findings than a report could hold are no answer.
+// More findings than a report can hold are an error, not a report that lacks some.
 func TestTooManyFindings(t *testing.T) {
 	affected := []Affected{{Ecosystem: "npm", Name: "p", Ranges: []Range{{"SEMVER", []Event{{Introduced: "0"}}}}}}
-	m, err := NewMemory([]Advisory{{ID: "GHSA-1", Affected: affected}}, nil, "")
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := newStore([]Advisory{{ID: "GHSA-1", Affected: affected}}, "")
 	v := &engine.Inventory{}
 	for i := range engine.MaxFindings + 1 {
 		v.Packages = append(v.Packages, engine.Package{Name: "p", Version: fmt.Sprintf("1.0.%d", i), Type: "npm", Ecosystem: "npm"})

@@ -1,6 +1,7 @@
 package advisory
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,6 +12,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
+// osvRecord is a record as it is written.
 type osvRecord struct {
 	ID        string        `json:"id"`
 	Aliases   []string      `json:"aliases"`
@@ -21,7 +23,7 @@ type osvRecord struct {
 	Modified  string        `json:"modified"`
 	Withdrawn string        `json:"withdrawn"`
 	Severity  []Rating      `json:"severity"`
-	Specific  specific      `json:"database_specific"`
+	Specific  osvSpecific   `json:"database_specific"`
 	Affected  []osvAffected `json:"affected"`
 }
 
@@ -30,10 +32,10 @@ type osvAffected struct {
 		Ecosystem string `json:"ecosystem"`
 		Name      string `json:"name"`
 	} `json:"package"`
-	Versions []string   `json:"versions"`
-	Ranges   []osvRange `json:"ranges"`
-	Severity []Rating   `json:"severity"`
-	Specific specific   `json:"ecosystem_specific"`
+	Versions []string    `json:"versions"`
+	Ranges   []osvRange  `json:"ranges"`
+	Severity []Rating    `json:"severity"`
+	Specific osvSpecific `json:"ecosystem_specific"`
 }
 
 type osvRange struct {
@@ -41,19 +43,19 @@ type osvRange struct {
 	Events []map[string]json.RawMessage `json:"events"`
 }
 
-// specific is a free-form object of which little is read; of any other shape it says nothing.
-type specific struct {
+// osvSpecific is database_specific or ecosystem_specific, of which little is read. These are free-form: one of another shape says nothing.
+type osvSpecific struct {
 	severity, urgency string
 	score             string // RubySec's cvss_v3: a base score without its vector
 	cwes              []string
 	imports           []Import
 }
 
-func (s *specific) UnmarshalJSON(b []byte) error {
+func (s *osvSpecific) UnmarshalJSON(b []byte) error {
 	var fields map[string]json.RawMessage
-	if json.Unmarshal(b, &fields) == nil { // free-form: a list is as valid as an object
-		s.severity, s.urgency = word(fields["severity"]), word(fields["urgency"])
-		s.cwes = weaknesses(fields["cwe_ids"])
+	if json.Unmarshal(b, &fields) == nil { // a list is as valid as an object
+		s.severity, s.urgency = lowerText(fields["severity"]), lowerText(fields["urgency"])
+		s.cwes = cweIDs(fields["cwe_ids"])
 		if json.Unmarshal(fields["imports"], &s.imports) != nil {
 			s.imports = nil
 		}
@@ -64,21 +66,25 @@ func (s *specific) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// weaknesses are the ids of a list that are some.
-func weaknesses(raw json.RawMessage) []string {
+// cweIDs returns the CWE ids of a list, sorted. What is no CWE id there is left out.
+func cweIDs(raw json.RawMessage) []string {
 	var ids []string
 	if json.Unmarshal(raw, &ids) != nil {
 		return nil
 	}
-	ids = slices.DeleteFunc(ids, func(id string) bool {
-		n, ok := strings.CutPrefix(id, "CWE-")
-		return !ok || n == "" || strings.Trim(n, "0123456789") != ""
-	})
+	ids = slices.DeleteFunc(ids, func(id string) bool { return !IsCWE(id) })
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }
 
-func word(raw json.RawMessage) string {
+// IsCWE says whether an id is one of MITRE's Common Weakness Enumeration: "CWE-79". The NVD also writes "NVD-CWE-noinfo".
+func IsCWE(id string) bool {
+	n, ok := strings.CutPrefix(id, "CWE-")
+	return ok && n != "" && strings.Trim(n, "0123456789") == ""
+}
+
+// lowerText returns a JSON string trimmed and in lower case, "" for any other value.
+func lowerText(raw json.RawMessage) string {
 	var s string
 	if len(raw) == 0 || json.Unmarshal(raw, &s) != nil {
 		return ""
@@ -86,8 +92,8 @@ func word(raw json.RawMessage) string {
 	return strings.ToLower(strings.TrimSpace(s))
 }
 
-// ParseOSV reads one record in the OSV format (ossf.github.io/osv-schema). Unknown fields are left out; what decides who is affected
-// must be well formed. Dates come out in UTC, those of the year 1 as unknown.
+// ParseOSV parses one record in the OSV format (ossf.github.io/osv-schema), of at most engine.MaxAdvisory bytes. It ignores unknown fields,
+// but what decides who is affected must be well formed. Dates come out in UTC, those of the year 1 as unknown.
 func ParseOSV(data []byte) (*Advisory, error) {
 	if len(data) > engine.MaxAdvisory {
 		return nil, &engine.LimitError{What: "size of an OSV record", Limit: engine.MaxAdvisory}
@@ -102,7 +108,8 @@ func ParseOSV(data []byte) (*Advisory, error) {
 	if r.ID == "" {
 		return nil, errors.New("parsing an OSV record: it has no id")
 	}
-	a := &Advisory{ID: r.ID, Aliases: r.Aliases, Upstream: r.Upstream, Related: r.Related, Summary: r.Summary, Severity: r.Severity, Level: r.Specific.severity, CWEs: r.Specific.cwes}
+	a := &Advisory{ID: r.ID, Aliases: r.Aliases, Upstream: r.Upstream, Related: r.Related, Summary: r.Summary, Severity: r.Severity,
+		Level: r.Specific.severity, CWEs: r.Specific.cwes}
 	if r.Specific.score != "" && len(r.Severity) == 0 {
 		a.Severity = []Rating{{Type: "CVSS_V3", Score: r.Specific.score}}
 	}
@@ -111,25 +118,26 @@ func ParseOSV(data []byte) (*Advisory, error) {
 		to         *string
 	}{{"published", r.Published, &a.Published}, {"modified", r.Modified, &a.Modified}, {"withdrawn", r.Withdrawn, &a.Withdrawn}} {
 		var err error
-		if *d.to, err = date(d.from); err != nil {
+		if *d.to, err = utcDate(d.from); err != nil {
 			return nil, fmt.Errorf("parsing the OSV record %.80q: %s: %w", r.ID, d.name, err)
 		}
 	}
-	a.Upstream = append(a.Upstream, announced(a)...)
+	a.Upstream = append(a.Upstream, relatedCVEs(a)...)
 	for i, f := range r.Affected {
 		affected, err := f.affected()
 		if err != nil {
 			return nil, fmt.Errorf("parsing the OSV record %.80q: affected[%d]: %w", r.ID, i, err)
 		}
 		if affected.Urgency == "" {
-			affected.Urgency = ratingWord(r.ID, r.Summary)
+			affected.Urgency = severityPrefix(r.ID, r.Summary)
 		}
 		a.Affected = append(a.Affected, affected)
 	}
 	return a, nil
 }
 
-func date(s string) (string, error) {
+// utcDate reads a date in RFC 3339 and writes it in UTC. One of the year 1 means that there is none.
+func utcDate(s string) (string, error) {
 	if s == "" {
 		return "", nil
 	}
@@ -146,13 +154,12 @@ func date(s string) (string, error) {
 	return t.Format(time.RFC3339), nil
 }
 
+// affected converts an entry, and refuses one whose package or ranges are incomplete.
 func (f osvAffected) affected() (Affected, error) {
-	a := Affected{Ecosystem: f.Package.Ecosystem, Name: f.Package.Name, Versions: f.Versions, Severity: f.Severity, Urgency: f.Specific.urgency, Imports: f.Specific.imports}
+	a := Affected{Ecosystem: f.Package.Ecosystem, Name: f.Package.Name, Versions: f.Versions, Severity: f.Severity,
+		Urgency: cmp.Or(f.Specific.urgency, f.Specific.severity), Imports: f.Specific.imports}
 	if (a.Ecosystem == "") != (a.Name == "") {
 		return a, errors.New("its package lacks its ecosystem or its name")
-	}
-	if a.Urgency == "" {
-		a.Urgency = f.Specific.severity
 	}
 	for i, r := range f.Ranges {
 		if r.Type == "" || len(r.Events) == 0 {
@@ -171,6 +178,7 @@ func (f osvAffected) affected() (Affected, error) {
 	return a, nil
 }
 
+// event reads an event, which has exactly one known field.
 func event(fields map[string]json.RawMessage) (Event, error) {
 	var e Event
 	if len(fields) != 1 {

@@ -2,6 +2,7 @@ package advisory
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -14,10 +15,11 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// score is the base score of a CVSS vector of the type that OSV gives it.
-func score(typ, vector string) (float64, error) {
+// baseScore returns the base score of a CVSS vector, or of a bare score. typ is OSV's type of it. Version 4 has no base score but the score
+// of all metrics that the vector has.
+func baseScore(typ, vector string) (float64, error) {
 	if n, err := strconv.ParseFloat(vector, 64); err == nil && n >= 0 && n <= 10 {
-		return n, nil // a bare score
+		return n, nil
 	}
 	switch {
 	case typ == "CVSS_V2":
@@ -48,8 +50,8 @@ func score(typ, vector string) (float64, error) {
 	return 0, errors.New("unknown type of severity")
 }
 
-// levelOf is the qualitative scale of CVSS v3 and v4 (specification, section 5 and 6), for v2 that of the NVD.
-func levelOf(typ string, score float64) engine.Level {
+// levelOfScore maps a score to a level, by the qualitative scale of CVSS v3.1 (section 5) and v4.0 (section 6), for v2 by that of the NVD.
+func levelOfScore(typ string, score float64) engine.Level {
 	switch {
 	case typ == "CVSS_V2" && score >= 7:
 		return engine.High
@@ -69,8 +71,9 @@ func levelOf(typ string, score float64) engine.Level {
 	return engine.Negligible // "none": the vector claims no impact
 }
 
-// levelNamed understands the words of GitHub, Debian, Ubuntu, Red Hat and SUSE. Words that postpone an answer are unknown.
-func levelNamed(word string) engine.Level {
+// levelOfWord maps the words of GitHub, Debian, Ubuntu, Red Hat and SUSE to levels. Any other is unknown, as is one that says that there is
+// no answer yet.
+func levelOfWord(word string) engine.Level {
 	switch strings.ToLower(strings.TrimRight(strings.TrimSpace(word), "*")) {
 	case "critical":
 		return engine.Critical
@@ -86,11 +89,11 @@ func levelNamed(word string) engine.Level {
 	return engine.Unknown
 }
 
-// rank orders levels: 0 is the worst.
+// rank orders levels from 0, the worst.
 func rank(l engine.Level) int { return slices.Index(engine.Levels(), l) }
 
-// ratingsOf turns the severity entries of a record into severities, newest CVSS first. What does not parse is kept as unknown.
-func ratingsOf(ratings []Rating, source string) []engine.Severity {
+// severitiesOfRatings makes severities of a record's ratings, the newest CVSS first. A vector that does not parse becomes an unknown one.
+func severitiesOfRatings(ratings []Rating, source string) []engine.Severity {
 	ratings = slices.Clone(ratings)
 	slices.SortStableFunc(ratings, func(a, b Rating) int {
 		return strings.Compare(b.Type, a.Type) // CVSS_V4, CVSS_V3, CVSS_V2; words of distributions ("Ubuntu") come first
@@ -98,15 +101,16 @@ func ratingsOf(ratings []Rating, source string) []engine.Severity {
 	var out []engine.Severity
 	for _, r := range ratings {
 		if !strings.HasPrefix(r.Type, "CVSS_") {
-			out = append(out, engine.Severity{Level: levelNamed(r.Score), Source: engine.Maybe(r.Type + " word in " + source)})
+			out = append(out, engine.Severity{Level: levelOfWord(r.Score), Source: engine.Maybe(r.Type + " word in " + source)})
 			continue
 		}
-		value, err := score(r.Type, r.Score)
+		value, err := baseScore(r.Type, r.Score)
 		if err != nil {
-			out = append(out, engine.Severity{Level: engine.Unknown, Vector: engine.Maybe(r.Score), Source: engine.Maybe(source + ": the vector is not valid")})
+			out = append(out, engine.Severity{Level: engine.Unknown, Vector: engine.Maybe(r.Score),
+				Source: engine.Maybe(source + ": the vector is not valid")})
 			continue
 		}
-		s := engine.Severity{Level: levelOf(r.Type, value), Score: &value, Source: engine.Maybe(source)}
+		s := engine.Severity{Level: levelOfScore(r.Type, value), Score: &value, Source: engine.Maybe(source)}
 		if strings.Contains(r.Score, ":") {
 			s.Vector = engine.Maybe(r.Score)
 		}
@@ -115,21 +119,21 @@ func ratingsOf(ratings []Rating, source string) []engine.Severity {
 	return out
 }
 
-// severitiesOf lists what a record says as a whole: its vectors, then its database's word.
-func severitiesOf(a *Advisory, own []Rating, source string) []engine.Severity {
-	if len(own) == 0 {
-		own = a.Severity
+// severitiesOfRecord lists what a record says: the ratings of the entries that matched, or else its own, then its database's word.
+func severitiesOfRecord(a *Advisory, ratings []Rating, source string) []engine.Severity {
+	if len(ratings) == 0 {
+		ratings = a.Severity
 	}
-	out := ratingsOf(own, source)
+	out := severitiesOfRatings(ratings, source)
 	if a.Level != "" {
-		out = append(out, engine.Severity{Level: levelNamed(a.Level), Source: engine.Maybe(source + ": " + a.Level)})
+		out = append(out, engine.Severity{Level: levelOfWord(a.Level), Source: engine.Maybe(source + ": " + a.Level)})
 	}
 	return out
 }
 
-// resolve picks the first level of a step that is known; the worst record of a step speaks for it. steps holds, per step, the
-// severities of each record in order of preference.
-func resolve(steps [][][]engine.Severity) (best engine.Severity, all []engine.Severity) {
+// resolveSeverity returns the severity of the first step that knows one, which is that of its worst record, and lists all severities. steps
+// holds, for each step, the severities of each record in order of preference.
+func resolveSeverity(steps [][][]engine.Severity) (best engine.Severity, all []engine.Severity) {
 	best = engine.Severity{Level: engine.Unknown}
 	decided := false
 	for _, records := range steps {
@@ -152,9 +156,48 @@ func resolve(steps [][][]engine.Severity) (best engine.Severity, all []engine.Se
 	return best, all
 }
 
+// worse says whether a is worse than b: by level, then by score.
 func worse(a, b engine.Severity) bool {
 	if a.Level != b.Level {
 		return rank(a.Level) < rank(b.Level)
 	}
 	return a.Score != nil && (b.Score == nil || *a.Score > *b.Score)
+}
+
+// severity resolves a group's severity in steps: the records themselves, the distribution's urgency, the records of aliases, those of what
+// upstream leads to, and last what the CVE List and the NVD say of the CVEs. It also lists the severities of all steps.
+func (s *matchState) severity(g aliasGroup) (engine.Severity, []engine.Severity) {
+	var own, urgency [][]engine.Severity
+	done := map[string]bool{}
+	for _, m := range g.matches {
+		done[m.record.ID] = true
+		own = append(own, severitiesOfRecord(m.record, m.ratings, m.record.ID))
+		for _, word := range m.urgency {
+			source := engine.Maybe("urgency of " + m.record.ID + ": " + word)
+			urgency = append(urgency, []engine.Severity{{Level: levelOfWord(word), Source: source}})
+		}
+	}
+	severitiesOf := func(ids map[string]bool, how string) (out [][]engine.Severity) {
+		for _, id := range slices.Sorted(maps.Keys(ids)) {
+			a := s.ids.byID[id]
+			if a == nil || done[id] {
+				continue
+			}
+			done[id] = true
+			var ratings []Rating
+			for _, f := range a.Affected {
+				ratings = append(ratings, f.Severity...)
+			}
+			out = append(out, severitiesOfRecord(a, ratings, id+" ("+how+")"))
+		}
+		return out
+	}
+	all := s.ids.withUpstreams(g.allIDs())
+	alias := severitiesOf(s.ids.withAliases(g.ids()), "alias")
+	upstream := severitiesOf(all, "upstream")
+	best, listed := resolveSeverity([][][]engine.Severity{own, urgency, alias, upstream, s.cveSeverities(cvesOf(all))})
+	if listed == nil {
+		listed = []engine.Severity{}
+	}
+	return best, listed
 }

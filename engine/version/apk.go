@@ -1,9 +1,12 @@
 package version
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // The kinds of parts of an apk version, in the order in which they may follow each other. Where two versions first differ in kind, the
-// one whose part comes earlier here is the newer ("1.2a" has a letter where "1.2" is at its end), but for suffixes before a release.
+// one whose kind stands earlier here is newer: "1.2a" has a letter where "1.2" ends. The suffixes of a pre-release are the exception.
 const (
 	apkDigits = iota
 	apkLetter
@@ -17,10 +20,10 @@ const (
 type apkPart struct {
 	text string
 	kind int8
-	rank int8 // of a suffix: below 0 comes before the release
+	rank int8 // of a suffix: below 0 for a pre-release, above 0 for what follows the release
 }
 
-// apkKey is number{.number}[letter]{_suffix[number]}[~hash][-rN] (apk-tools, "Package Specification" in apk-package(5)).
+// apkKey holds the parts of number{.number}[letter]{_suffix[number]}[~hash][-rN] (apk-package(5), "Package Specification").
 type apkKey []apkPart
 
 func apkSuffixRank(s string) (rank int8, ok bool) {
@@ -49,19 +52,19 @@ func apkSuffixRank(s string) (rank int8, ok bool) {
 
 func parseAPK(text string) (key, error) {
 	k := make(apkKey, 0, 8)
-	n := digits(text)
+	n := leadingDigits(text)
 	if n == 0 {
 		return nil, invalid(APK, text, "it does not start with a digit")
 	}
 	k, rest := append(k, apkPart{kind: apkDigits, text: text[:n]}), text[n:]
 	for rest != "" {
-		part, size := nextAPK(rest, k[len(k)-1].kind)
+		part, size := cutAPKPart(rest, k[len(k)-1].kind)
 		if size == 0 {
 			return nil, invalid(APK, text, "it does not go on as one from "+rest)
 		}
 		if part.kind == apkSuffix {
 			k = append(k, part)
-			n := digits(rest[size:])
+			n := leadingDigits(rest[size:])
 			if n > 0 {
 				k = append(k, apkPart{kind: apkSuffixNumber, text: rest[size : size+n]})
 			}
@@ -73,11 +76,12 @@ func parseAPK(text string) (key, error) {
 	return append(k, apkPart{kind: apkEnd}), nil
 }
 
-// nextAPK reads the part at the start of rest; its size is 0 when there is none that may follow one of the kind last.
-func nextAPK(rest string, last int8) (part apkPart, size int) {
+// cutAPKPart reads the part with which rest begins, and its size in bytes. The size is 0 when no part begins there that may follow one of
+// the kind last.
+func cutAPKPart(rest string, last int8) (part apkPart, size int) {
 	switch c := rest[0]; {
 	case c == '.' && last == apkDigits:
-		if n := digits(rest[1:]); n > 0 {
+		if n := leadingDigits(rest[1:]); n > 0 {
 			return apkPart{kind: apkDigits, text: rest[1 : 1+n]}, 1 + n
 		}
 	case isLower(c) && last == apkDigits:
@@ -99,7 +103,7 @@ func nextAPK(rest string, last int8) (part apkPart, size int) {
 			return apkPart{kind: apkHash, text: rest[1:n]}, n
 		}
 	case strings.HasPrefix(rest, "-r") && last <= apkHash:
-		if n := digits(rest[2:]); n > 0 {
+		if n := leadingDigits(rest[2:]); n > 0 {
 			return apkPart{kind: apkRevision, text: rest[2 : 2+n]}, 2 + n
 		}
 	}
@@ -113,7 +117,7 @@ func (k apkKey) compare(other key) (int, error) {
 			return c, nil
 		}
 	}
-	return 0, nil // each has one end, as its last part
+	return 0, nil // apkEnd is the last part of each, and nowhere else
 }
 
 func (p apkPart) compare(q apkPart, first bool) int {
@@ -123,12 +127,12 @@ func (p apkPart) compare(q apkPart, first bool) int {
 	case p.kind != q.kind && q.rank < 0:
 		return 1
 	case p.kind != q.kind:
-		return sign(int(q.kind) - int(p.kind))
+		return cmp.Compare(q.kind, p.kind)
 	}
 	switch p.kind {
 	case apkSuffix:
-		return sign(int(p.rank) - int(q.rank))
-	case apkDigits: // after the first, a part with a leading zero is a decimal fraction: 1.05 is older than 1.1
+		return cmp.Compare(p.rank, q.rank)
+	case apkDigits: // after the first number, one with a leading zero is a decimal fraction: 1.05 is older than 1.1
 		if !first && (p.text[0] == '0' || q.text[0] == '0') {
 			return strings.Compare(p.text, q.text)
 		}

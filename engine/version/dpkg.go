@@ -1,15 +1,18 @@
 package version
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
-// dpkgKey is [epoch:]upstream[-revision] (deb-version(7)).
+// dpkgKey holds the parts of [epoch:]upstream[-revision] (deb-version(7)).
 type dpkgKey struct{ epoch, upstream, revision string }
 
-// parseDPKG refuses what dpkg refuses. What dpkg only warns of (no digit in front, unusual characters) still has a place in its order.
+// parseDPKG refuses what dpkg refuses. It accepts what dpkg only warns of, and orders: no digit in front, unusual characters.
 func parseDPKG(text string) (key, error) {
 	k := dpkgKey{upstream: text}
 	if epoch, rest, ok := strings.Cut(text, ":"); ok {
-		if epoch == "" || digits(epoch) != len(epoch) || compareNumbers(epoch, "2147483647") > 0 {
+		if epoch == "" || leadingDigits(epoch) != len(epoch) || compareNumbers(epoch, "2147483647") > 0 {
 			return nil, invalid(DPKG, text, "its epoch is no number below 2147483648")
 		}
 		if rest == "" {
@@ -40,16 +43,17 @@ func (k dpkgKey) compare(other key) (int, error) {
 	return compareDPKG(k.revision, o.revision), nil
 }
 
-// compareDPKG alternates between runs of other characters and runs of digits; the end counts as a run of digits with the value 0.
+// compareDPKG compares, in turn, runs of characters that are no digits and runs of digits. The end counts as a run of digits with the value
+// 0.
 func compareDPKG(a, b string) int {
 	for a != "" || b != "" {
 		for a != "" && !isDigit(a[0]) || b != "" && !isDigit(b[0]) {
-			if c := sign(dpkgWeight(a) - dpkgWeight(b)); c != 0 {
+			if c := cmp.Compare(dpkgWeight(a), dpkgWeight(b)); c != 0 {
 				return c
 			}
-			a, b = a[1:], b[1:] // of equal weight other than 0, so neither is at its end
+			a, b = a[1:], b[1:] // neither is at its end: the weights are equal and not 0
 		}
-		n, m := digits(a), digits(b)
+		n, m := leadingDigits(a), leadingDigits(b)
 		if c := compareNumbers(a[:n], b[:m]); c != 0 {
 			return c
 		}
@@ -58,7 +62,7 @@ func compareDPKG(a, b string) int {
 	return 0
 }
 
-// dpkgWeight orders the first character of s: tilde, then the end and digits, then letters, then all others.
+// dpkgWeight orders the first character of s: tilde first, then the end and digits, then letters, then all others.
 func dpkgWeight(s string) int {
 	switch {
 	case s == "" || isDigit(s[0]):

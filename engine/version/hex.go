@@ -1,6 +1,7 @@
 package version
 
-// parseHex reads what Elixir's Version does: semantic versions to the letter (hexdocs.pm/elixir/Version.html), without a "v".
+// parseHex accepts what Elixir's Version does: semantic versions as the specification has them, without a "v"
+// (hexdocs.pm/elixir/Version.html).
 func parseHex(text string) (key, error) {
-	return semver(Hex, text, text, false)
+	return parseSemVerParts(Hex, text, text, false)
 }

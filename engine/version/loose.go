@@ -2,19 +2,19 @@ package version
 
 import "strings"
 
-// looseKey is like a semantic version, with any number of numbers, where 1.0 is 1.0.0 and whatever follows them is a pre-release.
+// looseKey is a semantic version with any number of numbers: 1.0 equals 1.0.0, and all that follows the numbers is a pre-release.
 type looseKey struct{ numbers, prerelease string }
 
-// parseLoose demands a digit in front, after a "v": "latest" has no place in an order.
+// parseLoose refuses what does not begin with a digit, after a "v": "latest" has no place in an order.
 func parseLoose(text string) (key, error) {
 	s := strings.TrimPrefix(text, "v")
 	if s == "" || !isDigit(s[0]) {
 		return nil, invalid(Loose, text, "it does not start with a number")
 	}
 	s, _, _ = strings.Cut(s, "+")
-	n := digits(s)
+	n := leadingDigits(s)
 	for n+1 < len(s) && s[n] == '.' && isDigit(s[n+1]) {
-		n += 1 + digits(s[n+1:])
+		n += 1 + leadingDigits(s[n+1:])
 	}
 	k := looseKey{numbers: s[:n]}
 	if s = s[n:]; s == "" {
@@ -24,12 +24,16 @@ func parseLoose(text string) (key, error) {
 		s = s[1:]
 	}
 	for id := range strings.SplitSeq(s, ".") {
-		if id == "" || strings.ContainsFunc(id, func(r rune) bool { return !isDigit(byte(r)) && !isAlpha(byte(r)) && !strings.ContainsRune("-_~", r) }) {
+		if id == "" || strings.ContainsFunc(id, notInLooseIdentifier) {
 			return nil, invalid(Loose, text, "what follows its numbers is not made of identifiers")
 		}
 	}
 	k.prerelease = s
 	return k, nil
+}
+
+func notInLooseIdentifier(r rune) bool {
+	return !isDigit(byte(r)) && !isAlpha(byte(r)) && !strings.ContainsRune("-_~", r)
 }
 
 func (k looseKey) compare(other key) (int, error) {

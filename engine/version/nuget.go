@@ -1,12 +1,15 @@
 package version
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // maxInt32 is the largest number that .NET's and R's integers hold.
 const maxInt32 = "2147483647"
 
 // nugetKey is a semantic version of one to four numbers (learn.microsoft.com/nuget/concepts/package-versioning, and NuGetVersion and
-// VersionComparer of NuGet.Versioning). Metadata has no part in the order, nor has the case of labels.
+// VersionComparer of NuGet.Versioning). The order ignores metadata and the case of labels.
 type nugetKey struct {
 	numbers [4]string
 	labels  string
@@ -15,13 +18,13 @@ type nugetKey struct {
 func parseNuGet(text string) (key, error) {
 	s, metadata, hasMetadata := strings.Cut(text, "+")
 	s, labels, hasLabels := strings.Cut(s, "-")
-	if hasMetadata && !identifiers(metadata, true) || hasLabels && !identifiers(labels, false) {
+	if hasMetadata && !validIdentifiers(metadata, true) || hasLabels && !validIdentifiers(labels, false) {
 		return nil, invalid(NuGet, text, "its labels or metadata are not made of identifiers")
 	}
 	k := nugetKey{labels: labels}
 	for i := range k.numbers {
 		part, rest, more := strings.Cut(s, ".")
-		if part == "" || digits(part) != len(part) || compareNumbers(part, maxInt32) > 0 || more && i == 3 {
+		if part == "" || leadingDigits(part) != len(part) || compareNumbers(part, maxInt32) > 0 || more && i == 3 {
 			return nil, invalid(NuGet, text, "it has not one to four numbers below 2147483648")
 		}
 		if k.numbers[i] = part; !more {
@@ -39,43 +42,37 @@ func (k nugetKey) compare(other key) (int, error) {
 			return c, nil
 		}
 	}
-	switch {
-	case k.labels == "" && o.labels == "":
-		return 0, nil
-	case k.labels == "":
-		return 1, nil
-	case o.labels == "":
-		return -1, nil
-	}
-	return compareIdentifiers(k.labels, o.labels, nugetIdentifier), nil
+	return compareOptional(k.labels, o.labels, 1, compareNuGetLabels), nil
 }
 
-// nugetIdentifier compares as int.TryParse and StringComparer.OrdinalIgnoreCase do: what is too large for an int is a word, and a sign
-// makes a negative number.
-func nugetIdentifier(a, b string) int { return signedIdentifier(a, b, maxInt32, compareFold) }
+// compareNuGetLabels compares as int.TryParse and StringComparer.OrdinalIgnoreCase do: a number too large for an int is a word, and a minus
+// sign makes a negative number.
+func compareNuGetLabels(a, b string) int {
+	return compareIdentifiers(a, b, func(x, y string) int { return compareSigned(x, y, maxInt32, compareIgnoringCase) })
+}
 
-// signedIdentifier orders numbers up to limit before words.
-func signedIdentifier(a, b, limit string, words func(a, b string) int) int {
-	negA, numA, isA := signed(a, limit)
-	negB, numB, isB := signed(b, limit)
+// compareSigned compares two identifiers: numbers up to limit, which may be negative, are older than words.
+func compareSigned(a, b, limit string, compareWords func(a, b string) int) int {
+	negA, numA, isA := cutSign(a, limit)
+	negB, numB, isB := cutSign(b, limit)
 	switch {
 	case isA && isB:
-		return compareSigned(negA, numA, negB, numB)
+		return compareSignedNumbers(negA, numA, negB, numB)
 	case isA:
 		return -1
 	case isB:
 		return 1
 	}
-	return words(a, b)
+	return compareWords(a, b)
 }
 
-// signed reads a number with or without a minus sign, up to limit.
-func signed(s, limit string) (negative bool, number string, ok bool) {
+// cutSign splits a number into its minus sign and its digits. ok is false for what is no number up to limit.
+func cutSign(s, limit string) (negative bool, number string, ok bool) {
 	number, negative = strings.CutPrefix(s, "-")
-	return negative, number, number != "" && digits(number) == len(number) && compareNumbers(number, limit) <= 0
+	return negative, number, number != "" && leadingDigits(number) == len(number) && compareNumbers(number, limit) <= 0
 }
 
-func compareSigned(negA bool, a string, negB bool, b string) int {
+func compareSignedNumbers(negA bool, a string, negB bool, b string) int {
 	switch {
 	case negA && negB:
 		return compareNumbers(b, a)
@@ -91,14 +88,14 @@ func compareSigned(negA bool, a string, negB bool, b string) int {
 	return compareNumbers(a, b)
 }
 
-// compareFold compares bytes as if all letters were upper case.
-func compareFold(a, b string) int {
+// compareIgnoringCase compares bytes as if all letters were upper case.
+func compareIgnoringCase(a, b string) int {
 	for i := range min(len(a), len(b)) {
-		if c := sign(int(upper(a[i])) - int(upper(b[i]))); c != 0 {
+		if c := cmp.Compare(upper(a[i]), upper(b[i])); c != 0 {
 			return c
 		}
 	}
-	return sign(len(a) - len(b))
+	return cmp.Compare(len(a), len(b))
 }
 
 func upper(c byte) byte {

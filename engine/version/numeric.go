@@ -1,12 +1,15 @@
 package version
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
-// numericKey are numbers between separators, compared one by one; with more of them a version is newer.
+// numericKey is a version of numbers between separators. They are compared one by one; of two that begin alike, the longer one is newer.
 type numericKey string
 
-// parseCRAN reads two numbers or more between dots or dashes, which mean the same (R's package_version). The order is that of R's
-// compareVersion and of OSV: 1.0 is older than 1.0.0, which package_version's own operators call equal.
+// parseCRAN reads at least two numbers between dots or dashes, which mean the same (R's package_version). The order is that of R's
+// compareVersion and of OSV, where 1.0 is older than 1.0.0; the operators of package_version call the two equal.
 func parseCRAN(text string) (key, error) {
 	return parseNumeric(CRAN, text, ".-", 2, func(part string) bool { return compareNumbers(part, maxInt32) <= 0 })
 }
@@ -16,11 +19,12 @@ func parseHackage(text string) (key, error) {
 	return parseNumeric(Hackage, text, ".", 1, func(part string) bool { return len(part) <= 9 && (part == "0" || part[0] != '0') })
 }
 
-func parseNumeric(scheme, text, separators string, least int, fits func(part string) bool) (key, error) {
+// parseNumeric reads at least minParts numbers between separators.
+func parseNumeric(scheme, text, separators string, minParts int, valid func(part string) bool) (key, error) {
 	parts := 0
 	for rest := text; ; parts++ {
-		n := digits(rest)
-		if n == 0 || !fits(rest[:n]) {
+		n := leadingDigits(rest)
+		if n == 0 || !valid(rest[:n]) {
 			return nil, invalid(scheme, text, "it is not made of numbers that its tools take")
 		}
 		if rest = rest[n:]; rest == "" {
@@ -31,7 +35,7 @@ func parseNumeric(scheme, text, separators string, least int, fits func(part str
 		}
 		rest = rest[1:]
 	}
-	if parts++; parts < least {
+	if parts++; parts < minParts {
 		return nil, invalid(scheme, text, "it has but one number")
 	}
 	return numericKey(text), nil
@@ -40,13 +44,13 @@ func parseNumeric(scheme, text, separators string, least int, fits func(part str
 func (k numericKey) compare(other key) (int, error) {
 	a, b := string(k), string(other.(numericKey))
 	for {
-		n, m := digits(a), digits(b)
+		n, m := leadingDigits(a), leadingDigits(b)
 		if c := compareNumbers(a[:n], b[:m]); c != 0 {
 			return c, nil
 		}
 		a, b = a[n:], b[m:]
 		if a == "" || b == "" {
-			return sign(len(a) - len(b)), nil
+			return cmp.Compare(len(a), len(b)), nil
 		}
 		a, b = a[1:], b[1:]
 	}

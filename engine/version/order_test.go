@@ -9,8 +9,8 @@ func schemes() []string {
 	return []string{DPKG, APK, RPM, SemVer, Go, PEP440, Maven, NuGet, RubyGems, Packagist, CRAN, Hackage, Pub, Hex, Loose}
 }
 
-// total reports what breaks a total order among three versions: equal ones must be interchangeable, and the order transitive.
-func total(t *testing.T, x, y, z Version) {
+// checkTriple reports what breaks a total order among three versions: equal ones must be interchangeable, and the order transitive.
+func checkTriple(t *testing.T, x, y, z Version) {
 	t.Helper()
 	c := func(a, b Version) int {
 		n, err := a.Compare(b)
@@ -44,7 +44,8 @@ func pool(r *rand.Rand, scheme string, size int) []Version {
 			if k := r.IntN(len(text) + 1); k < len(text) && len(text) > 1 && r.IntN(2) == 0 {
 				text = text[:k] + text[k+1:]
 			} else {
-				text = text[:k] + g.pick("0", "1", ".", "-", ".0", "-0", "a", ".rc", "-x", "~", "+", "_", "^", ":", "9", "dev", "-rc", "ga", "!") + text[k:]
+				more := g.pick("0", "1", ".", "-", ".0", "-0", "a", ".rc", "-x", "~", "+", "_", "^", ":", "9", "dev", "-rc", "ga", "!")
+				text = text[:k] + more + text[k:]
 			}
 		}
 		if r.IntN(30) == 0 {
@@ -57,7 +58,7 @@ func pool(r *rand.Rand, scheme string, size int) []Version {
 	return out
 }
 
-// Every three of 50 versions that are near each other, in 40 such pools: five million laws for each order.
+// Every three of 50 versions that are near each other obey the laws of an order, in 40 such pools: five million laws for each scheme.
 func TestTotalOrders(t *testing.T) {
 	const pools, size = 40, 50
 	for _, scheme := range schemes() {
@@ -109,7 +110,7 @@ func FuzzOrders(f *testing.F) {
 		y, e2 := ParseAs(scheme, b)
 		z, e3 := ParseAs(scheme, c)
 		if e1 == nil && e2 == nil && e3 == nil {
-			total(t, x, y, z)
+			checkTriple(t, x, y, z)
 		}
 	})
 }

@@ -1,12 +1,13 @@
 package version
 
 import (
+	"cmp"
 	"regexp"
 	"strings"
 )
 
-// The kinds of parts of a normalised Packagist version, oldest first (php.net/version_compare). The end stands between the candidates
-// and the numbers; "Stable" is older than all because Composer knows that word in lower case only.
+// The kinds of parts of a normalised Packagist version, oldest first (php.net/version_compare). The end stands between release candidates
+// and numbers. "Stable" is unknown, and older than all: Composer knows that word in lower case only.
 const (
 	phpUnknown = iota
 	phpDev
@@ -23,17 +24,17 @@ type phpPart struct {
 	text string // a number
 }
 
-// packagistKey are the parts of what Composer\Semver\VersionParser::normalize makes of a version: four numbers or a date, then a
+// packagistKey holds the parts of what Composer\Semver\VersionParser::normalize makes of a version: four numbers or a date, then a
 // stability with its numbers, then "dev".
 type packagistKey []phpPart
 
-// packagistDate is the form of versions that are dates. Before its release 3.4.1 composer/semver read but one number after the digits in pairs.
+// packagistDate matches versions that are dates. Before its release 3.4.1, composer/semver read only one number after the pairs of digits.
 var packagistDate = regexp.MustCompile(`^\d{4}(?:[.:-]?\d{2}){1,6}(?:[.:-]?\d{1,3}){0,2}`)
 
 // parsePackagist refuses branches ("dev-main"): Composer, too, says that they are not comparable.
 func parsePackagist(text string) (key, error) {
 	s := text
-	if i := strings.LastIndexByte(s, '@'); i >= 0 && phpStability(s[i+1:]) {
+	if i := strings.LastIndexByte(s, '@'); i >= 0 && isPHPStability(s[i+1:]) {
 		s = s[:i]
 	}
 	if len(s) >= 4 && strings.EqualFold(s[:4], "dev-") {
@@ -49,7 +50,7 @@ func parsePackagist(text string) (key, error) {
 		s = s[1:]
 	}
 	if k, rest, ok := phpNumbers(s); ok {
-		if k, ok := k.modified(rest); ok {
+		if k, ok := k.withModifiers(rest); ok {
 			return k, nil
 		}
 	}
@@ -62,7 +63,7 @@ func parsePackagist(text string) (key, error) {
 	return nil, invalid(Packagist, text, "Composer does not read it")
 }
 
-func phpStability(s string) bool {
+func isPHPStability(s string) bool {
 	for _, word := range []string{"stable", "RC", "beta", "alpha", "dev"} {
 		if strings.EqualFold(s, word) {
 			return true
@@ -73,7 +74,7 @@ func phpStability(s string) bool {
 
 // phpNumbers reads one to four numbers, the first of up to five digits, and fills up to four with zeros.
 func phpNumbers(s string) (k packagistKey, rest string, ok bool) {
-	n := digits(s)
+	n := leadingDigits(s)
 	if n == 0 || n > 5 {
 		return nil, "", false
 	}
@@ -81,7 +82,7 @@ func phpNumbers(s string) (k packagistKey, rest string, ok bool) {
 	k, s = append(k, phpPart{phpNumber, s[:n]}), s[n:]
 	for len(k) < 4 {
 		if n = 0; len(s) > 1 && s[0] == '.' {
-			n = digits(s[1:])
+			n = leadingDigits(s[1:])
 		}
 		if n == 0 {
 			k = append(k, phpPart{phpNumber, "0"})
@@ -92,7 +93,7 @@ func phpNumbers(s string) (k packagistKey, rest string, ok bool) {
 	return k, s, true
 }
 
-// phpDate tries the longest date first, as the regular expression of Composer's does.
+// phpDate reads a date and what follows it. It tries the longest date first, as Composer's regular expression does.
 func phpDate(s string) (packagistKey, bool) {
 	m := packagistDate.FindString(s)
 	for n := len(m); n >= 6; n-- {
@@ -103,41 +104,41 @@ func phpDate(s string) (packagistKey, bool) {
 		for _, part := range strings.FieldsFunc(s[:n], func(r rune) bool { return r < '0' || r > '9' }) {
 			k = append(k, phpPart{phpNumber, part})
 		}
-		if k, ok := k.modified(s[n:]); ok {
+		if k, ok := k.withModifiers(s[n:]); ok {
 			return k, true
 		}
 	}
 	return nil, false
 }
 
-// modified adds what follows the numbers: [._-]? (stability numbers)? ([.-]?dev)?
-func (k packagistKey) modified(s string) (packagistKey, bool) {
+// withModifiers adds what follows the numbers: [._-]? (stability numbers)? ([.-]?dev)? ok is false when s is not of that form.
+func (k packagistKey) withModifiers(s string) (packagistKey, bool) {
 	if s == "" {
 		return k, true
 	}
 	if strings.IndexByte("._-", s[0]) >= 0 {
 		s = s[1:]
 	}
-	word := s[:letters(s)]
+	word := s[:leadingLetters(s)]
 	numbers := s[len(word):]
-	if n := len(word) - len("dev"); n > 0 && strings.EqualFold(word[n:], "dev") { // "beta" and "dev" without anything between
+	if n := len(word) - len("dev"); n > 0 && strings.EqualFold(word[n:], "dev") { // "betadev": nothing between the two words
 		word, numbers = word[:n], s[n:]
 	}
-	if kind, ok := phpWord(word); ok {
+	if kind, ok := phpStabilityKind(word); ok {
 		n := 0
 		for {
 			m := n
 			if m < len(numbers) && (numbers[m] == '.' || numbers[m] == '-') {
 				m++
 			}
-			d := digits(numbers[m:])
+			d := leadingDigits(numbers[m:])
 			if d == 0 {
 				break
 			}
 			n = m + d
 		}
-		if word == "stable" { // and whatever is behind it means nothing
-			return k, phpIsDev(numbers[n:]) || numbers[n:] == ""
+		if word == "stable" { // the numbers behind it, and "dev", mean nothing
+			return k, isPHPDev(numbers[n:]) || numbers[n:] == ""
 		}
 		k = append(k, phpPart{kind: kind})
 		for _, part := range strings.FieldsFunc(numbers[:n], func(r rune) bool { return r == '.' || r == '-' }) {
@@ -148,20 +149,21 @@ func (k packagistKey) modified(s string) (packagistKey, bool) {
 	switch {
 	case s == "":
 		return k, true
-	case phpIsDev(s):
+	case isPHPDev(s):
 		return append(k, phpPart{kind: phpDev}), true
 	}
 	return nil, false
 }
 
-func phpIsDev(s string) bool {
+func isPHPDev(s string) bool {
 	if s != "" && (s[0] == '.' || s[0] == '-') {
 		s = s[1:]
 	}
 	return strings.EqualFold(s, "dev")
 }
 
-func phpWord(word string) (kind int8, ok bool) {
+// phpStabilityKind returns the kind of a stability, in any of the spellings that Composer reads.
+func phpStabilityKind(word string) (kind int8, ok bool) {
 	switch strings.ToLower(word) {
 	case "stable":
 		return phpUnknown, true
@@ -177,7 +179,7 @@ func phpWord(word string) (kind int8, ok bool) {
 	return 0, false
 }
 
-// phpBranch reads a numbered branch: "1.x-dev" is 1.9999999.9999999.9999999-dev.
+// phpBranch reads a numbered branch as Composer does: "1.x-dev" is 1.9999999.9999999.9999999-dev.
 func phpBranch(s string) (packagistKey, bool) {
 	n := len(s) - len("dev")
 	if n < 1 || !strings.EqualFold(s[n:], "dev") {
@@ -193,7 +195,7 @@ func phpBranch(s string) (packagistKey, bool) {
 		switch {
 		case i == 4:
 			return nil, false
-		case part != "" && digits(part) == len(part):
+		case part != "" && leadingDigits(part) == len(part):
 			k = append(k, phpPart{phpNumber, part})
 		case i > 0 && (part == "x" || part == "X" || part == "*"):
 			k = append(k, phpPart{phpNumber, "9999999"})
@@ -217,7 +219,7 @@ func (k packagistKey) compare(other key) (int, error) {
 		if i < len(o) {
 			b = o[i]
 		}
-		if c := sign(int(a.kind) - int(b.kind)); c != 0 {
+		if c := cmp.Compare(a.kind, b.kind); c != 0 {
 			return c, nil
 		}
 		if c := compareNumbers(a.text, b.text); c != 0 {

@@ -1,18 +1,22 @@
 package version
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
-// pep440Key is a version of PEP 440 (packaging.python.org, "Version specifiers"): [N!]N(.N)*[{a|b|rc}N][.postN][.devN][+local], in any of
-// the spellings of its Appendix B.
+// pep440Key holds the parts of [N!]N(.N)*[{a|b|rc}N][.postN][.devN][+local] (PEP 440; packaging.python.org, "Version specifiers"), in any
+// of the spellings of PEP 440's Appendix B.
 type pep440Key struct {
 	epoch, release string
-	phase          int // dev of a release, alpha, beta, candidate, release
-	pre            string
+	phase          int    // pepDev … pepRelease
+	pre            string // number of the pre-release
 	post           string // "" none
 	dev            string // "" none
 	local          string
 }
 
+// The phases of a release, in their order. pepDev is a development release without a pre-release or a post-release.
 const (
 	pepDev = iota
 	pepAlpha
@@ -24,33 +28,33 @@ const (
 func parsePEP440(text string) (key, error) {
 	s := strings.TrimPrefix(strings.ToLower(text), "v")
 	k := pep440Key{phase: pepRelease}
-	if n := digits(s); n > 0 && n < len(s) && s[n] == '!' {
+	if n := leadingDigits(s); n > 0 && n < len(s) && s[n] == '!' {
 		k.epoch, s = s[:n], s[n+1:]
 	}
-	n := digits(s)
+	n := leadingDigits(s)
 	for n > 0 && n+1 < len(s) && s[n] == '.' && isDigit(s[n+1]) {
-		n += 1 + digits(s[n+1:])
+		n += 1 + leadingDigits(s[n+1:])
 	}
 	k.release, s = s[:n], s[n:]
-	if number, rest, ok := pepPart(s, "alpha", "a"); ok {
+	if number, rest, ok := cutPEPPart(s, "alpha", "a"); ok {
 		k.phase, k.pre, s = pepAlpha, number, rest
-	} else if number, rest, ok := pepPart(s, "beta", "b"); ok {
+	} else if number, rest, ok := cutPEPPart(s, "beta", "b"); ok {
 		k.phase, k.pre, s = pepBeta, number, rest
-	} else if number, rest, ok := pepPart(s, "preview", "pre", "c", "rc"); ok {
+	} else if number, rest, ok := cutPEPPart(s, "preview", "pre", "c", "rc"); ok {
 		k.phase, k.pre, s = pepCandidate, number, rest
 	}
-	if n := digits(strings.TrimPrefix(s, "-")); n > 0 && s[0] == '-' { // "1.0-1" is "1.0.post1"
+	if n := leadingDigits(strings.TrimPrefix(s, "-")); n > 0 && s[0] == '-' { // "1.0-1" is "1.0.post1"
 		k.post, s = s[1:1+n], s[1+n:]
-	} else if number, rest, ok := pepPart(s, "post", "rev", "r"); ok {
+	} else if number, rest, ok := cutPEPPart(s, "post", "rev", "r"); ok {
 		k.post, s = number, rest
 	}
-	if number, rest, ok := pepPart(s, "dev"); ok {
+	if number, rest, ok := cutPEPPart(s, "dev"); ok {
 		k.dev, s = number, rest
 		if k.phase == pepRelease && k.post == "" {
 			k.phase = pepDev // 1.0.dev1 is older than 1.0a1
 		}
 	}
-	if local, ok := strings.CutPrefix(s, "+"); ok && pepLocal(local) {
+	if local, ok := strings.CutPrefix(s, "+"); ok && isPEPLocal(local) {
 		k.local, s = local, ""
 	}
 	if s != "" || k.release == "" {
@@ -59,13 +63,13 @@ func parsePEP440(text string) (key, error) {
 	return k, nil
 }
 
-// pepPart reads one of words and its number, each with a separator before it or not. Without a number it is 0.
-func pepPart(s string, words ...string) (number, rest string, ok bool) {
-	s = pepSeparated(s)
+// cutPEPPart reads one of words and its number, with or without a separator before each. A missing number is 0.
+func cutPEPPart(s string, words ...string) (number, rest string, ok bool) {
+	s = skipPEPSeparator(s)
 	for _, word := range words {
 		if rest, ok := strings.CutPrefix(s, word); ok {
-			rest = pepSeparated(rest)
-			n := digits(rest)
+			rest = skipPEPSeparator(rest)
+			n := leadingDigits(rest)
 			if n == 0 {
 				return "0", rest, true
 			}
@@ -75,22 +79,22 @@ func pepPart(s string, words ...string) (number, rest string, ok bool) {
 	return "", "", false
 }
 
-func pepSeparated(s string) string {
-	if s != "" && isPepSeparator(s[0]) {
+func skipPEPSeparator(s string) string {
+	if s != "" && isPEPSeparator(s[0]) {
 		return s[1:]
 	}
 	return s
 }
 
-func isPepSeparator(c byte) bool { return c == '-' || c == '_' || c == '.' }
+func isPEPSeparator(c byte) bool { return c == '-' || c == '_' || c == '.' }
 
-func pepLocal(s string) bool {
+func isPEPLocal(s string) bool {
 	separated := true
 	for i := range len(s) {
 		switch {
 		case isDigit(s[i]) || isLower(s[i]):
 			separated = false
-		case !isPepSeparator(s[i]) || separated:
+		case !isPEPSeparator(s[i]) || separated:
 			return false
 		default:
 			separated = true
@@ -107,62 +111,36 @@ func (k pep440Key) compare(other key) (int, error) {
 	if c := compareDotted(k.release, o.release); c != 0 {
 		return c, nil
 	}
-	if c := sign(k.phase - o.phase); c != 0 {
+	if c := cmp.Compare(k.phase, o.phase); c != 0 {
 		return c, nil
 	}
 	if c := compareNumbers(k.pre, o.pre); c != 0 {
 		return c, nil
 	}
-	if c := compareOptional(k.post, o.post, -1); c != 0 {
+	if c := compareOptional(k.post, o.post, -1, compareNumbers); c != 0 {
 		return c, nil
 	}
-	if c := compareOptional(k.dev, o.dev, 1); c != 0 {
+	if c := compareOptional(k.dev, o.dev, 1, compareNumbers); c != 0 {
 		return c, nil
 	}
 	return compareLocal(k.local, o.local), nil
 }
 
-// compareOptional compares numbers of which either may be missing; none is how a missing one compares with any.
-func compareOptional(a, b string, none int) int {
-	switch {
-	case a == "" && b == "":
-		return 0
-	case a == "":
-		return none
-	case b == "":
-		return -none
-	}
-	return compareNumbers(a, b)
-}
-
-// compareLocal: none is oldest, numbers are newer than words, and more parts are newer.
+// compareLocal compares local versions: none is oldest, numbers are newer than words, and of two that begin alike the longer one is newer.
 func compareLocal(a, b string) int {
 	for a != "" && b != "" {
-		n, m := localPart(a), localPart(b)
-		x, y := a[:n], b[:m]
-		numX, numY := digits(x) == n, digits(y) == m
-		c := 0
-		switch {
-		case numX && numY:
-			c = compareNumbers(x, y)
-		case numX:
-			c = 1
-		case numY:
-			c = -1
-		default:
-			c = strings.Compare(x, y)
-		}
-		if c != 0 {
+		n, m := localPartLength(a), localPartLength(b)
+		if c := compareParts(a[:n], b[:m], 1); c != 0 {
 			return c
 		}
-		a, b = pepSeparated(a[n:]), pepSeparated(b[m:])
+		a, b = skipPEPSeparator(a[n:]), skipPEPSeparator(b[m:])
 	}
-	return sign(len(a) - len(b))
+	return cmp.Compare(len(a), len(b))
 }
 
-func localPart(s string) int {
+func localPartLength(s string) int {
 	n := 0
-	for n < len(s) && !isPepSeparator(s[n]) {
+	for n < len(s) && !isPEPSeparator(s[n]) {
 		n++
 	}
 	return n

@@ -5,24 +5,24 @@ import "strings"
 // maxInt64 is the largest number that Dart's integers hold.
 const maxInt64 = "9223372036854775807"
 
-// pubKey is a semantic version whose build has a part in the order: it is newer than the version without (pub.dev/packages/pub_semver,
+// pubKey is a semantic version with a build that counts: it is newer than the version without it (pub.dev/packages/pub_semver,
 // "Semantics").
 type pubKey struct {
 	numbers           [3]string
 	prerelease, build string
 }
 
-// parsePub takes leading zeros, as pub_semver does.
+// parsePub accepts leading zeros, as pub_semver does.
 func parsePub(text string) (key, error) {
 	s, build, hasBuild := strings.Cut(text, "+")
 	s, pre, hasPre := strings.Cut(s, "-")
-	if hasBuild && !identifiers(build, true) || hasPre && !identifiers(pre, true) {
+	if hasBuild && !validIdentifiers(build, true) || hasPre && !validIdentifiers(pre, true) {
 		return nil, invalid(Pub, text, "its pre-release or build is not made of identifiers")
 	}
 	k := pubKey{prerelease: pre, build: build}
 	for i := range k.numbers {
 		part, rest, more := strings.Cut(s, ".")
-		if part == "" || digits(part) != len(part) || compareNumbers(part, maxInt64) > 0 || more != (i < 2) {
+		if part == "" || leadingDigits(part) != len(part) || compareNumbers(part, maxInt64) > 0 || more != (i < 2) {
 			return nil, invalid(Pub, text, "it has not three numbers")
 		}
 		k.numbers[i], s = part, rest
@@ -37,23 +37,12 @@ func (k pubKey) compare(other key) (int, error) {
 			return c, nil
 		}
 	}
-	if c := comparePub(k.prerelease, o.prerelease, 1); c != 0 {
+	if c := compareOptional(k.prerelease, o.prerelease, 1, comparePubIdentifiers); c != 0 {
 		return c, nil
 	}
-	return comparePub(k.build, o.build, -1), nil
+	return compareOptional(k.build, o.build, -1, comparePubIdentifiers), nil
 }
 
-// comparePub compares two lists of identifiers; none is how a missing one compares with any.
-func comparePub(a, b string, none int) int {
-	switch {
-	case a == "" && b == "":
-		return 0
-	case a == "":
-		return none
-	case b == "":
-		return -none
-	}
-	return compareIdentifiers(a, b, pubIdentifier)
+func comparePubIdentifiers(a, b string) int {
+	return compareIdentifiers(a, b, func(x, y string) int { return compareSigned(x, y, maxInt64, strings.Compare) })
 }
-
-func pubIdentifier(a, b string) int { return signedIdentifier(a, b, maxInt64, strings.Compare) }

@@ -1,25 +1,27 @@
 package version
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
-// rpmKey is [epoch:]version[-release] (rpm-version(7)).
+// rpmKey holds the parts of [epoch:]version[-release] (rpm-version(7)).
 type rpmKey struct {
 	epoch, version, release string
-	released                bool
+	hasRelease              bool
 }
 
-// parseRPM refuses what no package can have, though rpm's own comparison takes any text: nothing where a part should be, and a colon that
-// does not end an epoch.
+// parseRPM refuses what no package can have: an empty part, and a colon that does not end an epoch. rpm's own comparison accepts any text.
 func parseRPM(text string) (key, error) {
 	k := rpmKey{version: text}
 	if epoch, rest, ok := strings.Cut(text, ":"); ok {
-		if epoch == "" || digits(epoch) != len(epoch) {
+		if epoch == "" || leadingDigits(epoch) != len(epoch) {
 			return nil, invalid(RPM, text, "its epoch is no number")
 		}
 		k.epoch, k.version = epoch, rest
 	}
 	if i := strings.LastIndexByte(k.version, '-'); i >= 0 {
-		k.version, k.release, k.released = k.version[:i], k.version[i+1:], true
+		k.version, k.release, k.hasRelease = k.version[:i], k.version[i+1:], true
 		if k.release == "" {
 			return nil, invalid(RPM, text, "its release is empty")
 		}
@@ -38,39 +40,40 @@ func (k rpmKey) compare(other key) (int, error) {
 	if c := compareRPM(k.version, o.version); c != 0 {
 		return c, nil
 	}
-	switch { // a missing release is older than any, as it is to rpmverCmp
-	case k.released && !o.released:
+	switch { // a missing release is older than any, as in rpm's rpmverCmp
+	case k.hasRelease && !o.hasRelease:
 		return 1, nil
-	case !k.released && o.released:
+	case !k.hasRelease && o.hasRelease:
 		return -1, nil
 	}
 	return compareRPM(k.release, o.release), nil
 }
 
-func rpmMeans(c byte) bool { return isDigit(c) || isAlpha(c) || c == '~' || c == '^' }
+// isRPMSignificant says whether a character counts. All others only separate.
+func isRPMSignificant(c byte) bool { return isDigit(c) || isAlpha(c) || c == '~' || c == '^' }
 
-// compareRPM compares segment by segment. Characters that mean nothing only separate; a tilde is older than the end, a caret newer than
-// the end but older than any further segment; a number is newer than letters.
+// compareRPM compares segment by segment. A tilde is older than the end; a caret is newer than the end and older than any further segment;
+// a number is newer than letters.
 func compareRPM(a, b string) int {
 	for {
-		for a != "" && !rpmMeans(a[0]) {
+		for a != "" && !isRPMSignificant(a[0]) {
 			a = a[1:]
 		}
-		for b != "" && !rpmMeans(b[0]) {
+		for b != "" && !isRPMSignificant(b[0]) {
 			b = b[1:]
 		}
-		if c := sign(rpmClass(a) - rpmClass(b)); c != 0 || a == "" {
+		if c := cmp.Compare(rpmRank(a), rpmRank(b)); c != 0 || a == "" {
 			return c
 		}
 		var n, m int
 		switch c := a[0]; {
 		case isDigit(c):
-			n, m = digits(a), digits(b)
+			n, m = leadingDigits(a), leadingDigits(b)
 			if c := compareNumbers(a[:n], b[:m]); c != 0 {
 				return c
 			}
 		case isAlpha(c):
-			n, m = letters(a), letters(b)
+			n, m = leadingLetters(a), leadingLetters(b)
 			if c := strings.Compare(a[:n], b[:m]); c != 0 {
 				return c
 			}
@@ -81,7 +84,8 @@ func compareRPM(a, b string) int {
 	}
 }
 
-func rpmClass(s string) int {
+// rpmRank orders what s begins with: a tilde, the end, a caret, letters, digits.
+func rpmRank(s string) int {
 	switch {
 	case s == "":
 		return 1
@@ -95,7 +99,8 @@ func rpmClass(s string) int {
 	return 4
 }
 
-func letters(s string) int {
+// leadingLetters counts the letters with which s begins.
+func leadingLetters(s string) int {
 	n := 0
 	for n < len(s) && isAlpha(s[n]) {
 		n++

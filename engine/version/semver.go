@@ -2,15 +2,15 @@ package version
 
 import "strings"
 
-// semverKey is a semantic version without its build metadata, which has no part in the order (semver.org 2.0.0, sections 9 to 11).
+// semverKey is a semantic version without its build metadata, which the order ignores (semver.org 2.0.0, sections 9 to 11).
 type semverKey struct {
 	numbers    [3]string
 	prerelease string
 }
 
-// parseSemVer is strict but for the "v" or "=" that npm, too, takes off.
+// parseSemVer is strict, but removes a "v" or "=" in front, as npm does.
 func parseSemVer(text string) (key, error) {
-	return semver(SemVer, text, strings.TrimPrefix(strings.TrimPrefix(text, "="), "v"), false)
+	return parseSemVerParts(SemVer, text, strings.TrimPrefix(strings.TrimPrefix(text, "="), "v"), false)
 }
 
 // parseGo reads module versions (pseudo-versions and +incompatible are semantic versions) and those of the standard library and
@@ -24,29 +24,30 @@ func parseGo(text string) (key, error) {
 	}
 	if i := strings.IndexAny(s, "abcdefghijklmnopqrstuvwxyz-+"); i > 0 && isLower(s[i]) {
 		for _, word := range []string{"rc", "beta"} {
-			if n, ok := strings.CutPrefix(s[i:], word); ok && n != "" && digits(n) == len(n) {
+			if n, ok := strings.CutPrefix(s[i:], word); ok && n != "" && leadingDigits(n) == len(n) {
 				s = s[:i] + strings.Repeat(".0", max(0, 2-strings.Count(s[:i], "."))) + "-" + word + "." + n
 				break
 			}
 		}
 	}
-	return semver(Go, text, s, true)
+	return parseSemVerParts(Go, text, s, true)
 }
 
-// semver parses s; short says that minor and patch may be missing, where nothing follows, and are then 0.
-func semver(scheme, text, s string, short bool) (key, error) {
+// parseSemVerParts parses s, which is what counts of text. With allowShort, minor and patch may be missing where nothing follows them, and
+// are then 0.
+func parseSemVerParts(scheme, text, s string, allowShort bool) (key, error) {
 	s, build, hasBuild := strings.Cut(s, "+")
 	core, pre, hasPre := strings.Cut(s, "-")
-	if hasBuild && !identifiers(build, true) || hasPre && !identifiers(pre, false) {
+	if hasBuild && !validIdentifiers(build, true) || hasPre && !validIdentifiers(pre, false) {
 		return nil, invalid(scheme, text, "its pre-release or build is not made of identifiers")
 	}
 	k := semverKey{[3]string{"0", "0", "0"}, pre}
-	if n := strings.Count(core, "."); n > 2 || n < 2 && (!short || hasPre || hasBuild) {
+	if n := strings.Count(core, "."); n > 2 || n < 2 && (!allowShort || hasPre || hasBuild) {
 		return nil, invalid(scheme, text, "it has not three numbers")
 	}
 	for i, more := 0, true; more; i++ {
 		var p string
-		if p, core, more = strings.Cut(core, "."); p == "" || digits(p) != len(p) || len(p) > 1 && p[0] == '0' {
+		if p, core, more = strings.Cut(core, "."); p == "" || leadingDigits(p) != len(p) || len(p) > 1 && p[0] == '0' {
 			return nil, invalid(scheme, text, "it has not three numbers without leading zeros")
 		}
 		k.numbers[i] = p
@@ -54,9 +55,11 @@ func semver(scheme, text, s string, short bool) (key, error) {
 	return k, nil
 }
 
-func identifiers(s string, build bool) bool {
+// validIdentifiers says whether s is a list of identifiers between dots. allowZeros allows numbers with leading zeros, as in build
+// metadata.
+func validIdentifiers(s string, allowZeros bool) bool {
 	for id := range strings.SplitSeq(s, ".") {
-		if id == "" || !build && len(id) > 1 && id[0] == '0' && digits(id) == len(id) {
+		if id == "" || !allowZeros && len(id) > 1 && id[0] == '0' && leadingDigits(id) == len(id) {
 			return false
 		}
 		for i := range len(id) {
@@ -78,20 +81,14 @@ func (k semverKey) compare(other key) (int, error) {
 	return comparePrerelease(k.prerelease, o.prerelease), nil
 }
 
-// comparePrerelease: none is newest.
+// comparePrerelease compares pre-releases; none is newest, and numbers are older than words.
 func comparePrerelease(a, b string) int {
-	switch {
-	case a == b:
-		return 0
-	case a == "":
-		return 1
-	case b == "":
-		return -1
-	}
-	return compareIdentifiers(a, b, compareIdentifier)
+	return compareOptional(a, b, 1, func(a, b string) int {
+		return compareIdentifiers(a, b, func(x, y string) int { return compareParts(x, y, -1) })
+	})
 }
 
-// compareIdentifiers compares lists between dots; of two that begin alike the longer one is newer.
+// compareIdentifiers compares lists of identifiers between dots. Of two that begin alike, the longer one is newer.
 func compareIdentifiers(a, b string, compare func(x, y string) int) int {
 	for {
 		x, restA, moreA := strings.Cut(a, ".")
@@ -109,18 +106,4 @@ func compareIdentifiers(a, b string, compare func(x, y string) int) int {
 		}
 		a, b = restA, restB
 	}
-}
-
-// compareIdentifier: numbers are older than words.
-func compareIdentifier(a, b string) int {
-	numA, numB := digits(a) == len(a), digits(b) == len(b)
-	switch {
-	case numA && numB:
-		return compareNumbers(a, b)
-	case numA:
-		return -1
-	case numB:
-		return 1
-	}
-	return strings.Compare(a, b)
 }

@@ -2,6 +2,7 @@
 package version
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -27,25 +28,26 @@ const (
 	Loose     = "loose" // semantic versions with any number of parts
 )
 
-// MaxLength is how long a version may be, in bytes; the longest in OSV's exports have about 100.
+// MaxLength is how long a version may be, in bytes. The longest in OSV's exports have about 100, and comparing takes time that grows with
+// the length.
 const MaxLength = 1024
 
-// Version is a parsed version, comparable with those of its own scheme.
+// Version is a parsed version. It can be compared with versions of its own scheme.
 type Version struct {
 	scheme, text string
 	key          key
 }
 
-// key is what a scheme makes of a version. compare is only given a key of the same scheme.
+// key is a version as its scheme has parsed it. compare is only given a key of the same scheme.
 type key interface {
 	compare(other key) (int, error)
 }
 
-// String is the version as it was given.
+// String returns the version as it was given.
 func (v Version) String() string { return v.text }
 
-// Scheme names the order of an ecosystem, which is given as OSV writes it, with or without its release ("Debian:12"). OSV's other
-// ecosystems (Android, FreeBSD, Linux, OSS-Fuzz, GIT) have no order that is known here, which is an error.
+// Scheme returns the scheme of an ecosystem, which is given as OSV writes it, with or without its release ("Debian:12"). It is an error for
+// an ecosystem whose order is not known here: Android, FreeBSD, Linux, OSS-Fuzz, GIT.
 func Scheme(ecosystem string) (string, error) {
 	base, release := engine.SplitEcosystem(ecosystem)
 	switch base {
@@ -87,8 +89,9 @@ func Scheme(ecosystem string) (string, error) {
 	return "", fmt.Errorf("no order is known for versions of the ecosystem %.80q", ecosystem)
 }
 
-// Compare returns -1, 0 or 1. Versions that are equal may be written differently ("1.0" and "1.0.0" in PyPI); whichever is used, it
-// compares alike with every third. The error says that the ecosystem is unknown or a version is none of it.
+// Compare compares two versions of an ecosystem and returns -1, 0 or 1. Equal versions may be written differently ("1.0" and "1.0.0" in
+// PyPI); all of them compare alike with any other version. The error says that the ecosystem is unknown, or that a version is not valid
+// there.
 func Compare(ecosystem, a, b string) (int, error) {
 	scheme, err := Scheme(ecosystem)
 	if err != nil {
@@ -105,7 +108,7 @@ func Compare(ecosystem, a, b string) (int, error) {
 	return x.Compare(y)
 }
 
-// Parse reads a version of an ecosystem.
+// Parse parses a version of an ecosystem. The error says that the ecosystem is unknown, or that the version is not valid there.
 func Parse(ecosystem, text string) (Version, error) {
 	scheme, err := Scheme(ecosystem)
 	if err != nil {
@@ -114,7 +117,7 @@ func Parse(ecosystem, text string) (Version, error) {
 	return ParseAs(scheme, text)
 }
 
-// ParseAs reads a version by the scheme itself: a SEMVER range has that order whatever its ecosystem.
+// ParseAs parses a version of a scheme, for ranges of type SEMVER: their order does not depend on the ecosystem.
 func ParseAs(scheme, text string) (Version, error) {
 	if len(text) > MaxLength {
 		return Version{}, &engine.LimitError{What: "bytes of a version", Limit: MaxLength}
@@ -170,7 +173,7 @@ func parseKey(scheme, text string) (key, error) {
 	return nil, fmt.Errorf("no order of versions is called %.80q", scheme)
 }
 
-// Compare returns -1, 0 or 1; an error when the two are of different schemes.
+// Compare returns -1, 0 or 1, or an error when the two are of different schemes or one was not parsed.
 func (v Version) Compare(w Version) (int, error) {
 	if v.scheme != w.scheme || v.key == nil {
 		return 0, fmt.Errorf("comparing %q (%s) with %q (%s): they have no common order", v.text, v.scheme, w.text, w.scheme)
@@ -178,6 +181,7 @@ func (v Version) Compare(w Version) (int, error) {
 	return v.key.compare(w.key)
 }
 
+// invalid is the error of a text that is no version of a scheme.
 func invalid(scheme, text, why string) error {
 	return fmt.Errorf("%.80q is no %s version: %s", text, scheme, why)
 }
@@ -186,12 +190,12 @@ func invalid(scheme, text, why string) error {
 func compareNumbers(a, b string) int {
 	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
 	if len(a) != len(b) {
-		return sign(len(a) - len(b))
+		return cmp.Compare(len(a), len(b))
 	}
 	return strings.Compare(a, b)
 }
 
-// compareDotted compares numbers between dots; missing ones are 0.
+// compareDotted compares lists of numbers between dots. A missing number is 0.
 func compareDotted(a, b string) int {
 	for a != "" || b != "" {
 		var x, y string
@@ -204,22 +208,40 @@ func compareDotted(a, b string) int {
 	return 0
 }
 
-func sign(n int) int {
+// compareParts compares two parts, each a number or a word. number says how a number compares with a word: -1 older, 1 newer.
+func compareParts(a, b string, number int) int {
+	numA, numB := leadingDigits(a) == len(a), leadingDigits(b) == len(b)
 	switch {
-	case n < 0:
-		return -1
-	case n > 0:
-		return 1
+	case numA && numB:
+		return compareNumbers(a, b)
+	case numA:
+		return number
+	case numB:
+		return -number
 	}
-	return 0
+	return strings.Compare(a, b)
+}
+
+// compareOptional compares two texts that may be missing, which is "". missing says how a missing one compares with any other: -1 older,
+// 1 newer.
+func compareOptional(a, b string, missing int, compare func(a, b string) int) int {
+	switch {
+	case a == "" && b == "":
+		return 0
+	case a == "":
+		return missing
+	case b == "":
+		return -missing
+	}
+	return compare(a, b)
 }
 
 func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 func isLower(c byte) bool { return 'a' <= c && c <= 'z' }
 func isAlpha(c byte) bool { return isLower(c | 0x20) }
 
-// digits is how many of the first bytes of s are decimal digits.
-func digits(s string) int {
+// leadingDigits counts the decimal digits with which s begins.
+func leadingDigits(s string) int {
 	n := 0
 	for n < len(s) && isDigit(s[n]) {
 		n++

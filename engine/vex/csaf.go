@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -11,7 +12,7 @@ import (
 )
 
 // CSAF 2.0 (docs.oasis-open.org/csaf/csaf/v2.0), as the profiles "VEX" (4.5) and "Security Advisory" (4.4) use it.
-type csaf struct {
+type csafDocument struct {
 	Document struct {
 		Category  string `json:"category"`
 		Publisher struct {
@@ -78,18 +79,19 @@ type csafNote struct {
 	Groups   []string `json:"group_ids"`
 }
 
-// csafTree is the products of a document by their ids.
+// csafTree holds the products of a document by their ids.
 type csafTree struct {
-	products map[string]product
-	groups   map[string][]string
-	work     int // products that notes name
+	products     map[string]product
+	groups       map[string][]string
+	noteProducts int // how many products the groups of all notes name, bounded by engine.MaxVEXProducts
 }
 
-func (d *Document) csaf(data []byte, version string) error {
+// parseCSAF reads a document of the given csaf_version.
+func (d *Document) parseCSAF(data []byte, version string) error {
 	if version != "2.0" {
 		return engine.UnknownWord("csaf_version", version, []string{"2.0"})
 	}
-	var doc csaf
+	var doc csafDocument
 	if err := decode(data, &doc); err != nil {
 		return err
 	}
@@ -100,7 +102,7 @@ func (d *Document) csaf(data []byte, version string) error {
 		return &engine.LimitError{What: "number of vulnerabilities", Limit: engine.MaxVEXStatements}
 	}
 	d.id, d.author = doc.Document.Tracking.ID, doc.Document.Publisher.Name
-	at, err := moment(doc.Document.Tracking.Current)
+	at, err := firstTime(doc.Document.Tracking.Current)
 	if err != nil || at == "" {
 		return errors.Join(errors.New("document.tracking.current_release_date: it has none"), err)
 	}
@@ -109,16 +111,17 @@ func (d *Document) csaf(data []byte, version string) error {
 		return fmt.Errorf("product_tree: %w", err)
 	}
 	for i, v := range doc.Vulnerabilities {
-		if err := d.csafAnswers(v, tree, at, doc.Document.Category == "csaf_vex"); err != nil {
+		if err := d.addCSAFStatements(v, tree, at, doc.Document.Category == "csaf_vex"); err != nil {
 			return fmt.Errorf("vulnerabilities[%d]: %w", i, err)
 		}
 	}
 	return nil
 }
 
-func (doc *csaf) tree() (*csafTree, error) {
+// tree reads product_tree (3.2.2). A relationship makes a new product of two that stand before it.
+func (doc *csafDocument) tree() (*csafTree, error) {
 	t := &csafTree{products: map[string]product{}, groups: map[string][]string{}}
-	put := func(id string, p product) error {
+	add := func(id string, p product) error {
 		if _, twice := t.products[id]; id == "" || twice {
 			return fmt.Errorf("the product_id %.80q is empty or stands twice", id)
 		}
@@ -129,7 +132,7 @@ func (doc *csaf) tree() (*csafTree, error) {
 	walk = func(list []csafBranch) error {
 		for _, b := range list {
 			if b.Product != nil {
-				if err := put(b.Product.ID, product{of: b.Product.thing()}); err != nil {
+				if err := add(b.Product.ID, product{component: b.Product.component()}); err != nil {
 					return err
 				}
 			}
@@ -143,24 +146,24 @@ func (doc *csaf) tree() (*csafTree, error) {
 		return nil, err
 	}
 	for _, p := range doc.Tree.Names {
-		if err := put(p.ID, product{of: p.thing()}); err != nil {
+		if err := add(p.ID, product{component: p.component()}); err != nil {
 			return nil, err
 		}
 	}
 	for i, r := range doc.Tree.Relationships {
-		inner, ok := t.products[r.Reference]
-		outer, too := t.products[r.Relates]
-		if !ok || !too {
+		inner, hasInner := t.products[r.Reference]
+		outer, hasOuter := t.products[r.Relates]
+		if !hasInner || !hasOuter {
 			return nil, fmt.Errorf("relationships[%d] names products that the tree does not have before it", i)
 		}
-		p := product{of: inner.of, within: append(slices.Concat(inner.within, outer.within), outer.of)}
+		p := product{component: inner.component, within: append(slices.Concat(inner.within, outer.within), outer.component)}
 		if len(p.within) > engine.MaxJSONDepth {
 			return nil, &engine.LimitError{What: "depth of relationships", Limit: engine.MaxJSONDepth}
 		}
 		if !slices.Contains([]string{"default_component_of", "optional_component_of", "installed_on"}, r.Category) {
-			p.of.odd = true // "installed with" and "external component of" tell of no package of this image
+			p.component.unmatchable = true // "installed_with" and "external_component_of" name no package of this image
 		}
-		if err := put(r.Product.ID, p); err != nil {
+		if err := add(r.Product.ID, p); err != nil {
 			return nil, err
 		}
 	}
@@ -170,20 +173,20 @@ func (doc *csaf) tree() (*csafTree, error) {
 	return t, nil
 }
 
-func (p csafProduct) thing() (t thing) {
-	t.name(p.Helper.PURL)
-	if c := p.Helper.CPE; c != "" {
-		t.cpes = append(t.cpes, c)
+func (p csafProduct) component() (c component) {
+	c.addID(p.Helper.PURL)
+	if cpe := p.Helper.CPE; cpe != "" {
+		c.cpes = append(c.cpes, cpe)
 	}
 	for _, h := range p.Helper.Hashes {
 		for _, f := range h.Files {
-			t.digest(f.Algorithm, f.Value)
+			c.addHash(f.Algorithm, f.Value)
 		}
 	}
-	return t
+	return c
 }
 
-// csafStatus maps the names of product_status (3.2.3.9). "recommended" is no answer.
+// csafStatus maps the names of product_status (3.2.3.9) to statuses. "recommended" is a known name and none of them.
 func csafStatus(name string) (status string, known bool) {
 	switch name {
 	case "known_not_affected":
@@ -198,14 +201,14 @@ func csafStatus(name string) (status string, known bool) {
 	return "", name == "recommended"
 }
 
-// of lists what notes say of each product, in the order in which they stand.
-func (t *csafTree) of(notes []csafNote) (map[string][]csafNote, error) {
+// byProduct returns the notes about each product, in their order.
+func (t *csafTree) byProduct(notes []csafNote) (map[string][]csafNote, error) {
 	out := map[string][]csafNote{}
 	for _, n := range notes {
 		ids := slices.Clone(n.Products)
 		for _, g := range n.Groups {
 			ids = append(ids, t.groups[g]...)
-			if t.work += len(t.groups[g]); t.work > engine.MaxVEXProducts {
+			if t.noteProducts += len(t.groups[g]); t.noteProducts > engine.MaxVEXProducts {
 				return nil, &engine.LimitError{What: "products that a VEX document's notes name", Limit: engine.MaxVEXProducts}
 			}
 		}
@@ -216,8 +219,9 @@ func (t *csafTree) of(notes []csafNote) (map[string][]csafNote, error) {
 	return out, nil
 }
 
-// csafAnswers makes a statement of each product's status, with what flags, threats and remediations say of it.
-func (d *Document) csafAnswers(v csafVulnerability, tree *csafTree, at string, strict bool) error {
+// addCSAFStatements adds what a vulnerability says of its products: their status, with their flags, threats and remediations. Products of
+// which the same is said share a statement. strict holds the document to the profile VEX.
+func (d *Document) addCSAFStatements(v csafVulnerability, tree *csafTree, at string, strict bool) error {
 	ids := []string{v.CVE}
 	for _, id := range v.IDs {
 		ids = append(ids, id.Text)
@@ -225,19 +229,14 @@ func (d *Document) csafAnswers(v csafVulnerability, tree *csafTree, at string, s
 	notes := make([]map[string][]csafNote, 3)
 	for i, list := range [][]csafNote{v.Flags, v.Threats, v.Remediations} {
 		var err error
-		if notes[i], err = tree.of(list); err != nil {
+		if notes[i], err = tree.byProduct(list); err != nil {
 			return err
 		}
 	}
-	names := make([]string, 0, len(v.Status))
-	for name := range v.Status {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	type key struct{ status, reason, text, action string }
+	type key struct{ status, justification, impact, action string }
 	grouped := map[key]*statement{}
 	var order []*statement
-	for _, name := range names {
+	for _, name := range slices.Sorted(maps.Keys(v.Status)) {
 		status, known := csafStatus(name)
 		if !known {
 			return fmt.Errorf("product_status: unknown status %.40q", name)
@@ -250,11 +249,11 @@ func (d *Document) csafAnswers(v csafVulnerability, tree *csafTree, at string, s
 			if status == "" {
 				continue
 			}
-			s := statement{ids: slices.Clone(ids), status: status, at: at}
-			if err := s.explain(notes[0][id], notes[1][id], notes[2][id], strict); err != nil {
+			s := statement{ids: slices.Clone(ids), status: status, time: at}
+			if err := s.addCSAFNotes(notes[0][id], notes[1][id], notes[2][id], strict); err != nil {
 				return fmt.Errorf("product_status.%s[%d] (%.80s): %w", name, i, id, err)
 			}
-			k := key{s.status, s.reason, s.text, s.action}
+			k := key{s.status, s.justification, s.impact, s.action}
 			if grouped[k] == nil {
 				grouped[k] = &s
 				order = append(order, &s)
@@ -270,22 +269,22 @@ func (d *Document) csafAnswers(v csafVulnerability, tree *csafTree, at string, s
 	return nil
 }
 
-// explain adds a justification, an impact and an action to a statement.
-func (s *statement) explain(flags, threats, remediations []csafNote, strict bool) error {
+// addCSAFNotes adds what flags, threats and remediations say: the justification, the impact and the action.
+func (s *statement) addCSAFNotes(flags, threats, remediations []csafNote, strict bool) error {
 	if s.status == notAffected {
 		for _, f := range flags {
 			if !slices.Contains(justifications(), f.Label) {
 				return engine.UnknownWord("flag", f.Label, justifications())
 			}
-			s.reason = cmp.Or(s.reason, f.Label)
+			s.justification = cmp.Or(s.justification, f.Label)
 		}
 	}
 	for _, t := range threats {
 		if t.Category == "impact" {
-			s.text = cmp.Or(s.text, t.Details)
+			s.impact = cmp.Or(s.impact, t.Details)
 		}
 	}
-	if strict && s.status == notAffected && s.reason == "" && s.text == "" {
+	if strict && s.status == notAffected && s.justification == "" && s.impact == "" {
 		return errors.New("known_not_affected needs a flag or a threat of the category impact (CSAF 2.0, 4.5)")
 	}
 	if s.status != affected {

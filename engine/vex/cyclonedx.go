@@ -61,10 +61,10 @@ type cycloneDXVulnerability struct {
 	} `json:"affects"`
 }
 
-// states maps CycloneDX's to OpenVEX's.
-func states(state string) (status string, known []string) {
-	table := []struct{ state, status string }{{"resolved", fixed}, {"resolved_with_pedigree", fixed}, {"exploitable", affected}, {"in_triage", underInvestigation},
-		{"false_positive", notAffected}, {"not_affected", notAffected}}
+// statusOfState maps CycloneDX's analysis states to OpenVEX's statuses, "" for an unknown one. It also returns all known states.
+func statusOfState(state string) (status string, known []string) {
+	table := []struct{ state, status string }{{"resolved", fixed}, {"resolved_with_pedigree", fixed}, {"exploitable", affected},
+		{"in_triage", underInvestigation}, {"false_positive", notAffected}, {"not_affected", notAffected}}
 	for _, t := range table {
 		known = append(known, t.state)
 		if t.state == state {
@@ -74,22 +74,25 @@ func states(state string) (status string, known []string) {
 	return status, known
 }
 
-// reasons maps CycloneDX's justifications to OpenVEX's.
-func reasons(justification string) (reason string, known []string) {
+// justificationOf maps CycloneDX's justifications to OpenVEX's, "" for an unknown one. It also returns all that are known.
+func justificationOf(justification string) (openVEX string, known []string) {
 	const uncontrolled, mitigated = "vulnerable_code_cannot_be_controlled_by_adversary", "inline_mitigations_already_exist"
-	table := []struct{ justification, reason string }{{"code_not_present", "vulnerable_code_not_present"}, {"code_not_reachable", "vulnerable_code_not_in_execute_path"},
+	table := []struct{ justification, openVEX string }{
+		{"code_not_present", "vulnerable_code_not_present"}, {"code_not_reachable", "vulnerable_code_not_in_execute_path"},
 		{"requires_configuration", uncontrolled}, {"requires_dependency", uncontrolled}, {"requires_environment", uncontrolled},
-		{"protected_by_compiler", mitigated}, {"protected_at_runtime", mitigated}, {"protected_at_perimeter", mitigated}, {"protected_by_mitigating_control", mitigated}}
+		{"protected_by_compiler", mitigated}, {"protected_at_runtime", mitigated}, {"protected_at_perimeter", mitigated},
+		{"protected_by_mitigating_control", mitigated}}
 	for _, t := range table {
 		known = append(known, t.justification)
 		if t.justification == justification {
-			reason = t.reason
+			openVEX = t.openVEX
 		}
 	}
-	return reason, known
+	return openVEX, known
 }
 
-func (d *Document) cycloneDX(data []byte) error {
+// parseCycloneDX reads the vulnerabilities of a document that have an analysis.
+func (d *Document) parseCycloneDX(data []byte) error {
 	var doc cycloneDX
 	if err := decode(data, &doc); err != nil {
 		return err
@@ -104,14 +107,14 @@ func (d *Document) cycloneDX(data []byte) error {
 	for _, a := range doc.Metadata.Authors {
 		d.author = cmp.Or(d.author, a.Name)
 	}
-	parts := map[string]thing{}
-	collect(doc.Components, parts)
-	var within []thing
-	whole := ""
+	byRef := map[string]component{}
+	indexComponents(doc.Components, byRef)
+	var within []component
+	wholeRef := "" // of the product whose parts are the components
 	if c := doc.Metadata.Component; c != nil {
-		within, whole = []thing{c.thing()}, c.Ref
-		if whole != "" {
-			parts[whole] = c.thing()
+		within, wholeRef = []component{c.component()}, c.Ref
+		if wholeRef != "" {
+			byRef[wholeRef] = c.component()
 		}
 	}
 	answers := 0
@@ -125,8 +128,8 @@ func (d *Document) cycloneDX(data []byte) error {
 			return fmt.Errorf("vulnerabilities[%d].analysis: %w", i, err)
 		}
 		for _, a := range v.Affects {
-			p := product{of: component(a.Ref, parts), within: within}
-			if a.Ref == whole {
+			p := product{component: resolveRef(a.Ref, byRef), within: within}
+			if a.Ref == wholeRef {
 				p.within = nil
 			}
 			if len(a.Versions) == 0 {
@@ -134,8 +137,8 @@ func (d *Document) cycloneDX(data []byte) error {
 				continue
 			}
 			for _, version := range a.Versions {
-				if version.Version != "" && agrees(s.status, version.Status) {
-					s.products = append(s.products, p.pinned(version.Version))
+				if version.Version != "" && versionAgrees(s.status, version.Status) {
+					s.products = append(s.products, p.atVersion(version.Version))
 				}
 			}
 		}
@@ -149,18 +152,19 @@ func (d *Document) cycloneDX(data []byte) error {
 	return nil
 }
 
+// statement returns what the analysis says, without the products. Without a time of its own it has the document's, inherited.
 func (v cycloneDXVulnerability) statement(inherited string) (s statement, err error) {
 	a := v.Analysis
-	s = statement{ids: []string{v.ID}, text: a.Detail}
+	s = statement{ids: []string{v.ID}, impact: a.Detail}
 	for _, r := range v.References {
 		s.ids = append(s.ids, r.ID)
 	}
 	var known []string
-	if s.status, known = states(a.State); s.status == "" {
+	if s.status, known = statusOfState(a.State); s.status == "" {
 		return s, engine.UnknownWord("state", a.State, known)
 	}
 	if a.Justification != "" {
-		if s.reason, known = reasons(a.Justification); s.reason == "" {
+		if s.justification, known = justificationOf(a.Justification); s.justification == "" {
 			return s, engine.UnknownWord("justification", a.Justification, known)
 		}
 	}
@@ -169,53 +173,53 @@ func (v cycloneDXVulnerability) statement(inherited string) (s statement, err er
 	}
 	s.action = strings.Join(a.Response, ", ")
 	s.wontFix = slices.Contains(a.Response, "will_not_fix") || slices.Contains(a.Response, "can_not_fix")
-	if s.at, err = moment(a.Last, a.First, v.Updated, inherited); err != nil {
+	if s.time, err = firstTime(a.Last, a.First, v.Updated, inherited); err != nil {
 		return s, fmt.Errorf("lastUpdated: %w", err)
 	}
 	return s, nil
 }
 
-// agrees says whether what affects[] says of a version is what the analysis says; "affected" goes without saying.
-func agrees(status, version string) bool {
+// versionAgrees says whether a version's status in affects[] fits the status of the analysis. A version without a status is affected.
+func versionAgrees(status, version string) bool {
 	if status == notAffected || status == fixed {
 		return version == "unaffected"
 	}
 	return version == "" || version == "affected"
 }
 
-// collect names the components by their refs; a ref that stands twice names nothing.
-func collect(list []cycloneDXComponent, into map[string]thing) {
+// indexComponents adds the components by their refs. A ref that stands twice is ambiguous, and matches nothing.
+func indexComponents(list []cycloneDXComponent, into map[string]component) {
 	for _, c := range list {
 		if c.Ref != "" {
 			if _, twice := into[c.Ref]; twice {
-				into[c.Ref] = thing{odd: true}
+				into[c.Ref] = component{unmatchable: true}
 			} else {
-				into[c.Ref] = c.thing()
+				into[c.Ref] = c.component()
 			}
 		}
-		collect(c.Components, into)
+		indexComponents(c.Components, into)
 	}
 }
 
-func (c cycloneDXComponent) thing() (t thing) {
+func (c cycloneDXComponent) component() (out component) {
 	switch {
 	case c.PURL != "":
-		t.name(c.PURL)
-		t.odd = t.odd || !strings.HasPrefix(c.PURL, "pkg:")
+		out.addID(c.PURL)
+		out.unmatchable = out.unmatchable || !strings.HasPrefix(c.PURL, "pkg:")
 	case c.Type == "container" && strings.HasPrefix(c.Version, "sha256:"):
-		t.digest("sha256", strings.TrimPrefix(c.Version, "sha256:"))
+		out.addHash("sha256", strings.TrimPrefix(c.Version, "sha256:"))
 	case c.Type == "container" && c.Version != "":
-		t.name(c.Name + ":" + c.Version)
+		out.addID(c.Name + ":" + c.Version)
 	case c.Type == "container":
-		t.name(c.Name)
+		out.addID(c.Name)
 	}
-	return t
+	return out
 }
 
-// component is what a ref of affects[] names: a component of this document, or a package URL, as it is or as the end of a BOM-Link
-// (cyclonedx.org/capabilities/bomlink).
-func component(ref string, parts map[string]thing) (t thing) {
-	if own, ok := parts[ref]; ok {
+// resolveRef returns what a ref of affects[] names: a component of this document, or a package URL, as it is or as the fragment of a
+// BOM-Link (cyclonedx.org/capabilities/bomlink).
+func resolveRef(ref string, byRef map[string]component) (out component) {
+	if own, ok := byRef[ref]; ok {
 		return own
 	}
 	if rest, ok := strings.CutPrefix(ref, "urn:cdx:"); ok {
@@ -223,17 +227,17 @@ func component(ref string, parts map[string]thing) (t thing) {
 		ref, _ = url.PathUnescape(fragment)
 	}
 	if strings.HasPrefix(ref, "pkg:") {
-		t.name(ref)
+		out.addID(ref)
 	}
-	return t
+	return out
 }
 
-// pinned is a product of one version.
-func (p product) pinned(version string) product {
-	p.of.purls = slices.Clone(p.of.purls)
-	for i := range p.of.purls {
-		if u := &p.of.purls[i]; u.Version != "" && u.Version != version {
-			p.of.odd = true
+// atVersion narrows a product to one version.
+func (p product) atVersion(version string) product {
+	p.component.purls = slices.Clone(p.component.purls)
+	for i := range p.component.purls {
+		if u := &p.component.purls[i]; u.Version != "" && u.Version != version {
+			p.component.unmatchable = true
 		} else {
 			u.Version = version
 		}

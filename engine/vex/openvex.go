@@ -1,6 +1,7 @@
 package vex
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -55,7 +56,8 @@ func justifications() []string {
 		"vulnerable_code_cannot_be_controlled_by_adversary", "inline_mitigations_already_exist"}
 }
 
-func (d *Document) openVEX(data []byte) error {
+// parseOpenVEX reads a document of OpenVEX 0.2.0; of another version it is an error.
+func (d *Document) parseOpenVEX(data []byte) error {
 	var context struct {
 		Context json.RawMessage `json:"@context"`
 	}
@@ -94,15 +96,14 @@ func (d *Document) openVEX(data []byte) error {
 	return nil
 }
 
+// statement checks and converts one statement. Without a time of its own it has the document's, inherited.
 func (in openVEXStatement) statement(inherited string) (s statement, err error) {
 	v := in.Vulnerability
 	if v.Name == "" && v.ID == "" {
 		return s, errors.New("vulnerability: it has no name")
 	}
-	s = statement{ids: append([]string{v.Name, idOf(v.ID)}, v.Aliases...), status: in.Status, reason: in.Justification, text: in.Impact, action: in.Action}
-	if s.text == "" {
-		s.text = in.Notes
-	}
+	s = statement{ids: append([]string{v.Name, lastSegment(v.ID)}, v.Aliases...), status: in.Status, justification: in.Justification,
+		impact: cmp.Or(in.Impact, in.Notes), action: in.Action}
 	if !slices.Contains(statuses(), in.Status) {
 		return s, engine.UnknownWord("status", in.Status, statuses())
 	}
@@ -112,34 +113,34 @@ func (in openVEXStatement) statement(inherited string) (s statement, err error) 
 	if in.Status == notAffected && in.Justification == "" && in.Impact == "" {
 		return s, errors.New("not_affected needs a justification or an impact_statement")
 	}
-	if s.at, err = moment(in.Updated, in.Timestamp, inherited); err != nil {
+	if s.time, err = firstTime(in.Updated, in.Timestamp, inherited); err != nil {
 		return s, fmt.Errorf("timestamp: %w", err)
 	}
 	for _, p := range in.Products {
-		whole := p.thing()
+		whole := p.component()
 		if len(p.Parts) == 0 {
-			s.products = append(s.products, product{of: whole})
+			s.products = append(s.products, product{component: whole})
 		}
 		for _, part := range p.Parts {
-			s.products = append(s.products, product{of: part.thing(), within: []thing{whole}})
+			s.products = append(s.products, product{component: part.component(), within: []component{whole}})
 		}
 	}
 	return s, nil
 }
 
-// idOf is the last part of an IRI: "https://nvd.nist.gov/vuln/detail/CVE-2023-1" names CVE-2023-1.
-func idOf(iri string) string { return iri[strings.LastIndexAny(iri, "/#")+1:] }
+// lastSegment returns the last part of an IRI: "https://nvd.nist.gov/vuln/detail/CVE-2023-1" names CVE-2023-1.
+func lastSegment(iri string) string { return iri[strings.LastIndexAny(iri, "/#")+1:] }
 
-func (c openVEXComponent) thing() (t thing) {
-	t.name(c.ID)
+func (c openVEXComponent) component() (out component) {
+	out.addID(c.ID)
 	for kind, value := range c.Identifiers {
 		if kind == "purl" {
-			t.name(value)
-			t.odd = t.odd || !strings.HasPrefix(value, "pkg:")
+			out.addID(value)
+			out.unmatchable = out.unmatchable || !strings.HasPrefix(value, "pkg:")
 		}
 	}
 	for algorithm, value := range c.Hashes {
-		t.digest(algorithm, value)
+		out.addHash(algorithm, value)
 	}
-	return t
+	return out
 }

@@ -18,7 +18,8 @@ func hexOf(digit string) string { return strings.Repeat(digit, 64) }
 // facts are an image with five findings, the same in every test.
 func facts() *engine.Facts {
 	f := &engine.Facts{
-		Image:    engine.Identity{Name: "ghcr.io/example/shop:1.2", Named: true, Digest: engine.Digest("sha256:" + hexOf("a")), ConfigDigest: engine.Digest("sha256:" + hexOf("b"))},
+		Image: engine.Identity{Name: "ghcr.io/example/shop:1.2", Named: true, Digest: engine.Digest("sha256:" + hexOf("a")),
+			ConfigDigest: engine.Digest("sha256:" + hexOf("b"))},
 		Platform: engine.Platform{OS: "linux", Architecture: "amd64"},
 		OS:       &engine.OS{ID: "rhel", VersionID: "9.4"},
 	}
@@ -26,28 +27,36 @@ func facts() *engine.Facts {
 		f.Packages = append(f.Packages, p)
 	}
 	openssl := engine.Source{Name: "openssl", Version: "3.0.11-1~deb12u2"}
-	add(engine.Package{Name: "libssl3", Version: openssl.Version, Type: "deb", Ecosystem: "Debian:12", Source: openssl, PURL: "pkg:deb/debian/libssl3@3.0.11-1~deb12u2?arch=amd64&distro=debian-12"})
-	add(engine.Package{Name: "openssl", Version: openssl.Version, Type: "deb", Ecosystem: "Debian:12", Source: openssl, PURL: "pkg:deb/debian/openssl@3.0.11-1~deb12u2?arch=amd64&distro=debian-12"})
+	add(engine.Package{Name: "libssl3", Version: openssl.Version, Type: "deb", Ecosystem: "Debian:12", Source: openssl,
+		PURL: "pkg:deb/debian/libssl3@3.0.11-1~deb12u2?arch=amd64&distro=debian-12"})
+	add(engine.Package{Name: "openssl", Version: openssl.Version, Type: "deb", Ecosystem: "Debian:12", Source: openssl,
+		PURL: "pkg:deb/debian/openssl@3.0.11-1~deb12u2?arch=amd64&distro=debian-12"})
 	curl := engine.Source{Name: "curl", Version: "7.88.1-10"}
-	add(engine.Package{Name: "libcurl4", Version: "7.88.1-10+b1", Type: "deb", Ecosystem: "Debian:12", Source: curl, PURL: "pkg:deb/debian/libcurl4@7.88.1-10%2Bb1?arch=amd64&distro=debian-12"})
+	add(engine.Package{Name: "libcurl4", Version: "7.88.1-10+b1", Type: "deb", Ecosystem: "Debian:12", Source: curl,
+		PURL: "pkg:deb/debian/libcurl4@7.88.1-10%2Bb1?arch=amd64&distro=debian-12"})
 	expat := engine.Source{Name: "expat", Version: "1:2.5.0-2.el9"}
-	add(engine.Package{Name: "expat", Version: expat.Version, Type: "rpm", Ecosystem: "Red Hat:enterprise_linux:9", Source: expat, PURL: "pkg:rpm/redhat/expat@2.5.0-2.el9?arch=x86_64&distro=rhel-9.4&epoch=1"})
-	found := func(id, name string, of engine.Package, binaries []string, cves []string, aliases ...string) {
+	add(engine.Package{Name: "expat", Version: expat.Version, Type: "rpm", Ecosystem: "Red Hat:enterprise_linux:9", Source: expat,
+		PURL: "pkg:rpm/redhat/expat@2.5.0-2.el9?arch=x86_64&distro=rhel-9.4&epoch=1"})
+	found := func(id, name string, p engine.Package, binaries []string, cves []string, aliases ...string) {
 		f.Findings = append(f.Findings, engine.Finding{Kind: "vulnerability", ID: id, Aliases: aliases, CVEs: cves, Fix: "none",
-			Package: engine.FoundPackage{Name: name, Version: of.Source.Version, Type: of.Type, PURL: of.PURL, Ecosystem: of.Ecosystem, Source: of.Source, Binaries: binaries}})
+			Package: engine.FoundPackage{Name: name, Version: p.Source.Version, Type: p.Type, PURL: p.PURL, Ecosystem: p.Ecosystem,
+				Source: p.Source, Binaries: binaries}})
 	}
-	lodash := engine.Package{Name: "lodash", Version: "4.17.20", Type: "npm", Ecosystem: "npm", Source: engine.Source{Name: "lodash", Version: "4.17.20"}, PURL: "pkg:npm/lodash@4.17.20"}
+	lodash := engine.Package{Name: "lodash", Version: "4.17.20", Type: "npm", Ecosystem: "npm",
+		Source: engine.Source{Name: "lodash", Version: "4.17.20"}, PURL: "pkg:npm/lodash@4.17.20"}
 	add(lodash)
 	found("CVE-2021-23337", "lodash", lodash, nil, []string{"CVE-2021-23337"}, "GHSA-35jh-r3h4-6jhm")
 	found("CVE-2024-0727", "openssl", f.Packages[1], []string{"libssl3", "openssl"}, []string{"CVE-2024-0727"})
 	found("DSA-5678-1", "curl", f.Packages[2], []string{"libcurl4"}, []string{"CVE-2024-0001", "CVE-2024-0002"})
 	found("CVE-2023-52425", "expat", f.Packages[3], []string{"expat"}, []string{"CVE-2023-52425"})
-	found("CVE-2024-0727", "crypto", engine.Package{Type: "golang", Ecosystem: "Go", Source: engine.Source{Name: "example.test/crypto", Version: "v1.0.0"}, PURL: "pkg:golang/example.test/crypto@v1.0.0"}, nil, []string{"CVE-2024-0727"})
+	crypto := engine.Package{Type: "golang", Ecosystem: "Go", Source: engine.Source{Name: "example.test/crypto", Version: "v1.0.0"},
+		PURL: "pkg:golang/example.test/crypto@v1.0.0"}
+	found("CVE-2024-0727", "crypto", crypto, nil, []string{"CVE-2024-0727"})
 	return f
 }
 
-// told is what a test expects: the findings that have marks, with each mark.
-func told(f *engine.Facts) string {
+// marks lists the findings that have VEX statements: the status and the fix of each, then its statements.
+func marks(f *engine.Facts) string {
 	var b strings.Builder
 	for _, v := range f.Findings {
 		if len(v.VEX) == 0 {
@@ -65,7 +74,7 @@ func told(f *engine.Facts) string {
 	return b.String()
 }
 
-// Each case is documents and either "told" or "error".
+// Each case is some documents and either "told", the marks that they make, or "error".
 func TestCases(t *testing.T) {
 	cases, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(cases) < 10 {
@@ -99,12 +108,12 @@ func TestCases(t *testing.T) {
 				return
 			}
 			got := facts()
-			for range 2 { // marks take the place of marks
+			for range 2 { // marking again replaces the marks
 				if err := Mark(docs, got); err != nil {
 					t.Fatal(err)
 				}
 			}
-			if diff := cmp.Diff(want, told(got)); diff != "" {
+			if diff := cmp.Diff(want, marks(got)); diff != "" {
 				t.Error(diff)
 			}
 		})
@@ -113,11 +122,12 @@ func TestCases(t *testing.T) {
 
 // openvex is a document with one statement.
 func openvex(product, vulnerability, status string) string {
-	return fmt.Sprintf(`{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://example.test/vex/1","author":"Example","timestamp":"2026-01-02T03:04:05Z","version":1,
+	return fmt.Sprintf(`{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://example.test/vex/1","author":"Example",
+		"timestamp":"2026-01-02T03:04:05Z","version":1,
 		"statements":[{"vulnerability":{"name":%q},"products":[%s],"status":%q,"impact_statement":"no"}]}`, vulnerability, product, status)
 }
 
-// Which products are for certain about the finding: everything else leaves it as it is.
+// Only a product that is for certain the finding's suppresses it: everything else leaves the finding as it is.
 func TestProducts(t *testing.T) {
 	id := func(s string) string { return fmt.Sprintf(`{"@id":%q}`, s) }
 	in := func(image, part string) string {
@@ -172,7 +182,8 @@ func TestProducts(t *testing.T) {
 		{"a hash of the image", `{"@id":"https://example.test/shop","hashes":{"sha-256":"` + hexOf("a") + `"}}`, lodash, "lodash"},
 
 		{"one of two binaries", id("pkg:deb/debian/libssl3@3.0.11-1~deb12u2?arch=amd64"), openssl, ""},
-		{"two of two binaries", id("pkg:deb/debian/libssl3") + "," + id("pkg:deb/debian/openssl@3.0.11-1~deb12u2?arch=amd64"), openssl, "openssl"},
+		{"two of two binaries", id("pkg:deb/debian/libssl3") + "," + id("pkg:deb/debian/openssl@3.0.11-1~deb12u2?arch=amd64"), openssl,
+			"openssl"},
 		{"the source package", id("pkg:deb/debian/openssl@3.0.11-1~deb12u2?arch=source"), openssl, "openssl"},
 		{"the source package by name", id("pkg:deb/debian/openssl?distro=debian-12"), openssl, "openssl"},
 		{"the source package of another release", id("pkg:deb/debian/openssl?distro=debian-11"), openssl, ""},
@@ -211,7 +222,7 @@ func TestProducts(t *testing.T) {
 	}
 }
 
-// An archive's own names are not trusted, and a version without a number is not fixed.
+// An archive's own names are not trusted, and a product without a version is not fixed.
 func TestWhatIsNotCertain(t *testing.T) {
 	for product, want := range map[string]bool{
 		`{"@id":"pkg:npm/lodash"}`:                                           false,

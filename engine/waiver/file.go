@@ -1,4 +1,5 @@
-// Package waiver reads the waiver file and says what it accepts. A waiver is for a while: it has a reason, an owner and a last day.
+// Package waiver reads and writes the waiver file and says what it accepts. A waiver is temporary: it has a reason, an owner and a last
+// day.
 package waiver
 
 import (
@@ -18,31 +19,32 @@ import (
 	"github.com/vetoci/veto/engine/purl"
 )
 
-// maxWaivers bounds one file.
+// maxWaivers bounds one file; a baseline of engine.MaxFindings findings has half as many. Parse refuses a longer list.
 const maxWaivers = 100_000
 
-// minFingerprint is how many hex digits of a fingerprint a person must give.
+// minFingerprint is how many of a fingerprint's 64 hex digits a waiver must give at least: short enough to type, long enough that two
+// findings of an image hardly ever share them. Where they do, the waiver accepts neither.
 const minFingerprint = 8
 
 // File is a parsed waiver file.
 type File struct {
-	name    string
+	name    string // as errors and reports call it
 	digest  engine.Digest
 	waivers []engine.Waiver
-	lines   []int
+	lines   []int // of each waiver, from 1
 }
 
-// Waivers are the entries in the order of the file; their State is empty until they meet an image and a clock.
+// Waivers returns the entries in the order of the file. Their State is empty: For sets it.
 func (f *File) Waivers() []engine.Waiver { return slices.Clone(f.waivers) }
 
-// Digest is that of the file's bytes.
+// Digest returns the SHA-256 of the file's bytes.
 func (f *File) Digest() engine.Digest { return f.digest }
 
-func entryKeys() []string {
+func waiverKeys() []string {
 	return []string{"rule", "match", "broad", "images", "reason", "owner", "expires", "until", "ticket", "origin"}
 }
 
-// Parse reads a waiver file strictly; every mistake is a usage error with its line. name is shown in errors and reports.
+// Parse reads a waiver file strictly: every mistake is an engine.UsageError with its line. name is shown in errors and reports.
 func Parse(name string, data []byte) (*File, error) {
 	y, node, err := document.Parse(name, data)
 	if err != nil {
@@ -68,7 +70,7 @@ func Parse(name string, data []byte) (*File, error) {
 		return nil, y.Errorf(list, "%v", &engine.LimitError{What: "number of waivers", Limit: maxWaivers})
 	}
 	for _, n := range list.Content {
-		w, err := parseEntry(y, n)
+		w, err := parseWaiver(y, n)
 		if err != nil {
 			return nil, err
 		}
@@ -78,18 +80,19 @@ func Parse(name string, data []byte) (*File, error) {
 	return f, nil
 }
 
-func parseEntry(y document.File, n *yaml.Node) (*engine.Waiver, error) {
-	m, err := y.Mapping(n, "a waiver", entryKeys())
+func parseWaiver(y document.File, n *yaml.Node) (*engine.Waiver, error) {
+	m, err := y.Mapping(n, "a waiver", waiverKeys())
 	if err != nil {
 		return nil, err
 	}
 	for _, key := range []string{"reason", "owner", "expires"} {
 		if m[key] == nil {
-			return nil, engine.Hint(y.Errorf(n, "a waiver without `%s`", key), "a waiver has a reason, an owner and a last day (expires: 2026-12-31)")
+			return nil, engine.Hint(y.Errorf(n, "a waiver without `%s`", key),
+				"a waiver has a reason, an owner and a last day (expires: 2026-12-31)")
 		}
 	}
 	w := &engine.Waiver{Where: fmt.Sprintf("%s:%d", y.Name, n.Line)}
-	for _, key := range entryKeys() {
+	for _, key := range waiverKeys() {
 		if v := m[key]; v != nil {
 			if err := setKey(y, w, key, v); err != nil {
 				return nil, err
@@ -101,7 +104,8 @@ func parseEntry(y document.File, n *yaml.Node) (*engine.Waiver, error) {
 	case !narrow && w.Rule == "":
 		return nil, engine.Hint(y.Errorf(n, "this waiver matches nothing"), "give `match` a vuln, purl, path or fingerprint, or name a rule")
 	case !narrow && !w.Broad:
-		return nil, engine.Hint(y.Errorf(n, "this waiver accepts all that the rule %q will ever say", string(w.Rule)), "narrow it with `match`, or say so with `broad: true`")
+		return nil, engine.Hint(y.Errorf(n, "this waiver accepts all that the rule %q will ever say", string(w.Rule)),
+			"narrow it with `match`, or say so with `broad: true`")
 	case w.Broad && w.Rule == "":
 		return nil, engine.Hint(y.Errorf(n, "`broad: true` goes with a rule"), "name the rule, or leave `broad` out")
 	}
@@ -109,7 +113,7 @@ func parseEntry(y document.File, n *yaml.Node) (*engine.Waiver, error) {
 	return w, nil
 }
 
-// identify names a waiver by what it says, not by where it stands.
+// identify makes a waiver's id of what it says, not of where it stands in the file.
 func identify(w *engine.Waiver) string {
 	c := *w
 	c.Where = ""
@@ -177,7 +181,7 @@ func setMatch(y document.File, m *engine.WaiverMatch, n *yaml.Node) error {
 		if v == nil {
 			continue
 		}
-		// Eight digits without a letter are a number to YAML, and a fingerprint all the same.
+		// YAML reads eight digits without a letter as a number; they are a fingerprint all the same.
 		if key == "fingerprint" && v.Kind == yaml.ScalarNode {
 			v.Tag = "!!str"
 		}
@@ -208,7 +212,7 @@ func setMatch(y document.File, m *engine.WaiverMatch, n *yaml.Node) error {
 	return nil
 }
 
-// CheckRules complains about waivers for rules that are not there: such a waiver would silently do nothing.
+// CheckRules returns an engine.UsageError for the first waiver of a rule that is not among known: such a waiver would silently do nothing.
 func (f *File) CheckRules(known []string) error {
 	for i, w := range f.waivers {
 		if w.Rule == "" || slices.Contains(known, string(w.Rule)) {

@@ -7,9 +7,9 @@ import (
 )
 
 // Subtract implements engine.Waivers.
-func (m marks) Subtract(f *engine.Facts, rules []engine.RuleResult) error {
-	s := &subtraction{waivers: f.Waivers, all: things(f)}
-	s.shelf = newShelf(f.Waivers, ambiguousPrefixes(f.Waivers, prints(s.all, rules)))
+func (m imageWaivers) Subtract(f *engine.Facts, rules []engine.RuleResult) error {
+	s := &subtraction{waivers: f.Waivers, targets: targets(f)}
+	s.index = newWaiverIndex(f.Waivers, ambiguousPrefixes(f.Waivers, fingerprints(s.targets, rules)))
 	for r := range rules {
 		rule := &rules[r]
 		left := 0
@@ -17,7 +17,7 @@ func (m marks) Subtract(f *engine.Facts, rules []engine.RuleResult) error {
 			res := &rule.Results[i]
 			res.WaivedBy = ""
 			if rule.Waivable {
-				res.WaivedBy = s.judge(rule.ID, res)
+				res.WaivedBy = s.waivedBy(rule.ID, res)
 			}
 			if res.WaivedBy == "" {
 				left++
@@ -28,27 +28,27 @@ func (m marks) Subtract(f *engine.Facts, rules []engine.RuleResult) error {
 			rule.Status = engine.StatusWaived
 		}
 	}
-	s.lapse(rules)
+	s.endFixed(rules)
 	return nil
 }
 
-// subtraction is the waivers of a file in front of the results of all rules.
+// subtraction is the state of one Subtract.
 type subtraction struct {
 	waivers []engine.Waiver
-	shelf   shelf
-	all     map[string]*thing
+	index   waiverIndex
+	targets map[string]*target // findings, secrets and gaps by ref
 }
 
-// judge returns the waiver that accepts a result, the first of several, and counts those that did.
-func (s *subtraction) judge(rule string, res *engine.Result) engine.Maybe {
-	if i, ok := s.whole(rule, res); ok {
+// waivedBy returns the id of the waiver that accepts a result, the first of several, "" when the result stands. It counts those that did.
+func (s *subtraction) waivedBy(rule string, res *engine.Result) engine.Maybe {
+	if i, ok := s.waiverOf(rule, res); ok {
 		s.waivers[i].Used++
 		return engine.Maybe(s.waivers[i].ID)
 	}
 	var used []int
 	var by engine.Maybe
 	for _, ref := range res.Findings {
-		t := s.all[ref]
+		t := s.targets[ref]
 		if t == nil {
 			return ""
 		}
@@ -58,7 +58,7 @@ func (s *subtraction) judge(rule string, res *engine.Result) engine.Maybe {
 			}
 			continue
 		}
-		parts := t.accept(s.waivers, s.candidates(rule, t))
+		parts := t.acceptedBy(s.waivers, s.matching(rule, t))
 		if len(parts) == 0 {
 			return ""
 		}
@@ -74,37 +74,37 @@ func (s *subtraction) judge(rule string, res *engine.Result) engine.Maybe {
 	return by
 }
 
-// whole finds the waiver that accepts a result for what it is, whatever findings it names.
-func (s *subtraction) whole(rule string, res *engine.Result) (int, bool) {
-	if len(res.Findings) > 0 && s.marked(res) {
+// waiverOf finds the waiver that names the result itself, whatever its findings are.
+func (s *subtraction) waiverOf(rule string, res *engine.Result) (int, bool) {
+	if len(res.Findings) > 0 && s.findingsWaived(res) {
 		return 0, false // no further waiver is needed
 	}
-	own := s.own(res)
-	for _, i := range s.shelf.near(res.Fingerprint) {
-		if w := &s.waivers[i]; own.wholly(w, rule, res) && own.holds(w) {
+	t := s.targetOf(res)
+	for _, i := range s.index.candidates(res.Fingerprint) {
+		if w := &s.waivers[i]; t.isNamedBy(w, rule, res) && t.inForce(w) {
 			return i, true
 		}
 	}
 	return 0, false
 }
 
-// own is a result as a thing of its own. It has a fix as soon as one of its findings has.
-func (s *subtraction) own(res *engine.Result) *thing {
-	own := &thing{fingerprint: res.Fingerprint}
+// targetOf makes a target of the result itself. It has a fix as soon as one of its findings has.
+func (s *subtraction) targetOf(res *engine.Result) *target {
+	out := &target{fingerprint: res.Fingerprint}
 	if res.Path != "" {
-		own.paths = []string{string(res.Path)}
+		out.paths = []string{string(res.Path)}
 	}
 	for _, ref := range res.Findings {
-		if t := s.all[ref]; t != nil && t.fixed {
-			own.fixed = true
+		if t := s.targets[ref]; t != nil && t.fixed {
+			out.fixed = true
 		}
 	}
-	return own
+	return out
 }
 
-// wholly says whether a waiver names all of the rule, or the result itself: by its fingerprint, or with the rule, by its path. Only a
-// result without findings is named by its path: where there are findings, theirs count.
-func (own *thing) wholly(w *engine.Waiver, rule string, res *engine.Result) bool {
+// isNamedBy says whether a waiver names everything that the rule says, or this one result: by its fingerprint, or by its path together with
+// the rule. A path names a result without findings only: where there are findings, their paths count.
+func (t *target) isNamedBy(w *engine.Waiver, rule string, res *engine.Result) bool {
 	switch {
 	case w.Rule != "" && string(w.Rule) != rule:
 		return false
@@ -113,65 +113,66 @@ func (own *thing) wholly(w *engine.Waiver, rule string, res *engine.Result) bool
 	case w.Match.Fingerprint == "" && (w.Rule == "" || len(res.Findings) > 0):
 		return false
 	}
-	return own.matches(&w.Match)
+	return t.matches(&w.Match)
 }
 
-// marked says whether every finding of a result is waived already.
-func (s *subtraction) marked(res *engine.Result) bool {
-	return !slices.ContainsFunc(res.Findings, func(ref string) bool { return s.all[ref] == nil || *s.all[ref].waivedBy == "" })
+// findingsWaived says whether every finding of a result is waived already.
+func (s *subtraction) findingsWaived(res *engine.Result) bool {
+	return !slices.ContainsFunc(res.Findings, func(ref string) bool { return s.targets[ref] == nil || *s.targets[ref].waivedBy == "" })
 }
 
-// candidates are the waivers of a rule that match a finding, and those without a rule, which may name another of its CVEs.
-func (s *subtraction) candidates(rule string, t *thing) []int {
+// matching returns the waivers of a rule that match a finding, and those without a rule, which may name another of its CVEs.
+func (s *subtraction) matching(rule string, t *target) []int {
 	var out []int
-	for _, i := range s.shelf.near(t.fingerprint) {
+	for _, i := range s.index.candidates(t.fingerprint) {
 		w := &s.waivers[i]
-		if (w.Rule == "" || string(w.Rule) == rule) && w.Match != (engine.WaiverMatch{}) && t.matches(&w.Match) && t.holds(w) {
+		if (w.Rule == "" || string(w.Rule) == rule) && w.Match != (engine.WaiverMatch{}) && t.matches(&w.Match) && t.inForce(w) {
 			out = append(out, i)
 		}
 	}
 	return out
 }
 
-// lapse ends the waivers of rules that go until there is a fix and meet nothing that lacks one. It looks at every result, also at one
-// that another waiver accepts, so that the order of waivers changes nothing.
-func (s *subtraction) lapse(rules []engine.RuleResult) {
+// endFixed marks as ended the waivers of rules that go until there is a fix and match nothing that lacks one. It looks at every result,
+// also at one that another waiver accepts, so that the order of waivers changes nothing.
+func (s *subtraction) endFixed(rules []engine.RuleResult) {
 	if !slices.ContainsFunc(s.waivers, func(w engine.Waiver) bool { return w.Until != "" && w.Rule != "" }) {
 		return
 	}
-	ends := make([]ending, len(s.waivers))
+	tallies := make([]fixTally, len(s.waivers))
 	for r := range rules {
 		for i := range rules[r].Results {
 			res := &rules[r].Results[i]
-			own := s.own(res)
-			for _, j := range s.shelf.near(s.fingerprints(res)...) {
+			result := s.targetOf(res)
+			for _, j := range s.index.candidates(s.fingerprintsOf(res)...) {
 				w := &s.waivers[j]
 				if w.Until == "" || string(w.Rule) != rules[r].ID {
 					continue
 				}
-				if own.wholly(w, rules[r].ID, res) {
-					ends[j].meets(w, own.fixed)
+				if result.isNamedBy(w, rules[r].ID, res) {
+					tallies[j].add(w, result.fixed)
 				}
 				for _, ref := range res.Findings {
-					if t := s.all[ref]; t != nil && w.Match != (engine.WaiverMatch{}) && t.matches(&w.Match) {
-						ends[j].meets(w, t.fixed)
+					if t := s.targets[ref]; t != nil && w.Match != (engine.WaiverMatch{}) && t.matches(&w.Match) {
+						tallies[j].add(w, t.fixed)
 					}
 				}
 			}
 		}
 	}
-	end(s.waivers, ends)
+	endFixed(s.waivers, tallies)
 }
 
-func (s *subtraction) fingerprints(res *engine.Result) []string {
+// fingerprintsOf lists those of a result and of its findings.
+func (s *subtraction) fingerprintsOf(res *engine.Result) []string {
 	out := []string{res.Fingerprint}
 	for _, ref := range res.Findings {
-		if t := s.all[ref]; t != nil {
+		if t := s.targets[ref]; t != nil {
 			out = append(out, t.fingerprint)
 		}
 	}
 	return out
 }
 
-// holds says whether a waiver has not come to its end by a fix.
-func (t *thing) holds(w *engine.Waiver) bool { return w.Until == "" || !t.fixed }
+// inForce says whether a waiver that matches the target has not ended by a fix.
+func (t *target) inForce(w *engine.Waiver) bool { return w.Until == "" || !t.fixed }

@@ -11,12 +11,13 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// more adds an entry to a text that entry made.
+// more is a further entry for a text that entry has made.
 func more(keys string) string {
 	return "  - {" + keys + ", reason: a, owner: b, expires: 2026-12-31}\n"
 }
 
-// outcome lets the waivers of a text meet facts and one rule "r", and returns the messages of the waived results and the first state.
+// outcome applies the waivers of a text to facts and to one rule "r". It returns the messages of the waived results and the state of the
+// first waiver.
 func outcome(t *testing.T, text string, f *engine.Facts, results ...engine.Result) (waived, state string) {
 	t.Helper()
 	rs := []engine.RuleResult{{ID: "r", Status: engine.StatusDeny, Waivable: true, Results: results}}
@@ -55,23 +56,30 @@ func TestSubtractResults(t *testing.T) {
 		want   string
 		state  string
 	}{
-		"by its fingerprint until a fix, and it is there": {entry("rule: r, match: {fingerprint: " + print1 + "}, until: fix-available"), one, "", ended},
-		"broadly until a fix, and it is there":            {entry("rule: r, broad: true, until: fix-available"), one, "", ended},
-		"broadly until a fix of what has none":            {entry("rule: r, broad: true, until: fix-available"), alone, "alone", active},
-		"by a vulnerability until a fix":                  {entry("rule: r, match: {vuln: CVE-1}, until: fix-available"), one, "", ended},
-		"a path of one of the package's two places":       {entry("rule: r, match: {path: 'usr/**'}"), one, "", active},
-		"the same without a rule":                         {entry("match: {path: 'usr/**'}"), one, "", active},
-		"both places":                                     {entry("rule: r, match: {path: '**'}"), one, "one", active},
-		"a path, no finding, the rule named":              {entry("rule: r, match: {path: 'usr/**'}"), alone, "alone", active},
-		"a path, no finding, no rule named":               {entry("match: {path: 'usr/**'}"), alone, "", active},
-		"a path of another rule":                          {entry("rule: x, match: {path: 'usr/**'}"), alone, "", active},
-		"a finding each":                                  {entry("rule: r, match: {vuln: CVE-1}") + more("rule: r, match: {vuln: DSA-1}"), both, "both", active},
-		"one marked, one by the rule":                     {entry("match: {vuln: CVE-1}") + more("rule: r, match: {vuln: DSA-1}"), both, "both", active},
-		"one of two findings":                             {entry("rule: r, match: {vuln: CVE-1}"), both, "", active},
-		"each CVE by the rule":                            {entry("rule: r, match: {vuln: CVE-2}") + more("rule: r, match: {vuln: CVE-3}") + more("match: {vuln: CVE-1}"), both, "both", active},
-		"one CVE by the rule, one without":                {entry("rule: r, match: {vuln: CVE-2}") + more("match: {vuln: CVE-3}") + more("match: {vuln: CVE-1}"), both, "both", active},
-		"one CVE by another rule":                         {entry("rule: x, match: {vuln: CVE-2}") + more("match: {vuln: CVE-3}") + more("match: {vuln: CVE-1}"), both, "", active},
-		"a finding that the facts lack":                   {entry("rule: r, match: {vuln: CVE-1}"), engine.Result{Msg: "lost", Findings: []string{"v1", "v9"}}, "", active},
+		"by its fingerprint until a fix, and it is there": {entry("rule: r, match: {fingerprint: " + print1 + "}, until: fix-available"), one, "",
+			ended},
+		"broadly until a fix, and it is there":      {entry("rule: r, broad: true, until: fix-available"), one, "", ended},
+		"broadly until a fix of what has none":      {entry("rule: r, broad: true, until: fix-available"), alone, "alone", active},
+		"by a vulnerability until a fix":            {entry("rule: r, match: {vuln: CVE-1}, until: fix-available"), one, "", ended},
+		"a path of one of the package's two places": {entry("rule: r, match: {path: 'usr/**'}"), one, "", active},
+		"the same without a rule":                   {entry("match: {path: 'usr/**'}"), one, "", active},
+		"both places":                               {entry("rule: r, match: {path: '**'}"), one, "one", active},
+		"a path, no finding, the rule named":        {entry("rule: r, match: {path: 'usr/**'}"), alone, "alone", active},
+		"a path, no finding, no rule named":         {entry("match: {path: 'usr/**'}"), alone, "", active},
+		"a path of another rule":                    {entry("rule: x, match: {path: 'usr/**'}"), alone, "", active},
+		"a finding each": {entry("rule: r, match: {vuln: CVE-1}") + more("rule: r, match: {vuln: DSA-1}"),
+			both, "both", active},
+		"one marked, one by the rule": {entry("match: {vuln: CVE-1}") + more("rule: r, match: {vuln: DSA-1}"),
+			both, "both", active},
+		"one of two findings": {entry("rule: r, match: {vuln: CVE-1}"), both, "", active},
+		"each CVE by the rule": {entry("rule: r, match: {vuln: CVE-2}") + more("rule: r, match: {vuln: CVE-3}") +
+			more("match: {vuln: CVE-1}"), both, "both", active},
+		"one CVE by the rule, one without": {entry("rule: r, match: {vuln: CVE-2}") + more("match: {vuln: CVE-3}") +
+			more("match: {vuln: CVE-1}"), both, "both", active},
+		"one CVE by another rule": {entry("rule: x, match: {vuln: CVE-2}") + more("match: {vuln: CVE-3}") +
+			more("match: {vuln: CVE-1}"), both, "", active},
+		"a finding that the facts lack": {entry("rule: r, match: {vuln: CVE-1}"),
+			engine.Result{Msg: "lost", Findings: []string{"v1", "v9"}}, "", active},
 	} {
 		t.Run(name, func(t *testing.T) {
 			waived, state := outcome(t, c.text, facts(v1, v2), c.result)
@@ -82,12 +90,13 @@ func TestSubtractResults(t *testing.T) {
 	}
 }
 
-// A shortened fingerprint that two results have accepts neither; one that a result and a finding have, neither.
+// A shortened fingerprint that fits two results accepts neither of them, and the same goes for a result and a finding.
 func TestSubtractAmbiguous(t *testing.T) {
 	prefix := "0123abcd"
 	a, b := prefix+strings.Repeat("0", 56), prefix+strings.Repeat("1", 56)
 	text := entry("rule: r, match: {fingerprint: '" + prefix + "'}")
-	if waived, _ := outcome(t, text, facts(), engine.Result{Msg: "a", Fingerprint: a}, engine.Result{Msg: "a again", Fingerprint: a}); waived != "a a again" {
+	if waived, _ := outcome(t, text, facts(), engine.Result{Msg: "a", Fingerprint: a},
+		engine.Result{Msg: "a again", Fingerprint: a}); waived != "a a again" {
 		t.Errorf("the same fingerprint twice: waived %q", waived)
 	}
 	if waived, _ := outcome(t, text, facts(), engine.Result{Msg: "a", Fingerprint: a}, engine.Result{Msg: "b", Fingerprint: b}); waived != "" {
@@ -100,10 +109,11 @@ func TestSubtractAmbiguous(t *testing.T) {
 	}
 }
 
-// What a rule that cannot be waived brings along as waived is not.
+// A mark that the result of an unwaivable rule has from a recording, or a forger, is removed: only veto's own marks count.
 func TestSubtractUnwaivable(t *testing.T) {
 	f := facts(vuln("v1", "CVE-1", "nginx", "CVE-1"))
-	rs := []engine.RuleResult{{ID: "r", Status: engine.StatusDeny, Results: []engine.Result{{Msg: "a", Findings: []string{"v1"}, WaivedBy: "forged"}}}}
+	rs := []engine.RuleResult{{ID: "r", Status: engine.StatusDeny,
+		Results: []engine.Result{{Msg: "a", Findings: []string{"v1"}, WaivedBy: "forged"}}}}
 	m := parse(t, entry("match: {vuln: CVE-1}")).For(engine.Identity{}, noon)
 	if err := errors.Join(m.Mark(f), m.Subtract(f, rs)); err != nil {
 		t.Fatal(err)
@@ -119,13 +129,15 @@ func TestSubtractOrderIndependence(t *testing.T) {
 	for range 300 {
 		var entries []string
 		for i := range 1 + r.IntN(6) {
-			keys := []string{"match: {vuln: CVE-%d}", "rule: r0, match: {vuln: CVE-%d}", "rule: r1, match: {vuln: CVE-%d}", "rule: r1, match: {purl: 'pkg:deb/debian/p%d'}", "rule: r%d, broad: true"}[r.IntN(5)]
+			keys := []string{"match: {vuln: CVE-%d}", "rule: r0, match: {vuln: CVE-%d}", "rule: r1, match: {vuln: CVE-%d}",
+				"rule: r1, match: {purl: 'pkg:deb/debian/p%d'}", "rule: r%d, broad: true"}[r.IntN(5)]
 			until := []string{"", ", until: fix-available"}[r.IntN(2)]
 			entries = append(entries, more(fmt.Sprintf(keys, r.IntN(4))+until+fmt.Sprintf(", ticket: T-%d", i)))
 		}
 		var found []engine.Finding
 		for i := range 6 {
-			v := vuln(fmt.Sprint("v", i), fmt.Sprint("DSA-", i), fmt.Sprint("p", i%3), fmt.Sprint("CVE-", i%4), fmt.Sprint("CVE-", (i+1+r.IntN(2))%4))
+			v := vuln(fmt.Sprint("v", i), fmt.Sprint("DSA-", i), fmt.Sprint("p", i%3), fmt.Sprint("CVE-", i%4),
+				fmt.Sprint("CVE-", (i+1+r.IntN(2))%4))
 			slices.Sort(v.CVEs)
 			found = append(found, v)
 		}

@@ -4,8 +4,8 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
-	"sort"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -15,8 +15,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// Entry is a waiver to be written.
-type Entry struct {
+// Draft is a waiver to be written. Reason, Owner and Expires are needed, and Match or Rule.
+type Draft struct {
 	Rule    engine.Maybe
 	Match   engine.WaiverMatch
 	Broad   bool
@@ -27,24 +27,24 @@ type Entry struct {
 	Until   engine.Maybe
 	Ticket  string
 	Origin  string
-	Comment string // written above it: what the fingerprint is
+	Comment string // written above it: what the fingerprint stands for
 }
 
-// file names the text in errors about what Append was given or makes.
-const file = "the waiver file"
+// fileName is what errors call the text that Append is given or makes.
+const fileName = "the waiver file"
 
-// Append adds entries to the text of a waiver file, which may be empty. Where the file ends with its list of waivers, what is there
-// stays byte for byte; else it is written anew, with its comments. What comes back has been read again: it says what it did, and the
-// entries.
-func Append(old []byte, entries []Entry) ([]byte, error) {
+// Append adds drafts to the text of a waiver file, which may be empty. Where the file ends with its list of waivers, what is there
+// stays byte for byte; else the file is written anew, with its comments. The result has been parsed again, and holds the old waivers and
+// the new ones.
+func Append(old []byte, drafts []Draft) ([]byte, error) {
 	if len(bytes.TrimSpace(old)) == 0 {
 		old = []byte("version: 1\nwaivers: []\n")
 	}
-	before, err := Parse(file, old)
+	before, err := Parse(fileName, old)
 	if err != nil {
 		return nil, err
 	}
-	alone, err := encode([]byte("version: 1\nwaivers: []\n"), entries)
+	alone, err := encode([]byte("version: 1\nwaivers: []\n"), drafts)
 	if err != nil {
 		return nil, err
 	}
@@ -52,24 +52,24 @@ func Append(old []byte, entries []Entry) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if text, ok, err := insert(old, entries); err != nil {
+	if text, ok, err := insert(old, drafts); err != nil {
 		return nil, err
-	} else if ok && says(text, before, added) {
+	} else if ok && holdsBoth(text, before, added) {
 		return text, nil
 	}
-	text, err := encode(old, entries)
+	text, err := encode(old, drafts)
 	if err != nil {
 		return nil, err
 	}
-	if !says(text, before, added) {
+	if !holdsBoth(text, before, added) {
 		return nil, errors.New("writing the waiver file: it would not say the same any more; add the waivers by hand")
 	}
 	return text, nil
 }
 
-// says reports whether a text holds the waivers of both files, in this order.
-func says(text []byte, before, added *File) bool {
-	after, err := Parse(file, text)
+// holdsBoth says whether a text holds the waivers of both files, in this order.
+func holdsBoth(text []byte, before, added *File) bool {
+	after, err := Parse(fileName, text)
 	if err != nil {
 		return false
 	}
@@ -82,8 +82,8 @@ func says(text []byte, before, added *File) bool {
 	return slices.Equal(ids(after.waivers), append(ids(before.waivers), ids(added.waivers)...))
 }
 
-// listOf finds the list of waivers, and says whether it is the last thing in the file.
-func listOf(doc *yaml.Node) (list *yaml.Node, last bool) {
+// waiverList finds the list of waivers, and says whether it is the last key of the file.
+func waiverList(doc *yaml.Node) (list *yaml.Node, last bool) {
 	top := doc.Content[0]
 	for i := 0; i+1 < len(top.Content); i += 2 {
 		if top.Content[i].Value == "waivers" {
@@ -93,19 +93,19 @@ func listOf(doc *yaml.Node) (list *yaml.Node, last bool) {
 	return nil, false
 }
 
-// insert adds entries below a list at the end of the file, in its own indentation. ok is false where that cannot be done.
-func insert(old []byte, entries []Entry) (text []byte, ok bool, err error) {
+// insert adds drafts below a list at the end of the file, in the list's indentation. ok is false where that cannot be done.
+func insert(old []byte, drafts []Draft) (text []byte, ok bool, err error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(old, &doc); err != nil {
 		return nil, false, fmt.Errorf("reading the waiver file: %w", err)
 	}
-	list, last := listOf(&doc)
+	list, last := waiverList(&doc)
 	if list == nil || !last || len(list.Content) == 0 || list.Style&yaml.FlowStyle != 0 || doc.Content[0].Style&yaml.FlowStyle != 0 {
 		return nil, false, nil
 	}
 	more := &yaml.Node{Kind: yaml.SequenceNode}
-	for _, e := range entries {
-		more.Content = append(more.Content, e.node())
+	for _, d := range drafts {
+		more.Content = append(more.Content, d.node())
 	}
 	lines, err := marshal(more)
 	if err != nil {
@@ -123,18 +123,18 @@ func insert(old []byte, entries []Entry) (text []byte, ok bool, err error) {
 }
 
 // encode writes the whole file anew.
-func encode(old []byte, entries []Entry) ([]byte, error) {
+func encode(old []byte, drafts []Draft) ([]byte, error) {
 	var doc yaml.Node
 	if err := yaml.Unmarshal(old, &doc); err != nil {
 		return nil, fmt.Errorf("reading the waiver file: %w", err)
 	}
-	list, _ := listOf(&doc)
+	list, _ := waiverList(&doc)
 	if list == nil || list.Kind != yaml.SequenceNode {
 		return nil, errors.New("the waiver file has no list of waivers")
 	}
 	list.Style = 0
-	for _, e := range entries {
-		list.Content = append(list.Content, e.node())
+	for _, d := range drafts {
+		list.Content = append(list.Content, d.node())
 	}
 	return marshal(&doc)
 }
@@ -149,11 +149,12 @@ func marshal(n *yaml.Node) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// maxComment is in characters: names of packages come from images.
+// maxComment bounds a comment, in characters: it shows names of packages, which come from images. A longer one is cut.
 const maxComment = 200
 
-// remark makes one harmless line of a comment; the YAML encoder takes what it is given, and fails at bytes that are no UTF-8.
-func remark(s string) string {
+// commentLine makes one harmless line of a comment. The YAML encoder writes what it is given, line ends too, and fails at bytes that are
+// no UTF-8.
+func commentLine(s string) string {
 	s = strings.Map(func(r rune) rune {
 		if !unicode.IsPrint(r) || r == utf8.RuneError {
 			return ' '
@@ -166,53 +167,53 @@ func remark(s string) string {
 	return strings.TrimSpace(s)
 }
 
-func (e Entry) node() *yaml.Node {
-	n := &yaml.Node{Kind: yaml.MappingNode, HeadComment: remark(e.Comment)}
+func (d Draft) node() *yaml.Node {
+	n := &yaml.Node{Kind: yaml.MappingNode, HeadComment: commentLine(d.Comment)}
 	add := func(to *yaml.Node, key, value string) {
 		if value != "" {
-			to.Content = append(to.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, text(value))
+			to.Content = append(to.Content, textNode(key), textNode(value))
 		}
 	}
-	add(n, "rule", string(e.Rule))
+	add(n, "rule", string(d.Rule))
 	match := &yaml.Node{Kind: yaml.MappingNode, Style: yaml.FlowStyle}
-	add(match, "vuln", string(e.Match.Vuln))
-	add(match, "purl", string(e.Match.PURL))
-	add(match, "path", string(e.Match.Path))
-	add(match, "fingerprint", string(e.Match.Fingerprint))
+	add(match, "vuln", string(d.Match.Vuln))
+	add(match, "purl", string(d.Match.PURL))
+	add(match, "path", string(d.Match.Path))
+	add(match, "fingerprint", string(d.Match.Fingerprint))
 	if len(match.Content) > 0 {
-		n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "match"}, match)
+		n.Content = append(n.Content, textNode("match"), match)
 	}
-	if e.Broad {
-		n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "broad"}, &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
+	if d.Broad {
+		n.Content = append(n.Content, textNode("broad"), &yaml.Node{Kind: yaml.ScalarNode, Tag: "!!bool", Value: "true"})
 	}
-	if len(e.Images) > 0 {
+	if len(d.Images) > 0 {
 		images := &yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
-		for _, g := range e.Images {
-			images.Content = append(images.Content, text(g))
+		for _, g := range d.Images {
+			images.Content = append(images.Content, textNode(g))
 		}
-		n.Content = append(n.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: "images"}, images)
+		n.Content = append(n.Content, textNode("images"), images)
 	}
-	add(n, "reason", e.Reason)
-	add(n, "owner", e.Owner)
-	add(n, "expires", e.Expires)
-	add(n, "until", string(e.Until))
-	add(n, "ticket", e.Ticket)
-	add(n, "origin", e.Origin)
+	add(n, "reason", d.Reason)
+	add(n, "owner", d.Owner)
+	add(n, "expires", d.Expires)
+	add(n, "until", string(d.Until))
+	add(n, "ticket", d.Ticket)
+	add(n, "origin", d.Origin)
 	return n
 }
 
-// text is a scalar that reads back as text, whatever it looks like.
-func text(s string) *yaml.Node {
+// textNode makes a scalar that is read back as text, also when it looks like a number or a boolean.
+func textNode(s string) *yaml.Node {
 	n := &yaml.Node{}
 	n.SetString(s)
 	return n
 }
 
-// Baseline makes an entry from the template for everything that the run denies and a waiver may accept: for each finding by its
-// fingerprint, for a result without one by rule and fingerprint. Sorted, each once.
-func Baseline(run *engine.Run, template Entry) []Entry {
+// Baseline makes a draft from the template for everything that the run denies and a waiver may accept: one for each finding, by its
+// fingerprint, and one for each result without findings, by rule and fingerprint. They are sorted, each once.
+func Baseline(run *engine.Run, template Draft) []Draft {
 	template.Origin = "baseline"
-	byKey := map[string]Entry{}
+	byKey := map[string]Draft{}
 	for i := range run.Reports {
 		names := map[string][2]string{} // ref to fingerprint and name
 		for _, v := range run.Reports[i].Findings {
@@ -242,14 +243,9 @@ func Baseline(run *engine.Run, template Entry) []Entry {
 			}
 		}
 	}
-	keys := make([]string, 0, len(byKey))
-	for k := range byKey {
-		keys = append(keys, k)
-	}
-	sort.Strings(keys)
-	out := make([]Entry, 0, len(keys))
-	for _, k := range keys {
-		out = append(out, byKey[k])
+	out := make([]Draft, 0, len(byKey))
+	for _, key := range slices.Sorted(maps.Keys(byKey)) {
+		out = append(out, byKey[key])
 	}
 	return out
 }

@@ -12,9 +12,10 @@ import (
 
 func TestAppend(t *testing.T) {
 	old := "# ours\nversion: 1\nwaivers:\n  # why\n  - match: {vuln: CVE-1}\n    reason: a\n    owner: b\n    expires: 2026-12-31\n"
-	e := Entry{Match: engine.WaiverMatch{Fingerprint: "12345678"}, Reason: "yes: no", Owner: "@shop", Expires: "2026-12-31", Images: []string{"a/*"}, Origin: "baseline", Comment: "CVE-2 in nginx"}
+	e := Draft{Match: engine.WaiverMatch{Fingerprint: "12345678"}, Reason: "yes: no", Owner: "@shop", Expires: "2026-12-31",
+		Images: []string{"a/*"}, Origin: "baseline", Comment: "CVE-2 in nginx"}
 	for _, before := range []string{"", old, "version: 1\nwaivers: []\n"} {
-		text, err := Append([]byte(before), []Entry{e, {Rule: "user-root", Broad: true, Reason: "r", Owner: "o", Expires: "2027-01-01"}})
+		text, err := Append([]byte(before), []Draft{e, {Rule: "user-root", Broad: true, Reason: "r", Owner: "o", Expires: "2027-01-01"}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -35,7 +36,7 @@ func TestBaseline(t *testing.T) {
 	rs := rules(true)
 	rs[1].Status = engine.StatusDeny
 	run := &engine.Run{Reports: []engine.Report{{Facts: *f, Decision: engine.Decision{Rules: rs}}}}
-	entries := Baseline(run, Entry{Reason: "r", Owner: "o", Expires: "2026-12-31"})
+	entries := Baseline(run, Draft{Reason: "r", Owner: "o", Expires: "2026-12-31"})
 	if len(entries) != 3 {
 		t.Fatalf("%d entries, want two findings and one result: %+v", len(entries), entries)
 	}
@@ -54,14 +55,15 @@ func TestBaseline(t *testing.T) {
 
 // What people wrote stays as they wrote it.
 func TestAppendKeepsTheText(t *testing.T) {
-	e := Entry{Match: engine.WaiverMatch{Vuln: "CVE-9"}, Reason: "two\n\n lines: x", Owner: "o", Expires: "2026-12-31"}
+	e := Draft{Match: engine.WaiverMatch{Vuln: "CVE-9"}, Reason: "two\n\n lines: x", Owner: "o", Expires: "2026-12-31"}
 	item := "match: {vuln: 'CVE-1'}   # trailing\n"
 	for name, old := range map[string]string{
-		"indented": "# ours\n\nversion: 1\n\nwaivers:\n    # why\n    - " + item + "      reason: >\n        folded\n        text\n      owner: b\n" +
+		"indented": "# ours\n\nversion: 1\n\nwaivers:\n    # why\n    - " + item +
+			"      reason: >\n        folded\n        text\n      owner: b\n" +
 			"      expires: 2026-12-31\n\n    - {match: {vuln: X}, reason: a, owner: b, expires: 2026-12-31}\n# end\n",
 		"not indented, no last newline": "version: 1\nwaivers:\n- " + item + "  reason: \"x\"\n  owner: b\n  expires: 2026-12-31",
 	} {
-		text, err := Append([]byte(old), []Entry{e})
+		text, err := Append([]byte(old), []Draft{e})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,14 +79,14 @@ func TestAppendKeepsTheText(t *testing.T) {
 
 // A list that is not at the end, or in braces, makes it a new text that says the same.
 func TestAppendElsewhere(t *testing.T) {
-	e := Entry{Match: engine.WaiverMatch{Vuln: "CVE-9"}, Reason: "r", Owner: "o", Expires: "2026-12-31"}
+	e := Draft{Match: engine.WaiverMatch{Vuln: "CVE-9"}, Reason: "r", Owner: "o", Expires: "2026-12-31"}
 	one := "{match: {vuln: X}, reason: a, owner: b, expires: 2026-12-31}"
 	for _, old := range []string{
 		"waivers:\n  - " + one + " # kept\nversion: 1\n", "version: 1\nwaivers: [" + one + "]\n", "{version: 1, waivers: [" + one + "]}\n",
 		"version: 1\nwaivers:\n  - match: {vuln: X}\n    owner: b\n    expires: 2026-12-31\n    reason: |+\n      kept\n\n\n",
 		"version: 1\nwaivers:\n  - " + one + "\n...\n",
 	} {
-		text, err := Append([]byte(old), []Entry{e})
+		text, err := Append([]byte(old), []Draft{e})
 		if err != nil {
 			t.Errorf("%s: %v", old, err)
 			continue
@@ -98,8 +100,9 @@ func TestAppendElsewhere(t *testing.T) {
 
 // Names in comments come from images.
 func TestAppendHostileComment(t *testing.T) {
-	for _, c := range []string{"a\nwaivers: []\nx: y", "a\x1b[31mb", "a\x00", "\xff", "a\u2028waivers: []", "\ufeff", "- {broad: true}", "#", strings.Repeat("x", 10_000), " "} {
-		text, err := Append(nil, []Entry{{Match: engine.WaiverMatch{Vuln: "X"}, Reason: "r", Owner: "o", Expires: "2026-12-31", Comment: c}})
+	for _, c := range []string{"a\nwaivers: []\nx: y", "a\x1b[31mb", "a\x00", "\xff", "a\u2028waivers: []", "\ufeff", "- {broad: true}", "#",
+		strings.Repeat("x", 10_000), " "} {
+		text, err := Append(nil, []Draft{{Match: engine.WaiverMatch{Vuln: "X"}, Reason: "r", Owner: "o", Expires: "2026-12-31", Comment: c}})
 		if err != nil {
 			t.Errorf("%q: %v", c, err)
 			continue
@@ -112,13 +115,13 @@ func TestAppendHostileComment(t *testing.T) {
 
 // What cannot be read again is not written.
 func TestAppendRefuses(t *testing.T) {
-	for name, e := range map[string]Entry{
+	for name, e := range map[string]Draft{
 		"nothing matched": {Reason: "r", Owner: "o", Expires: "2026-12-31"},
 		"no reason":       {Match: engine.WaiverMatch{Vuln: "X"}, Owner: "o", Expires: "2026-12-31"},
 		"no UTF-8":        {Match: engine.WaiverMatch{Vuln: "X"}, Reason: "\xff", Owner: "o", Expires: "2026-12-31"},
 		"no day":          {Match: engine.WaiverMatch{Vuln: "X"}, Reason: "r", Owner: "o", Expires: "soon"},
 	} {
-		if text, err := Append(nil, []Entry{e}); err == nil {
+		if text, err := Append(nil, []Draft{e}); err == nil {
 			t.Errorf("%s: written:\n%s", name, text)
 		}
 	}

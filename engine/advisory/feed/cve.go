@@ -21,51 +21,51 @@ import (
 
 // CVEs are what the CVE List and the NVD say of CVEs: how bad they are, and their weaknesses.
 type CVEs struct {
-	Name     string
-	AsOf     string // RFC 3339, UTC: the date of the export where it says one
-	Assessed []advisory.Assessed
+	Name    string               // where they came from
+	AsOf    string               // RFC 3339, UTC: the newest date that an export says of itself; "" unknown
+	Records []advisory.CVERecord // sorted by CVE
 }
 
-// cveRecord is how the CVE List (github.com/CVEProject/cvelistV5) calls its files.
-var cveRecord = regexp.MustCompile(`^CVE-[0-9]{4}-[0-9]{4,19}\.json$`)
+// cveFileName matches the names of the records of the CVE List (github.com/CVEProject/cvelistV5).
+var cveFileName = regexp.MustCompile(`^CVE-[0-9]{4}-[0-9]{4,19}\.json$`)
 
-// Assessments reads records of the CVE List (CVE JSON 5) and exports of the NVD (API 2.0), as a folder, a zip or one file, the files
-// packed by gzip or not. Of the CVE List's own lists of changes only the date is read.
-func Assessments(ctx context.Context, location string, o Options) (*CVEs, error) {
-	g := &assessing{byCVE: map[string]*advisory.Assessed{}}
+// ReadCVEs reads records of the CVE List (CVE JSON 5) and exports of the NVD (API 2.0) from a folder, a zip or one file; the files may be
+// in gzip. Of the CVE List's own lists of changes it reads only the date. Without a record it is an error.
+func ReadCVEs(ctx context.Context, location string, o Options) (*CVEs, error) {
+	r := &cveReader{byCVE: map[string]*advisory.CVERecord{}}
 	info, err := os.Stat(location)
 	switch {
 	case err != nil:
 		err = engine.Hint(engine.Usage("opening the CVE records %s: %w", location, err), "--source cve= takes a folder, a zip, or a .json file")
 	case info.IsDir():
-		err = g.folder(ctx, location)
+		err = r.readFolder(ctx, location)
 	case strings.HasSuffix(location, ".zip"):
-		err = g.zip(ctx, location, o)
+		err = r.readZip(ctx, location, o)
 	default:
-		err = g.file(location)
+		err = r.readFile(location)
 	}
 	if err != nil {
 		return nil, err
 	}
-	if len(g.byCVE) == 0 {
+	if len(r.byCVE) == 0 {
 		return nil, fmt.Errorf("reading the CVE records in %s: there is none", location)
 	}
-	c := &CVEs{Name: location, AsOf: g.asOf}
-	for _, a := range g.byCVE {
-		slices.SortFunc(a.By, func(x, y advisory.Assessment) int { return strings.Compare(x.By, y.By) })
-		c.Assessed = append(c.Assessed, *a)
+	c := &CVEs{Name: location, AsOf: r.asOf}
+	for _, a := range r.byCVE {
+		slices.SortFunc(a.Assessments, func(x, y advisory.Assessment) int { return strings.Compare(x.By, y.By) })
+		c.Records = append(c.Records, *a)
 	}
-	slices.SortFunc(c.Assessed, func(a, b advisory.Assessed) int { return strings.Compare(a.CVE, b.CVE) })
+	slices.SortFunc(c.Records, func(a, b advisory.CVERecord) int { return strings.Compare(a.CVE, b.CVE) })
 	return c, nil
 }
 
-// assessing collects what files say.
-type assessing struct {
-	byCVE map[string]*advisory.Assessed
-	asOf  string
+// cveReader collects what the files say.
+type cveReader struct {
+	byCVE map[string]*advisory.CVERecord
+	asOf  string // RFC 3339, UTC
 }
 
-func (g *assessing) folder(ctx context.Context, dir string) error {
+func (r *cveReader) readFolder(ctx context.Context, dir string) error {
 	root, err := os.OpenRoot(dir) // links may not lead out of it
 	if err != nil {
 		return fmt.Errorf("reading the CVE records: %w", err)
@@ -93,7 +93,7 @@ func (g *assessing) folder(ctx context.Context, dir string) error {
 		}
 		data, err := io.ReadAll(io.LimitReader(f, engine.MaxCVEFile+1))
 		if err = errors.Join(err, f.Close()); err == nil {
-			err = g.add(path.Base(name), data)
+			err = r.readDocument(path.Base(name), data)
 		}
 		if err != nil {
 			return fmt.Errorf("reading %s in %s: %w", quote(name), dir, err)
@@ -103,10 +103,10 @@ func (g *assessing) folder(ctx context.Context, dir string) error {
 	return errors.Join(err, root.Close())
 }
 
-func (g *assessing) file(location string) error {
-	data, err := readFile(location, engine.MaxCVEFile)
+func (r *cveReader) readFile(location string) error {
+	data, err := engine.ReadLimited(location, engine.MaxCVEFile)
 	if err == nil {
-		err = g.add(filepath.Base(location), data)
+		err = r.readDocument(filepath.Base(location), data)
 	}
 	if err != nil {
 		return fmt.Errorf("reading the CVE records %s: %w", location, err)
@@ -114,41 +114,40 @@ func (g *assessing) file(location string) error {
 	return nil
 }
 
-func (g *assessing) zip(ctx context.Context, location string, o Options) (err error) {
-	s := &Source{name: location, zip: location, o: o}
-	x, err := s.openFile(location, "CVE")
+func (r *cveReader) readZip(ctx context.Context, location string, o Options) (err error) {
+	x, err := openExport(location, "CVE", o)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, x.Close()) }()
-	entries, err := openZip(x.file, x.size, location)
+	files, err := listZip(x.file, x.size, location)
 	if err != nil {
 		return err
 	}
-	for i, e := range entries {
+	for i, f := range files {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		body, err := e.body()
+		body, err := f.read()
 		if err == nil {
-			err = g.add(path.Base(e.name), body)
+			err = r.readDocument(path.Base(f.Name), body)
 		}
 		if err != nil {
-			return fmt.Errorf("reading %s in %s: %w", quote(e.name), location, err)
+			return fmt.Errorf("reading %s in %s: %w", quote(f.Name), location, err)
 		}
-		if (i+1)%4096 == 0 || i+1 == len(entries) {
-			o.report(Progress{Step: "read", What: "CVE", Done: int64(i + 1), Total: int64(len(entries))})
+		if (i+1)%4096 == 0 || i+1 == len(files) {
+			o.report(Progress{Step: "read", What: "CVE", Done: int64(i + 1), Total: int64(len(files))})
 		}
 	}
 	return nil
 }
 
-// add reads one file.
-func (g *assessing) add(name string, data []byte) error {
+// readDocument reads one file, whose kind its name and its content tell.
+func (r *cveReader) readDocument(name string, data []byte) error {
 	if int64(len(data)) > engine.MaxCVEFile {
 		return &engine.LimitError{What: "size of a file", Limit: engine.MaxCVEFile}
 	}
-	data, err := inflated(data, engine.MaxCVEFile)
+	data, err := gunzip(data, engine.MaxCVEFile)
 	if err != nil {
 		return err
 	}
@@ -157,11 +156,11 @@ func (g *assessing) add(name string, data []byte) error {
 	}
 	switch {
 	case name == "delta.json":
-		return g.changes(data)
+		return r.readDelta(data)
 	case name == "deltaLog.json", name == "recent_activities.json":
 		return nil
-	case cveRecord.MatchString(strings.TrimSuffix(name, ".gz")):
-		return g.record(data)
+	case cveFileName.MatchString(strings.TrimSuffix(name, ".gz")):
+		return r.readCVE5(data)
 	}
 	var kind struct {
 		Format string `json:"format"`
@@ -170,30 +169,31 @@ func (g *assessing) add(name string, data []byte) error {
 		return fmt.Errorf("not JSON: %w", err)
 	}
 	if kind.Format == "NVD_CVE" {
-		return g.nvd(data)
+		return r.readNVD(data)
 	}
-	return g.record(data)
+	return r.readCVE5(data)
 }
 
-func (g *assessing) changes(data []byte) error {
+// readDelta reads the date of the CVE List's list of changes.
+func (r *cveReader) readDelta(data []byte) error {
 	var doc struct {
 		At string `json:"fetchTime"`
 	}
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return fmt.Errorf("not JSON: %w", err)
 	}
-	return g.dated(doc.At)
+	return r.noteDate(doc.At)
 }
 
-// dated remembers the newest date that an export says of itself.
-func (g *assessing) dated(text string) error {
-	at, err := utc(text)
-	g.asOf = max(g.asOf, at)
+// noteDate remembers the newest date that an export says of itself.
+func (r *cveReader) noteDate(text string) error {
+	at, err := utcTime(text)
+	r.asOf = max(r.asOf, at)
 	return err
 }
 
-// utc reads a time; the NVD writes none of its zones and means UTC.
-func utc(text string) (string, error) {
+// utcTime parses a time and writes it in RFC 3339 and UTC, "" for "". The NVD writes no zones, and means UTC.
+func utcTime(text string) (string, error) {
 	if text == "" {
 		return "", nil
 	}
@@ -205,37 +205,37 @@ func utc(text string) (string, error) {
 	return "", fmt.Errorf("%s is no time", quote(text))
 }
 
-// note keeps what one source says of a CVE; of two exports with the same, the second adds what is new.
-func (g *assessing) note(cve, published string, by advisory.Assessment) error {
+// add adds an assessment of a CVE. To an earlier one by the same party it adds what is new.
+func (r *cveReader) add(cve, published string, a advisory.Assessment) error {
 	if !cveID.MatchString(cve) {
 		return fmt.Errorf("%s is no CVE id", quote(cve))
 	}
-	slices.Sort(by.CWEs)
-	by.CWEs = slices.Compact(by.CWEs)
-	if len(by.CWEs)+len(by.Ratings) == 0 {
+	slices.Sort(a.CWEs)
+	a.CWEs = slices.Compact(a.CWEs)
+	if len(a.CWEs)+len(a.Ratings) == 0 {
 		return nil
 	}
-	a := g.byCVE[cve]
-	if a == nil {
-		if len(g.byCVE) >= engine.MaxFeedRecords {
+	rec := r.byCVE[cve]
+	if rec == nil {
+		if len(r.byCVE) >= engine.MaxFeedRecords {
 			return &engine.LimitError{What: "number of CVEs", Limit: engine.MaxFeedRecords}
 		}
-		a = &advisory.Assessed{CVE: cve, Published: published}
-		g.byCVE[cve] = a
+		rec = &advisory.CVERecord{CVE: cve, Published: published}
+		r.byCVE[cve] = rec
 	}
-	i := slices.IndexFunc(a.By, func(o advisory.Assessment) bool { return o.By == by.By })
+	i := slices.IndexFunc(rec.Assessments, func(other advisory.Assessment) bool { return other.By == a.By })
 	if i < 0 {
-		a.By = append(a.By, by)
+		rec.Assessments = append(rec.Assessments, a)
 		return nil
 	}
-	own := &a.By[i]
-	for _, r := range by.Ratings {
-		if !slices.Contains(own.Ratings, r) {
-			own.Ratings = append(own.Ratings, r)
+	earlier := &rec.Assessments[i]
+	for _, rating := range a.Ratings {
+		if !slices.Contains(earlier.Ratings, rating) {
+			earlier.Ratings = append(earlier.Ratings, rating)
 		}
 	}
-	own.CWEs = append(own.CWEs, by.CWEs...)
-	slices.Sort(own.CWEs)
-	own.CWEs = slices.Compact(own.CWEs)
+	earlier.CWEs = append(earlier.CWEs, a.CWEs...)
+	slices.Sort(earlier.CWEs)
+	earlier.CWEs = slices.Compact(earlier.CWEs)
 	return nil
 }

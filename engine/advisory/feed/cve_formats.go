@@ -6,13 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/vetoci/veto/engine/advisory"
 )
 
-// cve5 is a record of the CVE List (github.com/CVEProject/cve-schema, version 5).
-type cve5 struct {
+// cve5Record is a record of the CVE List (github.com/CVEProject/cve-schema, version 5).
+type cve5Record struct {
 	Meta struct {
 		ID        string `json:"cveId"`
 		State     string `json:"state"`
@@ -45,50 +44,51 @@ type cvssData struct {
 	Vector string `json:"vectorString"`
 }
 
-// record reads a record of the CVE List. A rejected or reserved one says nothing.
-func (g *assessing) record(data []byte) error {
-	var r cve5
-	if err := json.Unmarshal(data, &r); err != nil {
+// readCVE5 reads a record of the CVE List. It ignores a rejected or reserved one.
+func (r *cveReader) readCVE5(data []byte) error {
+	var rec cve5Record
+	if err := json.Unmarshal(data, &rec); err != nil {
 		return fmt.Errorf("not JSON as the CVE List writes it: %w", err)
 	}
 	switch {
-	case r.Meta.ID == "":
+	case rec.Meta.ID == "":
 		return errors.New("neither a record of the CVE List nor an export of the NVD: it has no cveMetadata.cveId")
-	case !cveID.MatchString(r.Meta.ID):
-		return fmt.Errorf("%s is no CVE id", quote(r.Meta.ID))
-	case r.Meta.State != "PUBLISHED":
+	case !cveID.MatchString(rec.Meta.ID):
+		return fmt.Errorf("%s is no CVE id", quote(rec.Meta.ID))
+	case rec.Meta.State != "PUBLISHED":
 		return nil
 	}
-	published, err := utc(r.Meta.Published)
+	published, err := utcTime(rec.Meta.Published)
 	if err != nil {
 		return fmt.Errorf("datePublished: %w", err)
 	}
-	containers := r.Containers.ADP
-	if r.Containers.CNA != nil {
-		r.Containers.CNA.Provider.Name = "CNA"
-		containers = append([]cve5Container{*r.Containers.CNA}, containers...)
+	containers := rec.Containers.ADP
+	if rec.Containers.CNA != nil {
+		rec.Containers.CNA.Provider.Name = "CNA"
+		containers = append([]cve5Container{*rec.Containers.CNA}, containers...)
 	}
 	for _, c := range containers {
-		by := advisory.Assessment{By: cmp.Or(c.Provider.Name, "ADP")}
+		a := advisory.Assessment{By: cmp.Or(c.Provider.Name, "ADP")}
 		for _, m := range c.Metrics {
-			by.Ratings = rated(by.Ratings, "CVSS_V4", m.V4)
-			by.Ratings = rated(by.Ratings, "CVSS_V3", m.V31)
-			by.Ratings = rated(by.Ratings, "CVSS_V3", m.V30)
-			by.Ratings = rated(by.Ratings, "CVSS_V2", m.V2)
+			a.Ratings = appendRating(a.Ratings, "CVSS_V4", m.V4)
+			a.Ratings = appendRating(a.Ratings, "CVSS_V3", m.V31)
+			a.Ratings = appendRating(a.Ratings, "CVSS_V3", m.V30)
+			a.Ratings = appendRating(a.Ratings, "CVSS_V2", m.V2)
 		}
 		for _, p := range c.Problems {
 			for _, d := range p.Descriptions {
-				by.CWEs = weakness(by.CWEs, d.CWE)
+				a.CWEs = appendCWE(a.CWEs, d.CWE)
 			}
 		}
-		if err := g.note(r.Meta.ID, published, by); err != nil {
+		if err := r.add(rec.Meta.ID, published, a); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func rated(to []advisory.Rating, typ string, d *cvssData) []advisory.Rating {
+// appendRating adds a rating, each once.
+func appendRating(to []advisory.Rating, typ string, d *cvssData) []advisory.Rating {
 	if d == nil || d.Vector == "" {
 		return to
 	}
@@ -98,16 +98,16 @@ func rated(to []advisory.Rating, typ string, d *cvssData) []advisory.Rating {
 	return to
 }
 
-// weakness keeps an id that is one; the NVD also writes NVD-CWE-noinfo.
-func weakness(to []string, id string) []string {
-	if n, ok := strings.CutPrefix(id, "CWE-"); ok && n != "" && strings.Trim(n, "0123456789") == "" {
+// appendCWE adds an id if it is a CWE id.
+func appendCWE(to []string, id string) []string {
+	if advisory.IsCWE(id) {
 		return append(to, id)
 	}
 	return to
 }
 
-// nvd2 is an export of the NVD (csrc.nist.gov/schema/nvd/api/2.0/cve_api_json_2.0.schema).
-type nvd2 struct {
+// nvdExport is an export of the NVD (csrc.nist.gov/schema/nvd/api/2.0/cve_api_json_2.0.schema).
+type nvdExport struct {
 	At              string `json:"timestamp"`
 	Vulnerabilities []struct {
 		CVE nvdCVE `json:"cve"`
@@ -137,8 +137,8 @@ type nvdMetric struct {
 	Data   cvssData `json:"cvssData"`
 }
 
-// nvdSource names who said something: the NVD itself, CISA's programme beside the CVE List, else the CNA.
-func nvdSource(source string) string {
+// nvdAssessor names the party that a source of the NVD's stands for: the NVD itself, CISA as an ADP of the CVE programme, else the CNA.
+func nvdAssessor(source string) string {
 	switch source {
 	case "nvd@nist.gov":
 		return "NVD"
@@ -148,61 +148,63 @@ func nvdSource(source string) string {
 	return "CNA"
 }
 
-func (g *assessing) nvd(data []byte) error {
-	var doc nvd2
+// readNVD reads an export of the NVD.
+func (r *cveReader) readNVD(data []byte) error {
+	var doc nvdExport
 	if err := json.Unmarshal(data, &doc); err != nil {
 		return fmt.Errorf("not JSON as the NVD writes it: %w", err)
 	}
-	if err := g.dated(doc.At); err != nil {
+	if err := r.noteDate(doc.At); err != nil {
 		return fmt.Errorf("timestamp: %w", err)
 	}
 	for i, v := range doc.Vulnerabilities {
-		if err := g.nvdCVE(&v.CVE); err != nil {
+		if err := r.addNVD(&v.CVE); err != nil {
 			return fmt.Errorf("vulnerabilities[%d]: %w", i, err)
 		}
 	}
 	return nil
 }
 
-func (g *assessing) nvdCVE(c *nvdCVE) error {
+// addNVD adds what an export says of one CVE. It ignores a rejected one.
+func (r *cveReader) addNVD(c *nvdCVE) error {
 	if !cveID.MatchString(c.ID) {
 		return fmt.Errorf("%s is no CVE id", quote(c.ID))
 	}
 	if c.Status == "Rejected" {
 		return nil
 	}
-	published, err := utc(c.Published)
+	published, err := utcTime(c.Published)
 	if err != nil {
 		return fmt.Errorf("published: %w", err)
 	}
-	by := map[string]*advisory.Assessment{}
-	of := func(source string) *advisory.Assessment {
-		name := nvdSource(source)
-		if by[name] == nil {
-			by[name] = &advisory.Assessment{By: name}
+	byParty := map[string]*advisory.Assessment{}
+	assessmentOf := func(source string) *advisory.Assessment {
+		name := nvdAssessor(source)
+		if byParty[name] == nil {
+			byParty[name] = &advisory.Assessment{By: name}
 		}
-		return by[name]
+		return byParty[name]
 	}
 	for _, list := range []struct {
 		typ     string
 		metrics []nvdMetric
 	}{{"CVSS_V4", c.Metrics.V40}, {"CVSS_V3", c.Metrics.V31}, {"CVSS_V3", c.Metrics.V30}, {"CVSS_V2", c.Metrics.V2}} {
 		for _, m := range list.metrics {
-			a := of(m.Source)
-			a.Ratings = rated(a.Ratings, list.typ, &m.Data)
+			a := assessmentOf(m.Source)
+			a.Ratings = appendRating(a.Ratings, list.typ, &m.Data)
 		}
 	}
 	for _, w := range c.Weaknesses {
-		a := of(w.Source)
+		a := assessmentOf(w.Source)
 		for _, d := range w.Description {
-			a.CWEs = weakness(a.CWEs, d.Value)
+			a.CWEs = appendCWE(a.CWEs, d.Value)
 		}
 	}
 	for _, name := range []string{"CISA-ADP", "CNA", "NVD"} {
-		if by[name] == nil {
+		if byParty[name] == nil {
 			continue
 		}
-		if err := g.note(c.ID, published, *by[name]); err != nil {
+		if err := r.add(c.ID, published, *byParty[name]); err != nil {
 			return err
 		}
 	}

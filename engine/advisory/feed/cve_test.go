@@ -15,13 +15,18 @@ import (
 
 // In the shape of cvelistV5's files and of the NVD's answers.
 const (
-	cveList = `{"dataType":"CVE_RECORD","dataVersion":"5.1","cveMetadata":{"cveId":"CVE-2026-1001","state":"PUBLISHED","datePublished":"2026-01-02T03:04:05.678Z"},
-		"containers":{"cna":{"providerMetadata":{"shortName":"debian"},"metrics":[{"cvssV3_1":{"version":"3.1","vectorString":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}},{"other":{"type":"ssvc"}}],
+	cveList = `{"dataType":"CVE_RECORD","dataVersion":"5.1",
+		"cveMetadata":{"cveId":"CVE-2026-1001","state":"PUBLISHED","datePublished":"2026-01-02T03:04:05.678Z"},
+		"containers":{"cna":{"providerMetadata":{"shortName":"debian"},
+			"metrics":[{"cvssV3_1":{"version":"3.1","vectorString":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}},{"other":{"type":"ssvc"}}],
 			"problemTypes":[{"descriptions":[{"cweId":"CWE-79","lang":"en"},{"lang":"en","description":"n/a"}]}]},
-		"adp":[{"providerMetadata":{"shortName":"CISA-ADP"},"metrics":[{"cvssV4_0":{"vectorString":"CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N"}}]},{"providerMetadata":{"shortName":"CVE"},"title":"CVE Program Container"}]}}`
+		"adp":[{"providerMetadata":{"shortName":"CISA-ADP"},
+			"metrics":[{"cvssV4_0":{"vectorString":"CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N"}}]},
+			{"providerMetadata":{"shortName":"CVE"},"title":"CVE Program Container"}]}}`
 	nvd = `{"resultsPerPage":2,"format":"NVD_CVE","version":"2.0","timestamp":"2026-11-22T00:00:00.123","vulnerabilities":[
 		{"cve":{"id":"CVE-2026-1001","published":"2026-01-03T00:00:00.000","vulnStatus":"Analyzed",
-			"metrics":{"cvssMetricV31":[{"source":"nvd@nist.gov","type":"Primary","cvssData":{"vectorString":"CVSS:3.1/AV:L/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}},
+			"metrics":{"cvssMetricV31":[{"source":"nvd@nist.gov","type":"Primary",
+					"cvssData":{"vectorString":"CVSS:3.1/AV:L/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}},
 				{"source":"security@debian.org","type":"Secondary","cvssData":{"vectorString":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}}],
 				"cvssMetricV2":[{"source":"nvd@nist.gov","cvssData":{"vectorString":"AV:N/AC:L/Au:N/C:P/I:P/A:P"}}]},
 			"weaknesses":[{"source":"nvd@nist.gov","description":[{"lang":"en","value":"NVD-CWE-noinfo"},{"lang":"en","value":"CWE-787"}]}]}},
@@ -48,23 +53,29 @@ func cveFolder(t testing.TB, files map[string]string) string {
 }
 
 func TestAssessments(t *testing.T) {
-	const v31, v31nvd, v2, v4 = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "CVSS:3.1/AV:L/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H", "AV:N/AC:L/Au:N/C:P/I:P/A:P",
-		"CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N"
+	const (
+		v2     = "AV:N/AC:L/Au:N/C:P/I:P/A:P"
+		v31    = "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
+		v31nvd = "CVSS:3.1/AV:L/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"
+		v4     = "CVSS:4.0/AV:N/AC:L/AT:N/PR:N/UI:N/VC:H/VI:H/VA:H/SC:N/SI:N/SA:N"
+	)
 	adp := advisory.Assessment{By: "CISA-ADP", Ratings: []advisory.Rating{{Type: "CVSS_V4", Score: v4}}}
 	cna := advisory.Assessment{By: "CNA", Ratings: []advisory.Rating{{Type: "CVSS_V3", Score: v31}}, CWEs: []string{"CWE-79"}}
-	byNVD := advisory.Assessment{By: "NVD", Ratings: []advisory.Rating{{Type: "CVSS_V3", Score: v31nvd}, {Type: "CVSS_V2", Score: v2}}, CWEs: []string{"CWE-787"}}
-	both := []advisory.Assessed{{CVE: "CVE-2026-1001", Published: "2026-01-02T03:04:05Z", By: []advisory.Assessment{adp, cna, byNVD}}}
+	byNVD := advisory.Assessment{By: "NVD", Ratings: []advisory.Rating{{Type: "CVSS_V3", Score: v31nvd}, {Type: "CVSS_V2", Score: v2}},
+		CWEs: []string{"CWE-787"}}
+	both := []advisory.CVERecord{{CVE: "CVE-2026-1001", Published: "2026-01-02T03:04:05Z",
+		Assessments: []advisory.Assessment{adp, cna, byNVD}}}
 	files := map[string]string{"cves/2026/1xxx/CVE-2026-1001.json": cveList, "nvdcve-2.0-2026.json.gz": nvd, "README.md": "no record",
 		"cves/delta.json": `{"fetchTime":"2026-11-21T08:00:00.000Z","new":[]}`, "cves/deltaLog.json": "[]",
 		"cves/2026/1xxx/CVE-2026-1003.json": `{"cveMetadata":{"cveId":"CVE-2026-1003","state":"REJECTED"}}`}
 	dir := cveFolder(t, files)
-	got, err := Assessments(t.Context(), dir, Options{})
-	if diff := cmp.Diff(&CVEs{Name: dir, AsOf: "2026-11-22T00:00:00Z", Assessed: both}, got); err != nil || diff != "" {
+	got, err := ReadCVEs(t.Context(), dir, Options{})
+	if diff := cmp.Diff(&CVEs{Name: dir, AsOf: "2026-11-22T00:00:00Z", Records: both}, got); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
 	one := filepath.Join(dir, "cves", "2026", "1xxx", "CVE-2026-1001.json")
-	got, err = Assessments(t.Context(), one, Options{})
-	if err != nil || got.AsOf != "" || !cmp.Equal(got.Assessed[0].By, []advisory.Assessment{adp, cna}) {
+	got, err = ReadCVEs(t.Context(), one, Options{})
+	if err != nil || got.AsOf != "" || !cmp.Equal(got.Records[0].Assessments, []advisory.Assessment{adp, cna}) {
 		t.Errorf("%+v, %v", got, err)
 	}
 	z := filepath.Join(t.TempDir(), "cves.zip")
@@ -88,8 +99,8 @@ func TestAssessments(t *testing.T) {
 	if err := f.Close(); err != nil {
 		t.Fatal(err)
 	}
-	got, err = Assessments(t.Context(), z, Options{})
-	if err != nil || got.AsOf != "2026-11-21T08:00:00Z" || len(got.Assessed) != 1 {
+	got, err = ReadCVEs(t.Context(), z, Options{})
+	if err != nil || got.AsOf != "2026-11-21T08:00:00Z" || len(got.Records) != 1 {
 		t.Errorf("%+v, %v", got, err)
 	}
 }
@@ -110,12 +121,12 @@ func TestAssessmentsFail(t *testing.T) {
 		"bad zip":       {"x.zip", "PK", "opening"},
 	} {
 		dir := cveFolder(t, map[string]string{c.file: c.text})
-		if _, err := Assessments(t.Context(), filepath.Join(dir, c.file), Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
+		if _, err := ReadCVEs(t.Context(), filepath.Join(dir, c.file), Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
 		}
 	}
 	for _, where := range []string{t.TempDir(), filepath.Join(t.TempDir(), "absent"), "https://example.test/cves.zip"} {
-		if got, err := Assessments(t.Context(), where, Options{}); err == nil {
+		if got, err := ReadCVEs(t.Context(), where, Options{}); err == nil {
 			t.Errorf("%s: %+v", where, got)
 		}
 	}
@@ -126,12 +137,12 @@ func FuzzCVE(f *testing.F) {
 	f.Add("nvd.json", []byte(nvd))
 	f.Add("delta.json", []byte(`{"fetchTime":"2026-11-21T08:00:00.000Z"}`))
 	f.Fuzz(func(t *testing.T, name string, data []byte) {
-		g := &assessing{byCVE: map[string]*advisory.Assessed{}}
-		if g.add(name, data) != nil {
+		r := &cveReader{byCVE: map[string]*advisory.CVERecord{}}
+		if r.readDocument(name, data) != nil {
 			return
 		}
-		for cve, a := range g.byCVE {
-			if !cveID.MatchString(cve) || len(a.By) == 0 {
+		for cve, a := range r.byCVE {
+			if !cveID.MatchString(cve) || len(a.Assessments) == 0 {
 				t.Fatalf("%+v", a)
 			}
 		}

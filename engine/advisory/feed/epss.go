@@ -17,19 +17,19 @@ import (
 	"github.com/vetoci/veto/engine/advisory"
 )
 
-// FIRST is where today's EPSS scores are published (first.org/epss/data_stats).
-const FIRST = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"
+// EPSSURL is where FIRST publishes today's scores (first.org/epss/data_stats).
+const EPSSURL = "https://epss.empiricalsecurity.com/epss_scores-current.csv.gz"
 
 // EPSS is FIRST's list of scores.
 type EPSS struct {
 	Name   string // where it came from, without credentials
-	AsOf   string // RFC 3339, UTC: the list's own score_date
-	Scores []advisory.Scored
+	AsOf   string // RFC 3339, UTC: the list's own score_date, else a URL's Last-Modified; "" unknown
+	Scores []advisory.EPSSScore
 }
 
-// Scores fetches and parses a list of EPSS scores, packed by gzip or not, from a path or a URL (https, plain http on loopback only).
-func Scores(ctx context.Context, location string, o Options) (*EPSS, error) {
-	data, name, asOf, err := o.small(ctx, location, engine.MaxCatalogue)
+// FetchEPSS fetches and parses a list of EPSS scores, plain or in gzip, from a path or a URL (https, plain http on loopback only).
+func FetchEPSS(ctx context.Context, location string, o Options) (*EPSS, error) {
+	data, name, asOf, err := o.readLocation(ctx, location, engine.MaxCatalogue)
 	if err != nil {
 		return nil, fmt.Errorf("fetching the EPSS scores: %w", err)
 	}
@@ -41,10 +41,10 @@ func Scores(ctx context.Context, location string, o Options) (*EPSS, error) {
 	return e, nil
 }
 
-// small reads a file or URL into memory. name is location without credentials, asOf a URL's Last-Modified.
-func (o Options) small(ctx context.Context, location string, limit int64) (data []byte, name, asOf string, err error) {
+// readLocation reads a path or a URL into memory. name is location without credentials, asOf a URL's Last-Modified.
+func (o Options) readLocation(ctx context.Context, location string, limit int64) (data []byte, name, asOf string, err error) {
 	if !strings.Contains(location, "://") {
-		data, err = readFile(location, limit)
+		data, err = engine.ReadLimited(location, limit)
 		return data, location, "", err
 	}
 	u, err := parseURL(location)
@@ -56,10 +56,10 @@ func (o Options) small(ctx context.Context, location string, limit int64) (data 
 }
 
 // ParseEPSS parses FIRST's CSV, plain or in gzip: a line "#model_version:…,score_date:…" (lists before 2022 have none), the names of
-// the columns, then a line for each CVE. Scores are sorted by CVE. A line that is none of these is an error that names it, and so are a CVE
-// that stands twice and a last line without its end, which is how a list ends that was cut off.
+// the columns, then a line for each CVE. Scores come out sorted by CVE. A line that is none of these is an error that names it; so are a
+// CVE that is listed twice, and a last line without a line end, with which a list ends that was cut off.
 func ParseEPSS(data []byte) (*EPSS, error) {
-	data, err := inflated(data, engine.MaxScoresText)
+	data, err := gunzip(data, engine.MaxScoresText)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +97,7 @@ func ParseEPSS(data []byte) (*EPSS, error) {
 	if len(e.Scores) == 0 {
 		return nil, errors.New("it has no scores")
 	}
-	slices.SortFunc(e.Scores, func(a, b advisory.Scored) int { return strings.Compare(a.CVE, b.CVE) })
+	slices.SortFunc(e.Scores, func(a, b advisory.EPSSScore) int { return strings.Compare(a.CVE, b.CVE) })
 	for i := 1; i < len(e.Scores); i++ {
 		if e.Scores[i].CVE == e.Scores[i-1].CVE {
 			return nil, fmt.Errorf("%s is in it twice", e.Scores[i].CVE)
@@ -106,7 +106,7 @@ func ParseEPSS(data []byte) (*EPSS, error) {
 	return e, nil
 }
 
-// scoreDate finds the date in the comment. FIRST has written time zones with and without a colon.
+// scoreDate returns the date of the comment in UTC, "" without one. FIRST has written time zones with and without a colon.
 func scoreDate(comment string) (string, error) {
 	for part := range strings.SplitSeq(comment, ",") {
 		text, ok := strings.CutPrefix(part, "score_date:")
@@ -123,7 +123,8 @@ func scoreDate(comment string) (string, error) {
 	return "", nil
 }
 
-func parseScore(line string) (s advisory.Scored, err error) {
+// parseScore parses "CVE-2026-1001,0.00043,0.12345".
+func parseScore(line string) (s advisory.EPSSScore, err error) {
 	fields := strings.Split(line, ",")
 	if len(fields) != 3 {
 		return s, fmt.Errorf("%s is not a CVE with its score and percentile", quote(line))
@@ -140,8 +141,8 @@ func parseScore(line string) (s advisory.Scored, err error) {
 	return s, nil
 }
 
-// inflated unpacks gzip, which its first two bytes tell (RFC 1952, 2.3.1); anything else is as it is.
-func inflated(data []byte, limit int64) ([]byte, error) {
+// gunzip inflates data that begins like gzip (RFC 1952, 2.3.1), up to limit bytes, and returns any other data unchanged.
+func gunzip(data []byte, limit int64) ([]byte, error) {
 	if !bytes.HasPrefix(data, []byte{0x1f, 0x8b}) {
 		return data, nil
 	}
@@ -150,10 +151,7 @@ func inflated(data []byte, limit int64) ([]byte, error) {
 		return nil, fmt.Errorf("inflating it: %w", err)
 	}
 	out, err := io.ReadAll(io.LimitReader(z, limit+1))
-	if e := z.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
+	if err = errors.Join(err, z.Close()); err != nil {
 		return nil, fmt.Errorf("inflating it: %w", err)
 	}
 	if int64(len(out)) > limit {

@@ -16,7 +16,8 @@ import (
 	"github.com/vetoci/veto/engine/advisory"
 )
 
-const epss = "#model_version:v2025.03.14,score_date:2026-11-22T12:55:00Z\ncve,epss,percentile\nCVE-2026-1001,0.00043,0.12345\nCVE-1999-0001,0.97,1\n"
+const epss = "#model_version:v2025.03.14,score_date:2026-11-22T12:55:00Z\ncve,epss,percentile\n" +
+	"CVE-2026-1001,0.00043,0.12345\nCVE-1999-0001,0.97,1\n"
 
 func packed(t testing.TB, text string) []byte {
 	t.Helper()
@@ -32,7 +33,8 @@ func packed(t testing.TB, text string) []byte {
 }
 
 func TestEPSS(t *testing.T) {
-	want := &EPSS{AsOf: "2026-11-22T12:55:00Z", Scores: []advisory.Scored{{CVE: "CVE-1999-0001", Score: 0.97, Percentile: 1}, {CVE: "CVE-2026-1001", Score: 0.00043, Percentile: 0.12345}}}
+	want := &EPSS{AsOf: "2026-11-22T12:55:00Z", Scores: []advisory.EPSSScore{{CVE: "CVE-1999-0001", Score: 0.97, Percentile: 1},
+		{CVE: "CVE-2026-1001", Score: 0.00043, Percentile: 0.12345}}}
 	_, bare, _ := strings.Cut(epss, "\n")
 	for name, c := range map[string]struct {
 		data []byte
@@ -78,12 +80,13 @@ func TestEPSS(t *testing.T) {
 func TestScores(t *testing.T) {
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Last-Modified", lastModified)
-		if _, err := w.Write(packed(t, strings.Replace(epss, "#model_version:v2025.03.14,score_date:2026-11-22T12:55:00Z\n", "", 1))); err != nil {
+		_, undated, _ := strings.Cut(epss, "\n")
+		if _, err := w.Write(packed(t, undated)); err != nil {
 			t.Error(err)
 		}
 	}))
 	defer s.Close()
-	e, err := Scores(t.Context(), strings.Replace(s.URL, "://", "://u:secret@", 1)+"/x.csv.gz", Options{})
+	e, err := FetchEPSS(t.Context(), strings.Replace(s.URL, "://", "://u:secret@", 1)+"/x.csv.gz", Options{})
 	if err != nil || len(e.Scores) != 2 || e.AsOf == "" || strings.Contains(e.Name, "secret") {
 		t.Errorf("%+v, %v", e, err)
 	}
@@ -91,11 +94,11 @@ func TestScores(t *testing.T) {
 	if err := os.WriteFile(path, []byte(epss), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if e, err = Scores(t.Context(), path, Options{}); err != nil || e.Name != path || len(e.Scores) != 2 {
+	if e, err = FetchEPSS(t.Context(), path, Options{}); err != nil || e.Name != path || len(e.Scores) != 2 {
 		t.Errorf("%+v, %v", e, err)
 	}
 	for _, bad := range []string{path + "x", "ftp://example.test/x", "://"} {
-		if e, err := Scores(t.Context(), bad, Options{}); err == nil {
+		if e, err := FetchEPSS(t.Context(), bad, Options{}); err == nil {
 			t.Errorf("%s: %+v", bad, e)
 		}
 	}
@@ -111,7 +114,8 @@ func FuzzEPSS(f *testing.F) {
 			return
 		}
 		for i, s := range e.Scores {
-			if !cveID.MatchString(s.CVE) || !(s.Score >= 0 && s.Score <= 1 && s.Percentile >= 0 && s.Percentile <= 1) || i > 0 && e.Scores[i-1].CVE >= s.CVE {
+			inRange := s.Score >= 0 && s.Score <= 1 && s.Percentile >= 0 && s.Percentile <= 1
+			if !cveID.MatchString(s.CVE) || !inRange || i > 0 && e.Scores[i-1].CVE >= s.CVE {
 				t.Fatalf("%+v", s)
 			}
 		}

@@ -24,6 +24,7 @@ func (o Options) limit() int64 {
 	return engine.MaxFeed
 }
 
+// client returns a client that follows at most 5 redirects, each to a URL that may be fetched.
 func (o Options) client() *http.Client {
 	c := http.Client{Transport: &http.Transport{
 		DialContext:           (&net.Dialer{Timeout: 15 * time.Second, KeepAlive: 30 * time.Second}).DialContext,
@@ -43,10 +44,10 @@ func (o Options) client() *http.Client {
 	return &c
 }
 
-// errRefused is the reason when a URL may not be fetched at all.
+// errRefused is the reason when a URL may never be fetched.
 var errRefused = errors.New("refused")
 
-// parseURL accepts https, and plain http to this machine only: who can change what is downloaded can hide a vulnerability.
+// parseURL accepts https, and plain http to this machine only: whoever can change what is downloaded can hide a vulnerability.
 func parseURL(raw string) (*url.URL, error) {
 	u, err := url.Parse(raw)
 	if err != nil {
@@ -74,12 +75,12 @@ func checkURL(u *url.URL) error {
 }
 
 // download fetches a URL to a new temporary file, which the caller closes and deletes, and returns the date of Last-Modified.
-func (o Options) download(ctx context.Context, where, what string) (*os.File, string, error) {
+func (o Options) download(ctx context.Context, url, what string) (*os.File, string, error) {
 	f, err := os.CreateTemp(o.Dir, ".download-*")
 	if err != nil {
 		return nil, "", fmt.Errorf("making a place for the download: %w", err)
 	}
-	asOf, err := o.fetch(ctx, where, o.limit(), func(body io.Reader, total int64) error {
+	asOf, err := o.fetch(ctx, url, o.limit(), func(body io.Reader, total int64) error {
 		if err := rewind(f); err != nil {
 			return err
 		}
@@ -98,6 +99,7 @@ func rewind(f *os.File) error {
 	return f.Truncate(0)
 }
 
+// copy copies a body and reports the progress.
 func (o Options) copy(w io.Writer, body io.Reader, what string, total int64) error {
 	buffer, done := make([]byte, 256<<10), int64(0)
 	for {
@@ -119,8 +121,8 @@ func (o Options) copy(w io.Writer, body io.Reader, what string, total int64) err
 }
 
 // get fetches a small URL into memory.
-func (o Options) get(ctx context.Context, where string, limit int64) (data []byte, asOf string, err error) {
-	asOf, err = o.fetch(ctx, where, limit, func(body io.Reader, _ int64) error {
+func (o Options) get(ctx context.Context, url string, limit int64) (data []byte, asOf string, err error) {
+	asOf, err = o.fetch(ctx, url, limit, func(body io.Reader, _ int64) error {
 		var b bytes.Buffer
 		_, err := b.ReadFrom(body)
 		data = b.Bytes()
@@ -129,9 +131,9 @@ func (o Options) get(ctx context.Context, where string, limit int64) (data []byt
 	return data, asOf, err
 }
 
-// fetch hands the body of a GET to use, again after each failure that may pass: a cut or stalled connection, 408, 429 and 5xx.
-// It returns Last-Modified in RFC 3339, "" without one.
-func (o Options) fetch(ctx context.Context, where string, limit int64, use func(body io.Reader, total int64) error) (string, error) {
+// fetch makes a GET request and hands the body to use. It tries again after a failure that may pass (a cut or stalled connection, 408, 429,
+// 5xx), and then calls use again. It returns Last-Modified in RFC 3339, "" without one.
+func (o Options) fetch(ctx context.Context, url string, limit int64, use func(body io.Reader, total int64) error) (string, error) {
 	attempts, pause := o.Attempts, o.Pause
 	if attempts == 0 {
 		attempts = 4
@@ -142,11 +144,11 @@ func (o Options) fetch(ctx context.Context, where string, limit int64, use func(
 	client := o.client()
 	defer client.CloseIdleConnections()
 	for n := 1; ; n++ {
-		asOf, after, err := o.attempt(ctx, client, where, limit, use)
+		asOf, wait, err := o.attempt(ctx, client, url, limit, use)
 		if err == nil {
 			return asOf, nil
 		}
-		if n == attempts || after < 0 || ctx.Err() != nil {
+		if n == attempts || wait == never || ctx.Err() != nil {
 			hint := "an https mirror, a directory or a zip works as well: --source"
 			if cert := (*tls.CertificateVerificationError)(nil); errors.As(err, &cert) {
 				hint = "name the authority of its certificate: --ca-file FILE; or add it to the system's"
@@ -156,14 +158,18 @@ func (o Options) fetch(ctx context.Context, where string, limit int64, use func(
 		select {
 		case <-ctx.Done():
 			return "", ctx.Err()
-		case <-time.After(max(pause, min(after, 30*time.Second))):
+		case <-time.After(max(pause, min(wait, 30*time.Second))):
 		}
 		pause *= 2
 	}
 }
 
-// attempt makes one request. after < 0 says that another attempt would not help, else how long the server asks to wait.
-func (o Options) attempt(ctx context.Context, client *http.Client, where string, limit int64, use func(io.Reader, int64) error) (asOf string, after time.Duration, err error) {
+// never is the wait before another attempt that would not help.
+const never time.Duration = -1
+
+// attempt makes one request. wait is how long the server asks to wait before another attempt, or never.
+func (o Options) attempt(ctx context.Context, client *http.Client, url string, limit int64, use func(io.Reader, int64) error) (
+	asOf string, wait time.Duration, err error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	stall := o.Stall
@@ -172,27 +178,27 @@ func (o Options) attempt(ctx context.Context, client *http.Client, where string,
 	}
 	timer := time.AfterFunc(stall, func() { cancel(fmt.Errorf("nothing came for %s", stall)) })
 	defer timer.Stop()
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, where, nil)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
-		return "", -1, err
+		return "", never, err
 	}
 	if o.UserAgent != "" {
 		req.Header.Set("User-Agent", o.UserAgent)
 	}
 	resp, err := client.Do(req)
 	if err != nil {
-		return "", retryable(err), cause(ctx, err)
+		return "", waitAfterError(err), stallOr(ctx, err)
 	}
 	defer func() { _ = resp.Body.Close() }() // what was read has been judged; the connection is all that is left
 	if resp.StatusCode != http.StatusOK {
-		return "", retryStatus(resp), fmt.Errorf("%s answered %s", req.URL.Redacted(), resp.Status)
+		return "", waitAfterStatus(resp), fmt.Errorf("%s answered %s", req.URL.Redacted(), resp.Status)
 	}
 	if resp.ContentLength > limit {
-		return "", -1, &engine.LimitError{What: "size of " + req.URL.Redacted(), Limit: limit}
+		return "", never, &engine.LimitError{What: "size of " + req.URL.Redacted(), Limit: limit}
 	}
-	body := &watched{r: resp.Body, left: limit, what: req.URL.Redacted(), limit: limit, alive: func() { timer.Reset(stall) }}
+	body := &limitedBody{r: resp.Body, left: limit, what: req.URL.Redacted(), limit: limit, onRead: func() { timer.Reset(stall) }}
 	if err := use(body, resp.ContentLength); err != nil {
-		return "", retryable(err), fmt.Errorf("reading %s: %w", req.URL.Redacted(), cause(ctx, err))
+		return "", waitAfterError(err), fmt.Errorf("reading %s: %w", req.URL.Redacted(), stallOr(ctx, err))
 	}
 	if at, err := http.ParseTime(resp.Header.Get("Last-Modified")); err == nil {
 		asOf = at.UTC().Format(time.RFC3339)
@@ -200,25 +206,27 @@ func (o Options) attempt(ctx context.Context, client *http.Client, where string,
 	return asOf, 0, nil
 }
 
-func cause(ctx context.Context, err error) error {
+// stallOr returns why the context was cancelled, if that is why a request failed: nothing came for too long.
+func stallOr(ctx context.Context, err error) error {
 	if c := context.Cause(ctx); c != nil && errors.Is(err, context.Canceled) {
 		return c
 	}
 	return err
 }
 
-// retryable is negative for what another attempt cannot mend: a refused URL, a limit, a full disk, a certificate.
-func retryable(err error) time.Duration {
+// waitAfterError returns never for what another attempt cannot mend: a refused URL, a limit, a full disk, a certificate.
+func waitAfterError(err error) time.Duration {
 	var limit *engine.LimitError
 	var disk *os.PathError
 	var cert *tls.CertificateVerificationError
 	if errors.Is(err, errRefused) || errors.As(err, &limit) || errors.As(err, &disk) || errors.As(err, &cert) {
-		return -1
+		return never
 	}
 	return 0
 }
 
-func retryStatus(r *http.Response) time.Duration {
+// waitAfterStatus returns Retry-After, at most an hour, for a status that may pass, else never.
+func waitAfterStatus(r *http.Response) time.Duration {
 	switch {
 	case r.StatusCode == http.StatusTooManyRequests, r.StatusCode == http.StatusRequestTimeout, r.StatusCode >= 500:
 		seconds, err := strconv.Atoi(r.Header.Get("Retry-After"))
@@ -227,41 +235,22 @@ func retryStatus(r *http.Response) time.Duration {
 		}
 		return time.Duration(min(seconds, 3600)) * time.Second
 	}
-	return -1
+	return never
 }
 
-// watched is a body that may not be longer than its limit and tells when something came.
-type watched struct {
+// limitedBody is a body of at most limit bytes. It calls onRead after each read.
+type limitedBody struct {
 	r           io.Reader
 	left, limit int64
 	what        string
-	alive       func()
+	onRead      func()
 }
 
-func (w *watched) Read(p []byte) (int, error) {
-	n, err := w.r.Read(p)
-	w.alive()
-	if w.left -= int64(n); w.left < 0 {
-		return 0, &engine.LimitError{What: "size of " + w.what, Limit: w.limit}
+func (b *limitedBody) Read(p []byte) (int, error) {
+	n, err := b.r.Read(p)
+	b.onRead()
+	if b.left -= int64(n); b.left < 0 {
+		return 0, &engine.LimitError{What: "size of " + b.what, Limit: b.limit}
 	}
 	return n, err
-}
-
-// readFile reads a small local file within a limit.
-func readFile(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
-		return nil, err
-	}
-	if int64(len(data)) > limit {
-		return nil, &engine.LimitError{What: "size of " + path, Limit: limit}
-	}
-	return data, nil
 }

@@ -24,7 +24,8 @@ const lastModified = "Sun, 22 Nov 2026 08:00:00 GMT"
 // bucket serves an export of npm; misbehave may answer instead.
 func bucket(t testing.TB, misbehave func(w http.ResponseWriter, r *http.Request, n int32) bool) (*httptest.Server, *atomic.Int32) {
 	t.Helper()
-	body := pack(t, file{"A-1.json", osv("A-1", "npm", "a"), zip.Deflate}, file{"A-2.json", osv("A-2", "npm", "b") + strings.Repeat(" ", 5000), zip.Store})
+	body := pack(t, file{"A-1.json", osvJSON("A-1", "npm", "a"), zip.Deflate},
+		file{"A-2.json", osvJSON("A-2", "npm", "b") + strings.Repeat(" ", 5000), zip.Store})
 	count := new(atomic.Int32)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		n := count.Add(1)
@@ -55,7 +56,7 @@ func pull(t testing.TB, base string, o Options) (records int, asOf string, err e
 			t.Errorf("left behind: %v, %v", left, e)
 		}
 	}()
-	s, err := Open(base+"/osv", o)
+	s, err := OpenOSV(base+"/osv", o)
 	if err != nil {
 		return 0, "", err
 	}
@@ -77,7 +78,7 @@ func TestServer(t *testing.T) {
 	if want := (Progress{"read", "npm", 2, 2}); last != want {
 		t.Errorf("last progress %+v", last)
 	}
-	src, err := Open(s.URL+"/osv/", Options{})
+	src, err := OpenOSV(s.URL+"/osv/", Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -118,7 +119,8 @@ func TestServerFaults(t *testing.T) {
 			w.(http.Flusher).Flush()
 			time.Sleep(300 * time.Millisecond)
 		}, Options{Stall: 50 * time.Millisecond, Attempts: 2}, "nothing came for", 2},
-		"no answer": {func(http.ResponseWriter) { time.Sleep(300 * time.Millisecond) }, Options{Stall: 50 * time.Millisecond, Attempts: 2}, "nothing came for", 2},
+		"no answer": {func(http.ResponseWriter) { time.Sleep(300 * time.Millisecond) }, Options{Stall: 50 * time.Millisecond, Attempts: 2},
+			"nothing came for", 2},
 		"announces too much": {func(w http.ResponseWriter) {
 			w.Header().Set("Content-Length", strconv.Itoa(20_000))
 			w.WriteHeader(200)
@@ -129,9 +131,11 @@ func TestServerFaults(t *testing.T) {
 				w.(http.Flusher).Flush()
 			}
 		}, Options{Limit: 10_000}, "over the limit", 1},
-		"a page instead":   {func(w http.ResponseWriter) { fmt.Fprint(w, "<html>sign in</html>") }, Options{}, "not a valid zip", 1},
-		"redirect to http": {func(w http.ResponseWriter) { w.Header().Set("Location", "http://example.test/x"); w.WriteHeader(302) }, Options{}, "refused", 1},
-		"endless redirect": {func(w http.ResponseWriter) { w.Header().Set("Location", "/osv/npm/all.zip"); w.WriteHeader(302) }, Options{Attempts: 1}, "more than 5 redirects", 5},
+		"a page instead": {func(w http.ResponseWriter) { fmt.Fprint(w, "<html>sign in</html>") }, Options{}, "not a valid zip", 1},
+		"redirect to http": {func(w http.ResponseWriter) { w.Header().Set("Location", "http://example.test/x"); w.WriteHeader(302) },
+			Options{}, "refused", 1},
+		"endless redirect": {func(w http.ResponseWriter) { w.Header().Set("Location", "/osv/npm/all.zip"); w.WriteHeader(302) },
+			Options{Attempts: 1}, "more than 5 redirects", 5},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s, count := bucket(t, func(w http.ResponseWriter, _ *http.Request, _ int32) bool { c.fault(w); return true })
@@ -177,7 +181,7 @@ func TestServerCancelled(t *testing.T) {
 		w.WriteHeader(500)
 		return true
 	})
-	src, err := Open(s.URL+"/osv", Options{Dir: t.TempDir(), Pause: time.Hour})
+	src, err := OpenOSV(s.URL+"/osv", Options{Dir: t.TempDir(), Pause: time.Hour})
 	if err != nil {
 		t.Fatal(err)
 	}

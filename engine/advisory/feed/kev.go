@@ -2,12 +2,12 @@ package feed
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -16,19 +16,19 @@ import (
 	"github.com/vetoci/veto/engine/advisory"
 )
 
-// CISA is where the catalogue is published (cisa.gov/known-exploited-vulnerabilities-catalog).
-const CISA = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"
+// KEVURL is where CISA publishes the catalogue (cisa.gov/known-exploited-vulnerabilities-catalog).
+const KEVURL = "https://www.cisa.gov/sites/default/files/feeds/known_exploited_vulnerabilities.json"
 
 // KEV is CISA's catalogue of known exploited vulnerabilities.
 type KEV struct {
 	Name    string // where it came from, without credentials
-	AsOf    string // RFC 3339, UTC: the catalogue's own dateReleased
-	Entries []advisory.Exploited
+	AsOf    string // RFC 3339, UTC: the catalogue's own dateReleased, else a URL's Last-Modified; "" unknown
+	Entries []advisory.KEVEntry
 }
 
-// Catalogue fetches and parses a KEV catalogue from a path or a URL (https, plain http on loopback only).
-func Catalogue(ctx context.Context, location string, o Options) (*KEV, error) {
-	data, name, asOf, err := o.small(ctx, location, engine.MaxCatalogue)
+// FetchKEV fetches and parses a KEV catalogue from a path or a URL (https, plain http on loopback only).
+func FetchKEV(ctx context.Context, location string, o Options) (*KEV, error) {
+	data, name, asOf, err := o.readLocation(ctx, location, engine.MaxCatalogue)
 	if err != nil {
 		return nil, fmt.Errorf("fetching the catalogue of known exploited vulnerabilities: %w", err)
 	}
@@ -36,17 +36,12 @@ func Catalogue(ctx context.Context, location string, o Options) (*KEV, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading the catalogue %s: %w", name, err)
 	}
-	k.Name = name
-	if k.AsOf == "" {
-		k.AsOf = asOf
-	}
+	k.Name, k.AsOf = name, cmp.Or(k.AsOf, asOf)
 	return k, nil
 }
 
-var cveID = regexp.MustCompile(`^CVE-[0-9]{4}-[0-9]{4,19}$`)
-
-// ParseKEV parses CISA's JSON (cisa.gov, known_exploited_vulnerabilities_schema.json). Entries are sorted by CVE. An entry without
-// a CVE or a day, a CVE that is listed twice, or a count that is not the number of entries is an error.
+// ParseKEV parses CISA's JSON (cisa.gov, known_exploited_vulnerabilities_schema.json). Entries come out sorted by CVE. An entry without a
+// CVE or a day, a CVE that is listed twice, or a count that is not the number of entries is an error.
 func ParseKEV(data []byte) (*KEV, error) {
 	var doc struct {
 		DateReleased    string `json:"dateReleased"`
@@ -84,9 +79,9 @@ func ParseKEV(data []byte) (*KEV, error) {
 		if _, err := time.Parse(time.DateOnly, v.Added); err != nil {
 			return nil, fmt.Errorf("entry %d (%s): dateAdded %s is no day", i+1, v.CVE, quote(v.Added))
 		}
-		k.Entries = append(k.Entries, advisory.Exploited{CVE: v.CVE, Added: v.Added})
+		k.Entries = append(k.Entries, advisory.KEVEntry{CVE: v.CVE, Added: v.Added})
 	}
-	slices.SortFunc(k.Entries, func(a, b advisory.Exploited) int { return strings.Compare(a.CVE, b.CVE) })
+	slices.SortFunc(k.Entries, func(a, b advisory.KEVEntry) int { return strings.Compare(a.CVE, b.CVE) })
 	for i := 1; i < len(k.Entries); i++ {
 		if k.Entries[i].CVE == k.Entries[i-1].CVE {
 			return nil, fmt.Errorf("%s is in it twice", k.Entries[i].CVE)

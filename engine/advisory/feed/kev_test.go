@@ -19,7 +19,8 @@ const kev = `{"title":"t","dateReleased":"2025-08-25T17:04:19.9796Z","count":2,"
 	{"cveID":"CVE-2025-48384","dateAdded":"2025-08-25","product":"Git"},{"cveID":"CVE-2021-44228","dateAdded":"2021-12-10"}]}`
 
 func TestKEV(t *testing.T) {
-	want := &KEV{AsOf: "2025-08-25T17:04:19Z", Entries: []advisory.Exploited{{CVE: "CVE-2021-44228", Added: "2021-12-10"}, {CVE: "CVE-2025-48384", Added: "2025-08-25"}}}
+	want := &KEV{AsOf: "2025-08-25T17:04:19Z", Entries: []advisory.KEVEntry{{CVE: "CVE-2021-44228", Added: "2021-12-10"},
+		{CVE: "CVE-2025-48384", Added: "2025-08-25"}}}
 	got, err := ParseKEV([]byte(kev))
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Error(err, diff)
@@ -62,7 +63,7 @@ func TestCatalogue(t *testing.T) {
 	}))
 	defer s.Close()
 	for path, want := range map[string]string{"/kev.json": "2025-08-25T17:04:19Z", "/undated.json": "2026-11-22T08:00:00Z"} {
-		k, err := Catalogue(ctx, s.URL+path, Options{})
+		k, err := FetchKEV(ctx, s.URL+path, Options{})
 		if err != nil || k.AsOf != want || len(k.Entries) != 2 {
 			t.Errorf("%s: %+v, %v", path, k, err)
 		}
@@ -71,20 +72,20 @@ func TestCatalogue(t *testing.T) {
 	if err := os.WriteFile(path, []byte(undated), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if k, err := Catalogue(ctx, path, Options{}); err != nil || k.AsOf != "" || k.Name != path {
+	if k, err := FetchKEV(ctx, path, Options{}); err != nil || k.AsOf != "" || k.Name != path {
 		t.Errorf("%+v, %v", k, err)
 	}
 	for _, location := range []string{s.URL + "/absent", path + "x", "http://example.test/kev.json"} {
-		if _, err := Catalogue(ctx, location, Options{}); err == nil {
+		if _, err := FetchKEV(ctx, location, Options{}); err == nil {
 			t.Errorf("%s: no error", location)
 		}
 	}
 }
 
-// What cannot be read whole is an error of reading: its first part may parse.
+// A catalogue that cannot be read whole is an error, although its first part might parse.
 func TestUnreadableCatalogue(t *testing.T) {
-	if data, err := readFile(t.TempDir(), 1000); err == nil {
-		t.Errorf("a directory reads as %q", data)
+	if k, err := FetchKEV(t.Context(), t.TempDir(), Options{}); err == nil {
+		t.Errorf("a directory reads as %+v", k)
 	}
 }
 
@@ -94,7 +95,7 @@ func TestRealKEV(t *testing.T) {
 	if dir == "" {
 		t.Skip("no VETO_TESTDATA")
 	}
-	k, err := Catalogue(context.Background(), filepath.Join(dir, "kev", "known_exploited_vulnerabilities.json"), Options{})
+	k, err := FetchKEV(context.Background(), filepath.Join(dir, "kev", "known_exploited_vulnerabilities.json"), Options{})
 	if err != nil || len(k.Entries) < 1000 || k.AsOf == "" {
 		t.Errorf("%+v, %v", k, err)
 	}

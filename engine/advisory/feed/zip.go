@@ -12,16 +12,12 @@ import (
 	"github.com/vetoci/veto/engine/advisory"
 )
 
-// entry is one record of an export, not yet inflated.
-type entry struct {
-	name string
-	file *zip.File
-}
+// zipFile is one file of an export, which holds one record.
+type zipFile struct{ *zip.File }
 
-// openZip lists the records of a zip after checking everything that its directory claims: how many, how big, what they are
-// called, and that together they do not claim more bytes than there are (overlapping entries make a small zip inflate to
-// petabytes).
-func openZip(r io.ReaderAt, size int64, name string) ([]entry, error) {
+// listZip lists the files of a zip after checking everything that its directory claims: how many files there are, how big they are, how
+// they are named, and that together they do not claim more bytes than the zip has. Overlapping files make a small zip inflate to petabytes.
+func listZip(r io.ReaderAt, size int64, name string) ([]zipFile, error) {
 	z, err := zip.NewReader(r, size)
 	if err != nil {
 		return nil, engine.Hint(fmt.Errorf("opening %s: %w", name, err), "is it a whole zip? fetch it again")
@@ -29,14 +25,14 @@ func openZip(r io.ReaderAt, size int64, name string) ([]entry, error) {
 	if len(z.File) > engine.MaxFeedRecords {
 		return nil, &engine.LimitError{What: "records in " + name, Limit: engine.MaxFeedRecords}
 	}
-	entries := make([]entry, 0, len(z.File))
+	files := make([]zipFile, 0, len(z.File))
 	seen := make(map[string]bool, len(z.File))
-	var inflated, packed uint64
+	var inflated, packed uint64 // bytes of all files
 	for _, f := range z.File {
 		if strings.HasSuffix(f.Name, "/") && f.UncompressedSize64 == 0 {
 			continue
 		}
-		if err := checkEntry(f); err != nil {
+		if err := checkZipFile(f); err != nil {
 			return nil, fmt.Errorf("opening %s: entry %s: %w", name, quote(f.Name), err)
 		}
 		if seen[f.Name] {
@@ -47,20 +43,22 @@ func openZip(r io.ReaderAt, size int64, name string) ([]entry, error) {
 		if packed += f.CompressedSize64; packed > uint64(size) {
 			return nil, fmt.Errorf("opening %s: its entries overlap", name)
 		}
-		entries = append(entries, entry{f.Name, f})
+		files = append(files, zipFile{f})
 	}
 	if inflated > engine.MaxFeedInflated {
 		return nil, &engine.LimitError{What: "inflated bytes of " + name, Limit: engine.MaxFeedInflated}
 	}
-	if len(entries) == 0 {
+	if len(files) == 0 {
 		return nil, fmt.Errorf("opening %s: it holds no record", name)
 	}
-	return entries, nil
+	return files, nil
 }
 
-func checkEntry(f *zip.File) error {
+// checkZipFile refuses a file that cannot be a record of an honest export.
+func checkZipFile(f *zip.File) error {
 	switch {
-	case len(f.Name) > engine.MaxPath || strings.ContainsAny(f.Name, "\\\x00") || path.IsAbs(f.Name) || path.Clean(f.Name) != f.Name || strings.HasPrefix(f.Name, ".."):
+	case len(f.Name) > engine.MaxPath || strings.ContainsAny(f.Name, "\\\x00"), path.IsAbs(f.Name), path.Clean(f.Name) != f.Name,
+		strings.HasPrefix(f.Name, ".."):
 		return errors.New("not a plain name")
 	case !strings.HasSuffix(f.Name, ".json"):
 		return errors.New("not an OSV record: its name does not end in .json")
@@ -74,38 +72,27 @@ func checkEntry(f *zip.File) error {
 	return nil
 }
 
-// parse inflates and parses the record. The zip reader checks length and CRC-32 against the directory.
-func (e entry) parse() (*advisory.Advisory, error) {
-	body, err := e.body()
+// parse reads and parses the record.
+func (f zipFile) parse() (*advisory.Advisory, error) {
+	body, err := f.read()
 	if err != nil {
 		return nil, err
 	}
 	return advisory.ParseOSV(body)
 }
 
-func (e entry) body() ([]byte, error) {
-	r, err := e.file.Open()
+// read inflates the file. The zip reader compares length and CRC-32 with the directory.
+func (f zipFile) read() ([]byte, error) {
+	r, err := f.Open()
 	if err != nil {
 		return nil, err
 	}
 	body, err := io.ReadAll(io.LimitReader(r, engine.MaxAdvisory+1))
-	if e := r.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
+	if err = errors.Join(err, r.Close()); err != nil {
 		return nil, err
 	}
 	if len(body) > engine.MaxAdvisory {
 		return nil, &engine.LimitError{What: "size of the record", Limit: engine.MaxAdvisory}
 	}
 	return body, nil
-}
-
-// quote shows an untrusted name in a message: on one line, and cut.
-func quote(name string) string {
-	const most = 200
-	if len(name) > most {
-		name = name[:most] + "…"
-	}
-	return fmt.Sprintf("%q", name)
 }

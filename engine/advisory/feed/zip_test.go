@@ -18,8 +18,9 @@ import (
 	"github.com/vetoci/veto/engine/advisory"
 )
 
-func osv(id, ecosystem, name string) string {
-	return fmt.Sprintf(`{"schema_version":"1.7.3","id":%q,"modified":"2026-01-02T03:04:05Z","affected":[{"package":{"ecosystem":%q,"name":%q},"versions":["1"]}]}`, id, ecosystem, name)
+func osvJSON(id, ecosystem, name string) string {
+	return fmt.Sprintf(`{"schema_version":"1.7.3","id":%q,"modified":"2026-01-02T03:04:05Z",
+		"affected":[{"package":{"ecosystem":%q,"name":%q},"versions":["1"]}]}`, id, ecosystem, name)
 }
 
 type file struct {
@@ -51,7 +52,8 @@ func claiming(t testing.TB, name string, body []byte, packed, inflated uint64, m
 	t.Helper()
 	var b bytes.Buffer
 	w := zip.NewWriter(&b)
-	e, err := w.CreateRaw(&zip.FileHeader{Name: name, Method: method, Flags: flags, CRC32: crc32.ChecksumIEEE(body), CompressedSize64: packed, UncompressedSize64: inflated})
+	e, err := w.CreateRaw(&zip.FileHeader{Name: name, Method: method, Flags: flags, CRC32: crc32.ChecksumIEEE(body), CompressedSize64: packed,
+		UncompressedSize64: inflated})
 	if err == nil {
 		_, err = e.Write(body)
 	}
@@ -75,7 +77,7 @@ func save(t testing.TB, data []byte) string {
 
 // readAll reads a zip as `--source all.zip` does.
 func readAll(path string) (ids []string, err error) {
-	s, err := Open(path, Options{})
+	s, err := OpenOSV(path, Options{})
 	if err != nil {
 		return nil, err
 	}
@@ -92,12 +94,13 @@ func readAll(path string) (ids []string, err error) {
 }
 
 func TestZip(t *testing.T) {
-	path := save(t, pack(t, file{"A-1.json", osv("A-1", "npm", "a"), zip.Deflate}, file{name: "more/"}, file{"more/A-2.json", osv("A-2", "Debian:12", "b"), zip.Store}))
+	path := save(t, pack(t, file{"A-1.json", osvJSON("A-1", "npm", "a"), zip.Deflate}, file{name: "more/"},
+		file{"more/A-2.json", osvJSON("A-2", "Debian:12", "b"), zip.Store}))
 	ids, err := readAll(path)
 	if diff := cmp.Diff([]string{"A-1", "A-2"}, ids); err != nil || diff != "" {
 		t.Error(err, diff)
 	}
-	s, err := Open(path, Options{})
+	s, err := OpenOSV(path, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -111,9 +114,9 @@ func hostileZips(t testing.TB) map[string]struct {
 	data []byte
 	want string
 } {
-	good := file{"A-1.json", osv("A-1", "npm", "a"), zip.Deflate}
-	whole := pack(t, good, file{"A-2.json", osv("A-2", "npm", "b"), zip.Deflate})
-	flipped := bytes.Clone(pack(t, file{"A-1.json", osv("A-1", "npm", "a"), zip.Store}))
+	good := file{"A-1.json", osvJSON("A-1", "npm", "a"), zip.Deflate}
+	whole := pack(t, good, file{"A-2.json", osvJSON("A-2", "npm", "b"), zip.Deflate})
+	flipped := bytes.Clone(pack(t, file{"A-1.json", osvJSON("A-1", "npm", "a"), zip.Store}))
 	flipped[bytes.Index(flipped, []byte(`"a"`))+1] ^= 1
 	overlapping := bytes.Clone(whole)
 	second := bytes.LastIndex(overlapping, []byte("PK\x01\x02"))
@@ -174,15 +177,15 @@ func TestOpen(t *testing.T) {
 		"file:///etc":                 "no host",
 		"/dev/null":                   "neither a directory nor a zip",
 	} {
-		if _, err := Open(location, Options{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := OpenOSV(location, Options{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("Open(%s): %v, want %q", location, err, want)
 		}
 	}
-	s, err := Open("https://user:secret@example.test/osv", Options{})
-	if err != nil || strings.Contains(s.Name(), "secret") {
-		t.Errorf("name %q shows the password; %v", s.Name(), err)
+	s, err := OpenOSV("https://user:secret@example.test/osv", Options{})
+	if err != nil || strings.Contains(s.name, "secret") {
+		t.Errorf("name %q shows the password; %v", s.name, err)
 	}
-	if s, err := Open("", Options{}); err != nil || s.Name() != Bucket {
+	if s, err := OpenOSV("", Options{}); err != nil || s.name != OSVURL {
 		t.Errorf("the default is %v, %v", s, err)
 	}
 }
@@ -199,7 +202,7 @@ func TestDirectory(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	s, err := Open(dir, Options{})
+	s, err := OpenOSV(dir, Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +210,7 @@ func TestDirectory(t *testing.T) {
 	if names, err := s.Ecosystems(ctx); err == nil {
 		t.Errorf("an empty directory has ecosystems %v", names)
 	}
-	put("npm/all.zip", string(pack(t, file{"A-1.json", osv("A-1", "npm", "a"), zip.Store})))
+	put("npm/all.zip", string(pack(t, file{"A-1.json", osvJSON("A-1", "npm", "a"), zip.Store})))
 	if names, err := s.Ecosystems(ctx); err != nil || !cmp.Equal(names, []string{"npm"}) {
 		t.Errorf("ecosystems %v, %v", names, err)
 	}
@@ -241,9 +244,9 @@ func FuzzZip(f *testing.F) {
 	for _, c := range hostileZips(f) {
 		f.Add(c.data)
 	}
-	f.Add(pack(f, file{"A-1.json", osv("A-1", "npm", "a"), zip.Deflate}))
+	f.Add(pack(f, file{"A-1.json", osvJSON("A-1", "npm", "a"), zip.Deflate}))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		entries, err := openZip(bytes.NewReader(data), int64(len(data)), "fuzz")
+		entries, err := listZip(bytes.NewReader(data), int64(len(data)), "fuzz")
 		if err != nil {
 			return
 		}

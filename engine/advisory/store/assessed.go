@@ -18,27 +18,27 @@ func (r *reader) assessment() advisory.Assessment {
 	return advisory.Assessment{By: r.string(), Ratings: readList(r, (*reader).rating), CWEs: r.strings()}
 }
 
-func assessedPairs(list []advisory.Assessed) ([]pair, error) {
+func assessedPairs(list []advisory.CVERecord) ([]pair, error) {
 	pairs, err := headerPairs(assessedName)
 	if err != nil {
 		return nil, err
 	}
 	for _, a := range list {
-		pairs = append(pairs, pair{keyCVE + a.CVE, appendList(appendString(nil, a.Published), a.By, appendAssessment)})
+		pairs = append(pairs, pair{keyCVE + a.CVE, appendList(appendString(nil, a.Published), a.Assessments, appendAssessment)})
 	}
 	sortPairs(pairs)
 	return pairs, nil
 }
 
-func decodeAssessed(cve string, value []byte) (advisory.Assessed, error) {
+func decodeAssessed(cve string, value []byte) (advisory.CVERecord, error) {
 	r := &reader{rest: string(value)}
-	a := advisory.Assessed{CVE: cve, Published: r.string(), By: readList(r, (*reader).assessment)}
+	a := advisory.CVERecord{CVE: cve, Published: r.string(), Assessments: readList(r, (*reader).assessment)}
 	return a, r.end()
 }
 
-// Assessed looks CVEs up in the records of the CVE List and the NVD; entries are sorted by CVE. ok is false when the database has none.
-func (d *DB) Assessed(ctx context.Context, cves []string) (entries []advisory.Assessed, records advisory.Shard, ok bool, err error) {
-	return lookUp(ctx, d, d.man.CVE, cves, func(get getter, cve string) (a advisory.Assessed, known bool, err error) {
+// CVERecords looks CVEs up in the records of the CVE List and the NVD; entries are sorted by CVE. ok is false when the database has none.
+func (d *DB) CVERecords(ctx context.Context, cves []string) (entries []advisory.CVERecord, records advisory.Shard, ok bool, err error) {
+	return lookUp(ctx, d, d.man.CVE, cves, func(get getter, cve string) (a advisory.CVERecord, known bool, err error) {
 		if value := get(keyCVE + cve); value != nil {
 			a, err = decodeAssessed(cve, value)
 			return a, true, err
@@ -49,7 +49,7 @@ func (d *DB) Assessed(ctx context.Context, cves []string) (entries []advisory.As
 
 // assessed updates the shard of CVE records.
 func (b *build) assessed(ctx context.Context) error {
-	c, err := feed.Assessments(ctx, b.o.CVE, b.feedOptions())
+	c, err := feed.ReadCVEs(ctx, b.o.CVE, b.feedOptions())
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,7 @@ func (b *build) assessed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pairs, err := assessedPairs(c.Assessed)
+	pairs, err := assessedPairs(c.Records)
 	if err != nil {
 		return err
 	}
@@ -65,7 +65,7 @@ func (b *build) assessed(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	info.Advisories, info.AsOf, info.Source = len(c.Assessed), asOf, c.Name
+	info.Advisories, info.AsOf, info.Source = len(c.Records), asOf, c.Name
 	b.next.CVE, b.sum.CVE = &info, &info
 	return nil
 }

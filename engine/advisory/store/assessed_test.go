@@ -11,7 +11,7 @@ import (
 
 func TestAssessed(t *testing.T) {
 	dir := builtSmall(t)
-	if _, _, ok, err := mustOpen(t, dir).Assessed(t.Context(), []string{"CVE-2026-1001"}); ok || err != nil {
+	if _, _, ok, err := mustOpen(t, dir).CVERecords(t.Context(), []string{"CVE-2026-1001"}); ok || err != nil {
 		t.Errorf("records that were never loaded: %v, %v", ok, err)
 	}
 	path := filepath.Join(t.TempDir(), "CVE-2026-1001.json")
@@ -23,8 +23,8 @@ func TestAssessed(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	d := mustOpen(t, dir)
-	entries, shard, ok, err := d.Assessed(t.Context(), []string{"CVE-2026-1001", "CVE-2026-1002", "CVE-2026-1001"})
-	want := []advisory.Assessed{{CVE: "CVE-2026-1001", Published: "2026-01-02T03:04:05Z", By: []advisory.Assessment{
+	entries, shard, ok, err := d.CVERecords(t.Context(), []string{"CVE-2026-1001", "CVE-2026-1002", "CVE-2026-1001"})
+	want := []advisory.CVERecord{{CVE: "CVE-2026-1001", Published: "2026-01-02T03:04:05Z", Assessments: []advisory.Assessment{
 		{By: "CNA", Ratings: []advisory.Rating{{Type: "CVSS_V3", Score: "CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}}, CWEs: []string{"CWE-79"}}}}}
 	if diff := cmp.Diff(want, entries); diff != "" || !ok || err != nil || shard.Ecosystem != "cve" {
 		t.Errorf("%v %+v %v\n%s", ok, shard, err, diff)

@@ -9,7 +9,7 @@ import (
 // catalogues updates what is no ecosystem's.
 func (b *build) catalogues(ctx context.Context) error {
 	if b.o.Refresh && b.o.EPSS == "" && b.old.EPSS != nil {
-		b.o.EPSS = feed.FIRST
+		b.o.EPSS = feed.EPSSURL
 	}
 	if b.o.KEV != "" {
 		if err := b.catalogue(ctx); err != nil {
@@ -28,7 +28,7 @@ func (b *build) catalogues(ctx context.Context) error {
 }
 
 func (b *build) catalogue(ctx context.Context) error {
-	k, err := feed.Catalogue(ctx, b.o.KEV, b.feedOptions())
+	k, err := feed.FetchKEV(ctx, b.o.KEV, b.feedOptions())
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (b *build) catalogue(ctx context.Context) error {
 }
 
 func (b *build) scores(ctx context.Context) error {
-	e, err := feed.Scores(ctx, b.o.EPSS, b.feedOptions())
+	e, err := feed.FetchEPSS(ctx, b.o.EPSS, b.feedOptions())
 	if err != nil {
 		return err
 	}

@@ -160,12 +160,12 @@ func decodeStrings(value []byte) ([]string, error) {
 	return list, r.end()
 }
 
-func encodeExploited(e advisory.Exploited) []byte {
+func encodeExploited(e advisory.KEVEntry) []byte {
 	return appendString(appendString(nil, e.CVE), e.Added)
 }
 
-func decodeExploited(value []byte) (advisory.Exploited, error) {
+func decodeExploited(value []byte) (advisory.KEVEntry, error) {
 	r := &reader{rest: string(value)}
-	e := advisory.Exploited{CVE: r.string(), Added: r.string()}
+	e := advisory.KEVEntry{CVE: r.string(), Added: r.string()}
 	return e, r.end()
 }

@@ -136,7 +136,7 @@ func faulty(dir string, info ShardInfo, err error) error {
 	case assessedName:
 		return engine.Hint(err, "run: veto db update --db %s --source cve=DIR|ZIP|FILE", shellWord(dir))
 	case scoresName:
-		return engine.Hint(err, "run: veto db update --db %s --source epss=%s", shellWord(dir), feed.FIRST)
+		return engine.Hint(err, "run: veto db update --db %s --source epss=%s", shellWord(dir), feed.EPSSURL)
 	}
 	return update(err, dir, info.Ecosystem)
 }
@@ -180,9 +180,9 @@ func (d *DB) Affecting(ctx context.Context, ecosystem, name string) ([]advisory.
 	return d.read(t, info, func(get getter) ([]string, error) { return listed(get, keyPackage+packageKey(ecosystem, name)) })
 }
 
-// Rated returns, sorted by id, the records of every shard whose id is one of ids or that name one of them as an alias, reduced to
+// ByID returns, sorted by id, the records of every shard whose id is one of ids or that name one of them as an alias, reduced to
 // ids, ratings and withdrawal. A record that has neither a rating nor another id is left out: there is nothing to join.
-func (d *DB) Rated(ctx context.Context, ids []string) ([]advisory.Advisory, error) {
+func (d *DB) ByID(ctx context.Context, ids []string) ([]advisory.Advisory, error) {
 	if d.man.Ratings == nil {
 		return nil, nil
 	}
@@ -207,9 +207,9 @@ func (d *DB) Rated(ctx context.Context, ids []string) ([]advisory.Advisory, erro
 	})
 }
 
-// Exploited looks CVEs up in CISA's catalogue; entries are sorted by CVE. ok is false when the database has no catalogue.
-func (d *DB) Exploited(ctx context.Context, cves []string) (entries []advisory.Exploited, catalogue advisory.Shard, ok bool, err error) {
-	return lookUp(ctx, d, d.man.KEV, cves, func(get getter, cve string) (e advisory.Exploited, known bool, err error) {
+// KEV looks CVEs up in CISA's catalogue; entries are sorted by CVE. ok is false when the database has no catalogue.
+func (d *DB) KEV(ctx context.Context, cves []string) (entries []advisory.KEVEntry, catalogue advisory.Shard, ok bool, err error) {
+	return lookUp(ctx, d, d.man.KEV, cves, func(get getter, cve string) (e advisory.KEVEntry, known bool, err error) {
 		if value := get(keyCVE + cve); value != nil {
 			e, err = decodeExploited(value)
 			return e, true, err

@@ -33,10 +33,10 @@ func useAll(dir string) (err error) {
 			}
 		}
 	}
-	if _, err := d.Rated(ctx, []string{"CVE-2026-1001"}); err != nil {
+	if _, err := d.ByID(ctx, []string{"CVE-2026-1001"}); err != nil {
 		return err
 	}
-	_, _, _, err = d.Exploited(ctx, []string{"CVE-2026-1001"})
+	_, _, _, err = d.KEV(ctx, []string{"CVE-2026-1001"})
 	return err
 }
 

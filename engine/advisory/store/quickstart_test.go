@@ -61,7 +61,7 @@ func TestQuickstart(t *testing.T) {
 	if len(records) < 45 {
 		t.Errorf("only %d records", len(records))
 	}
-	entries, _, ok, err := d.Exploited(context.Background(), cves)
+	entries, _, ok, err := d.KEV(context.Background(), cves)
 	if err != nil || !ok || len(entries) != d.man.KEV.Advisories {
 		t.Errorf("%d of the catalogue's %d entries concern the records; %v, %v", len(entries), d.man.KEV.Advisories, ok, err)
 	}

@@ -160,10 +160,10 @@ func BenchmarkLookUps(b *testing.B) {
 				b.Fatal(err)
 			}
 			for _, r := range found {
-				if _, err := d.Rated(ctx, r.Upstream); err != nil {
+				if _, err := d.ByID(ctx, r.Upstream); err != nil {
 					b.Fatal(err)
 				}
-				if _, _, _, err := d.Exploited(ctx, r.Upstream); err != nil {
+				if _, _, _, err := d.KEV(ctx, r.Upstream); err != nil {
 					b.Fatal(err)
 				}
 			}

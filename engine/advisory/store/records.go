@@ -126,7 +126,7 @@ func headerPairs(ecosystem string) ([]pair, error) {
 }
 
 // cataloguePairs makes the shard of the catalogue of known exploited vulnerabilities.
-func cataloguePairs(entries []advisory.Exploited) ([]pair, error) {
+func cataloguePairs(entries []advisory.KEVEntry) ([]pair, error) {
 	pairs, err := headerPairs(catalogueName)
 	if err != nil {
 		return nil, err

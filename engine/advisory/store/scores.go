@@ -32,14 +32,14 @@ func scorePlace(cve string) (key string, rest uint16, ok bool) {
 	return keyScores + year + "-" + strconv.FormatUint(n/1000, 10), uint16(n % 1000), true
 }
 
-func scorePairs(scores []advisory.Scored) ([]pair, error) {
+func scorePairs(scores []advisory.EPSSScore) ([]pair, error) {
 	pairs, err := headerPairs(scoresName)
 	if err != nil {
 		return nil, err
 	}
 	type entry struct {
 		rest uint16
-		s    advisory.Scored
+		s    advisory.EPSSScore
 	}
 	tables := map[string][]entry{}
 	for _, s := range scores {
@@ -64,7 +64,7 @@ func scorePairs(scores []advisory.Scored) ([]pair, error) {
 }
 
 // scoreOf looks a CVE up.
-func scoreOf(get getter, cve string) (s advisory.Scored, ok bool, err error) {
+func scoreOf(get getter, cve string) (s advisory.EPSSScore, ok bool, err error) {
 	key, rest, valid := scorePlace(cve)
 	if !valid {
 		return s, false, nil
@@ -83,10 +83,10 @@ func scoreOf(get getter, cve string) (s advisory.Scored, ok bool, err error) {
 	if max(score, percentile) > scoreUnit {
 		return s, false, errValue
 	}
-	return advisory.Scored{CVE: cve, Score: float64(score) / scoreUnit, Percentile: float64(percentile) / scoreUnit}, true, nil
+	return advisory.EPSSScore{CVE: cve, Score: float64(score) / scoreUnit, Percentile: float64(percentile) / scoreUnit}, true, nil
 }
 
-// Scored looks CVEs up in FIRST's scores; entries are sorted by CVE. ok is false when the database has none.
-func (d *DB) Scored(ctx context.Context, cves []string) (entries []advisory.Scored, scores advisory.Shard, ok bool, err error) {
+// EPSS looks CVEs up in FIRST's scores; entries are sorted by CVE. ok is false when the database has none.
+func (d *DB) EPSS(ctx context.Context, cves []string) (entries []advisory.EPSSScore, scores advisory.Shard, ok bool, err error) {
 	return lookUp(ctx, d, d.man.EPSS, cves, scoreOf)
 }

@@ -23,7 +23,7 @@ func scoresFile(t testing.TB) string {
 
 func TestScored(t *testing.T) {
 	dir := builtSmall(t)
-	if _, _, ok, err := mustOpen(t, dir).Scored(t.Context(), []string{"CVE-2026-1001"}); ok || err != nil {
+	if _, _, ok, err := mustOpen(t, dir).EPSS(t.Context(), []string{"CVE-2026-1001"}); ok || err != nil {
 		t.Errorf("scores that were never loaded: %v, %v", ok, err)
 	}
 	before, err := os.ReadFile(filepath.Join(dir, manifestName))
@@ -39,8 +39,8 @@ func TestScored(t *testing.T) {
 	write(t, filepath.Join(files, "a.json"), []byte(record("GHSA-2", "npm", "lodash", "4.17.21")))
 	write(t, filepath.Join(files, "epss.csv"), []byte(scoresText))
 	for _, d := range []*DB{mustOpen(t, dir), mustOpen(t, files)} {
-		entries, shard, ok, err := d.Scored(t.Context(), []string{"CVE-2026-10010", "CVE-2026-1001", "CVE-2026-1001", "CVE-2026-1002", "CVE-1999-0001", "CVE-1999-00001", "CVE-1999-1", "GHSA-1", ""})
-		want := []advisory.Scored{{CVE: "CVE-1999-0001", Score: 0.123456789}, {CVE: "CVE-2026-1001", Score: 0.00043, Percentile: 0.12345}, {CVE: "CVE-2026-10010", Score: 1, Percentile: 0.99999}}
+		entries, shard, ok, err := d.EPSS(t.Context(), []string{"CVE-2026-10010", "CVE-2026-1001", "CVE-2026-1001", "CVE-2026-1002", "CVE-1999-0001", "CVE-1999-00001", "CVE-1999-1", "GHSA-1", ""})
+		want := []advisory.EPSSScore{{CVE: "CVE-1999-0001", Score: 0.123456789}, {CVE: "CVE-2026-1001", Score: 0.00043, Percentile: 0.12345}, {CVE: "CVE-2026-10010", Score: 1, Percentile: 0.99999}}
 		if diff := cmp.Diff(want, entries); diff != "" || !ok || err != nil || shard.AsOf != "2026-11-22T12:55:00Z" {
 			t.Errorf("%v %+v %v\n%s", ok, shard, err, diff)
 		}
@@ -53,7 +53,7 @@ func TestScored(t *testing.T) {
 	if err := os.Remove(filepath.Join(dir, info.file())); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, _, err := mustOpen(t, dir).Scored(t.Context(), nil); err == nil || !strings.Contains(hintOf(err), "--source epss=") {
+	if _, _, _, err := mustOpen(t, dir).EPSS(t.Context(), nil); err == nil || !strings.Contains(hintOf(err), "--source epss=") {
 		t.Errorf("a shard that is gone: %v", err)
 	}
 	if _, err := Update(t.Context(), o); err != nil {
@@ -92,11 +92,11 @@ func TestScoresFail(t *testing.T) {
 
 // BenchmarkScored is the cost of a scan that looks up a thousand CVEs among 300,000: opening, hashing, finding.
 func BenchmarkScored(b *testing.B) {
-	var scores []advisory.Scored
+	var scores []advisory.EPSSScore
 	var asked []string
 	for i := range 300_000 {
 		cve := fmt.Sprintf("CVE-%d-%04d", 2000+i%25, i/25+1)
-		scores = append(scores, advisory.Scored{CVE: cve, Score: float64(i%100_000) / 1e5, Percentile: float64(i) / 300_000})
+		scores = append(scores, advisory.EPSSScore{CVE: cve, Score: float64(i%100_000) / 1e5, Percentile: float64(i) / 300_000})
 		if i%300 == 0 {
 			asked = append(asked, cve)
 		}
@@ -119,7 +119,7 @@ func BenchmarkScored(b *testing.B) {
 	b.ReportMetric(float64(info.Size), "bytes")
 	for b.Loop() {
 		d := &DB{dir: dir, man: &manifest{EPSS: &info}, opened: map[string]*opening{}}
-		entries, _, _, err := d.Scored(b.Context(), asked)
+		entries, _, _, err := d.EPSS(b.Context(), asked)
 		if err != nil || len(entries) != len(asked) {
 			b.Fatal(len(entries), err)
 		}

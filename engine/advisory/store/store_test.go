@@ -211,15 +211,15 @@ func lookUps(t *testing.T, d *DB) {
 	if err != nil || len(records) != 1 || len(records[0].Affected) != 1 || records[0].Affected[0].Ecosystem != "Debian:12" {
 		t.Errorf("the record of two releases has foreign entries: %+v, %v", records, err)
 	}
-	rated, err := d.Rated(ctx, []string{"CVE-2026-1001", "DEBIAN-CVE-2026-1001", "CVE-1"})
+	rated, err := d.ByID(ctx, []string{"CVE-2026-1001", "DEBIAN-CVE-2026-1001", "CVE-1"})
 	if got := ids(t, rated, err); got != "DEBIAN-CVE-2026-1001 GHSA-1" {
 		t.Errorf("Rated = %q", got)
 	}
 	if len(rated[1].Severity) != 1 {
 		t.Errorf("the joined record has no severity: %+v", rated[1])
 	}
-	entries, shard, ok, err := d.Exploited(ctx, []string{"CVE-2026-1002", "CVE-2026-1001", "CVE-2026-1001"})
-	if want := []advisory.Exploited{{CVE: "CVE-2026-1001", Added: "2026-11-19"}}; err != nil || !ok || !cmp.Equal(entries, want) || shard.AsOf != "2026-11-20T17:00:00Z" || shard.Ecosystem != "kev" {
+	entries, shard, ok, err := d.KEV(ctx, []string{"CVE-2026-1002", "CVE-2026-1001", "CVE-2026-1001"})
+	if want := []advisory.KEVEntry{{CVE: "CVE-2026-1001", Added: "2026-11-19"}}; err != nil || !ok || !cmp.Equal(entries, want) || shard.AsOf != "2026-11-20T17:00:00Z" || shard.Ecosystem != "kev" {
 		t.Errorf("Exploited = %v %+v %v %v", entries, shard, ok, err)
 	}
 	for query, want := range map[string]string{

@@ -191,7 +191,7 @@ func (b *build) wanted() (map[string][]string, error) {
 }
 
 func (b *build) ecosystems(ctx context.Context) error {
-	source, err := feed.Open(b.o.Source, b.feedOptions())
+	source, err := feed.OpenOSV(b.o.Source, b.feedOptions())
 	if err != nil {
 		return err
 	}
@@ -220,7 +220,7 @@ func (b *build) ecosystems(ctx context.Context) error {
 }
 
 // ecosystem builds the shards of one export: those of the named releases, or all.
-func (b *build) ecosystem(ctx context.Context, source *feed.Source, base string, releases []string) error {
+func (b *build) ecosystem(ctx context.Context, source *feed.OSV, base string, releases []string) error {
 	x, err := source.Export(ctx, base)
 	if err != nil {
 		return err

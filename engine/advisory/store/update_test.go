@@ -78,7 +78,7 @@ func TestUpdateAddsAndRefreshes(t *testing.T) {
 	if got := ids(t, records, err); got != "DSA-1" {
 		t.Errorf("bash in the old generation: %q", got)
 	}
-	rated, err := after.Rated(context.Background(), []string{"CVE-2026-1001", "CVE-2021-23337"})
+	rated, err := after.ByID(context.Background(), []string{"CVE-2026-1001", "CVE-2021-23337"})
 	if got := ids(t, rated, err); got != "GHSA-1 GHSA-2" {
 		t.Errorf("ratings %q", got)
 	}
@@ -325,7 +325,7 @@ func scanOnce(t *testing.T, dir string) {
 	ctx := context.Background()
 	a, err1 := d.Affecting(ctx, "npm", "a")
 	b, err2 := d.Affecting(ctx, "PyPI", "a")
-	r, err3 := d.Rated(ctx, []string{"CVE-2026-1001"})
+	r, err3 := d.ByID(ctx, []string{"CVE-2026-1001"})
 	if err := errors.Join(err1, err2, err3); err != nil || len(a) != 1 || len(b) != 1 || len(r) != 2 {
 		t.Errorf("%v %v %v %v", a, b, r, err)
 		return

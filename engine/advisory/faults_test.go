@@ -17,14 +17,12 @@ type failing struct {
 
 func (f failing) Affecting(context.Context, string, string) ([]Advisory, error) { return nil, f.err }
 
-// A store that cannot answer is an error of the match: no finding is not what it means.
+// A store that cannot answer is an error of the match, never a match without findings.
 func TestStoreThatFails(t *testing.T) {
-	inv := &engine.Inventory{Packages: []engine.Package{{Name: "lodash", Version: "1.0.0", Type: "npm", Ecosystem: "npm", PURL: "pkg:npm/lodash@1.0.0"}}}
+	inv := &engine.Inventory{Packages: []engine.Package{{Name: "lodash", Version: "1.0.0", Type: "npm", Ecosystem: "npm",
+		PURL: "pkg:npm/lodash@1.0.0"}}}
 	records := []Advisory{{ID: "A", Affected: []Affected{{Ecosystem: "npm", Name: "lodash", Versions: []string{"1.0.0"}}}}}
-	good, err := NewMemory(records, nil, "2026-11-20T00:00:00Z")
-	if err != nil {
-		t.Fatal(err)
-	}
+	good := newStore(records, "2026-11-20T00:00:00Z")
 	if got, err := NewMatcher(good).Match(t.Context(), inv, clock()); err != nil || len(got.Findings) != 1 {
 		t.Fatalf("%+v, %v", got, err) // so that the errors below are of what fails there
 	}
@@ -32,16 +30,12 @@ func TestStoreThatFails(t *testing.T) {
 	if got, err := NewMatcher(failing{good, broken}).Match(t.Context(), inv, clock()); !errors.Is(err, broken) || got != nil {
 		t.Errorf("%+v, %v", got, err)
 	}
-	undated, err := NewMemory(records, nil, "last week")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got, err := NewMatcher(undated).Match(t.Context(), inv, clock()); err == nil || got != nil {
+	if got, err := NewMatcher(newStore(records, "last week")).Match(t.Context(), inv, clock()); err == nil || got != nil {
 		t.Errorf("a date that is none: %+v, %v", got, err)
 	}
 }
 
-// One event without an order spoils its range, also where what follows it has one and where no comparison would reach it.
+// One event that is no version makes its whole range unknown, also where other events are versions and where it would not be compared.
 func TestEventWithoutAnOrderAmongOthers(t *testing.T) {
 	v, err := version.Parse("npm", "1.0.0")
 	if err != nil {
@@ -50,7 +44,7 @@ func TestEventWithoutAnOrderAmongOthers(t *testing.T) {
 	for _, e := range []Event{{Fixed: "0.5.0"}, {Fixed: "2.0.0"}, {Introduced: "5.0.0"}, {Limit: "3.0.0"}} {
 		r := Range{Type: "SEMVER", Events: []Event{{Introduced: "0"}, {Limit: "latest"}, e, {Limit: "*"}}}
 		a := Advisory{ID: "A", Affected: []Affected{{Ecosystem: "npm", Name: "x", Ranges: []Range{r}}}}
-		if got, err := a.judge("npm", "x", v); err == nil {
+		if got, err := a.evaluate("npm", "x", v); err == nil {
 			t.Errorf("%+v: %+v, want an error", r.Events, got)
 		}
 	}

@@ -1,0 +1,87 @@
+package advisory
+
+import (
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/txtar"
+	"github.com/vetoci/veto/engine"
+)
+
+func FuzzParseOSV(f *testing.F) {
+	paths, err := filepath.Glob("testdata/match/*.txtar")
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, path := range paths {
+		a, err := txtar.ParseFile(path)
+		if err != nil {
+			f.Fatal(err)
+		}
+		for _, file := range a.Files {
+			f.Add(file.Data)
+		}
+	}
+	f.Add([]byte(strings.Repeat("[", 1000)))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		a, err := ParseOSV(data)
+		if (err == nil) != (a != nil) || err == nil && a.ID == "" {
+			t.Fatalf("%+v, %v", a, err)
+		}
+	})
+}
+
+func TestParseOSVRefuses(t *testing.T) {
+	for name, text := range map[string]string{
+		"no id": `{}`,
+		"two fields": `{"id":"X","affected":[{"package":{"ecosystem":"npm","name":"a"},
+			"ranges":[{"type":"SEMVER","events":[{"introduced":"0","fixed":"1"}]}]}]}`,
+		"no field":        `{"id":"X","affected":[{"ranges":[{"type":"SEMVER","events":[{}]}]}]}`,
+		"an unknown one":  `{"id":"X","affected":[{"ranges":[{"type":"SEMVER","events":[{"intro":"0"}]}]}]}`,
+		"no events":       `{"id":"X","affected":[{"ranges":[{"type":"SEMVER","events":[]}]}]}`,
+		"no type":         `{"id":"X","affected":[{"ranges":[{"events":[{"introduced":"0"}]}]}]}`,
+		"half a package":  `{"id":"X","affected":[{"package":{"name":"a"}}]}`,
+		"a wrong date":    `{"id":"X","withdrawn":"yesterday"}`,
+		"too deep":        `{"id":"X","a":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`,
+		"trailing text":   `{"id":"X"} {"id":"Y"}`,
+		"truncated":       `{"id":"X"`,
+		"an empty string": `{"id":"X","affected":[{"ranges":[{"type":"SEMVER","events":[{"introduced":""}]}]}]}`,
+	} {
+		if a, err := ParseOSV([]byte(text)); err == nil {
+			t.Errorf("%s: %+v, want an error", name, a)
+		}
+	}
+	a, err := ParseOSV([]byte(`{"id":"X","new":[1],"withdrawn":"0001-01-01T00:00:00Z",
+		"published":"2026-01-02T03:04:05+01:00","database_specific":[]}`))
+	if err != nil || a.Withdrawn != "" || a.Published != "2026-01-02T02:04:05Z" {
+		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+func TestParseFacts(t *testing.T) {
+	a, err := ParseOSV([]byte(`{"id": "GO-1", "database_specific": {"cwe_ids": ["CWE-79", "CWE-22", "79", "CWE-x"], "cvss_v3": 7.5},
+		"affected": [{"package": {"ecosystem": "Go", "name": "m"},
+		"ranges": [{"type": "SEMVER", "events": [{"introduced": "0"}]}],
+			"ecosystem_specific": {"imports": [{"path": "m/a", "symbols": ["F", "T.M"]}, {"path": "m/b"}]}}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := a.CWEs; !slices.Equal(got, []string{"CWE-22", "CWE-79"}) {
+		t.Errorf("CWEs: %q", got)
+	}
+	if got := a.Affected[0].Imports; len(got) != 2 || got[0].Path != "m/a" || !slices.Equal(got[0].Symbols, []string{"F", "T.M"}) ||
+		got[1].Path != "m/b" {
+		t.Errorf("imports: %+v", got)
+	}
+	if s := severitiesOfRatings(a.Severity, "a record"); len(s) != 1 || s[0].Level != engine.High || *s[0].Score != 7.5 || s[0].Vector != "" {
+		t.Errorf("a score without its vector: %+v", s)
+	}
+	for _, odd := range []string{`[1]`, `"x"`, `{"imports": "all", "cwe_ids": 5}`} {
+		if _, err := ParseOSV([]byte(`{"id": "GO-1", "database_specific": ` + odd +
+			`, "affected": [{"package": {"ecosystem": "Go", "name": "m"}, "versions": ["1"], "ecosystem_specific": ` + odd + `}]}`)); err != nil {
+			t.Errorf("free-form %s: %v", odd, err)
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package waiver
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/glob"
+	"github.com/vetoci/veto/engine/purl"
+)
+
+// The states of a waiver; see engine.Waiver.
+const (
+	active     = "active"
+	expired    = "expired"
+	ended      = "ended"
+	otherImage = "other-image"
+)
+
+// imageWaivers are the waivers of a file with their states for one image at one time.
+type imageWaivers struct{ waivers []engine.Waiver }
+
+// None returns waivers that accept nothing.
+func None() engine.Waivers { return imageWaivers{} }
+
+// For returns what the file accepts for one image at a time. Patterns over images match names that can be trusted only: what the
+// user typed as a reference or gave with --as, never a name found inside an archive.
+func (f *File) For(id engine.Identity, at time.Time) engine.Waivers {
+	m := imageWaivers{waivers: f.Waivers()}
+	today := at.UTC().Format(time.DateOnly)
+	for i := range m.waivers {
+		w := &m.waivers[i]
+		switch {
+		case w.Expires < today:
+			w.State = expired
+		case len(w.Images) > 0 && !(id.Named && slices.ContainsFunc(w.Images, func(g string) bool { return globMatches(g, id.Name) })):
+			w.State = otherImage
+		default:
+			w.State = active
+		}
+	}
+	return m
+}
+
+// target is what a waiver may match: a finding, a secret, a gap or a result.
+type target struct {
+	ids, cves   []string // ids that name the whole vulnerability; its CVEs
+	purl        string
+	paths       []string
+	fingerprint string
+	fixed       bool          // there is a fixed version
+	waivedBy    *engine.Maybe // the field of the facts that Mark sets; nil for a result
+}
+
+// targets returns the findings, secrets and gaps by their refs.
+func targets(f *engine.Facts) map[string]*target {
+	all := make(map[string]*target, len(f.Findings)+len(f.Secrets)+len(f.Gaps))
+	for i := range f.Findings {
+		v := &f.Findings[i]
+		t := &target{cves: v.CVEs, purl: v.Package.PURL, fingerprint: v.Fingerprint, fixed: len(v.FixedVersions) > 0, waivedBy: &v.WaivedBy}
+		for _, id := range append([]string{v.ID}, v.Aliases...) {
+			// One CVE of several does not name the advisory that speaks of them all.
+			if len(v.CVEs) < 2 || !slices.Contains(v.CVEs, id) {
+				t.ids = append(t.ids, id)
+			}
+		}
+		for _, l := range v.Package.Locations {
+			t.paths = append(t.paths, l.Path)
+		}
+		all[v.Ref] = t
+	}
+	add := func(ref, fingerprint string, path engine.Maybe, waivedBy *engine.Maybe) {
+		t := &target{fingerprint: fingerprint, waivedBy: waivedBy}
+		if path != "" {
+			t.paths = []string{string(path)}
+		}
+		all[ref] = t
+	}
+	for i := range f.Secrets {
+		s := &f.Secrets[i]
+		add(s.Ref, s.Fingerprint, s.Path, &s.WaivedBy)
+	}
+	for i := range f.Gaps {
+		g := &f.Gaps[i]
+		add(g.Ref, g.Fingerprint, g.Path, &g.WaivedBy)
+	}
+	return all
+}
+
+// Mark implements engine.Waivers.
+func (m imageWaivers) Mark(f *engine.Facts) error {
+	f.Waivers = slices.Clone(m.waivers)
+	all := targets(f)
+	for i := range f.Findings {
+		f.Findings[i].WaivedBy = ""
+	}
+	for i := range f.Secrets {
+		f.Secrets[i].WaivedBy = ""
+	}
+	for i := range f.Gaps {
+		f.Gaps[i].WaivedBy = ""
+	}
+	index := newWaiverIndex(f.Waivers, ambiguousPrefixes(f.Waivers, fingerprints(all, nil)))
+	tallies := make([]fixTally, len(f.Waivers))
+	for _, t := range all {
+		var matching []int
+		for _, i := range index.candidates(t.fingerprint) {
+			w := &f.Waivers[i]
+			if w.Rule != "" || !t.matches(&w.Match) {
+				continue
+			}
+			if tallies[i].add(w, t.fixed) {
+				matching = append(matching, i)
+			}
+		}
+		for _, i := range t.acceptedBy(f.Waivers, matching) {
+			f.Waivers[i].Used++
+			if *t.waivedBy == "" {
+				*t.waivedBy = engine.Maybe(f.Waivers[i].ID)
+			}
+		}
+	}
+	endFixed(f.Waivers, tallies)
+	return nil
+}
+
+// fixTally says what a waiver matched: something with a fix, something without. It tells a waiver that has ended, because there is a fix
+// for all that it matched, from one that matched nothing.
+type fixTally struct{ fixed, unfixed bool }
+
+// add notes what a waiver matched and says whether the waiver accepts it.
+func (t *fixTally) add(w *engine.Waiver, fixed bool) bool {
+	if w.Until != "" && fixed {
+		t.fixed = true
+		return false
+	}
+	t.unfixed = true
+	return true
+}
+
+// endFixed marks as ended the waivers that go until there is a fix and matched only what has one.
+func endFixed(ws []engine.Waiver, tallies []fixTally) {
+	for i, t := range tallies {
+		if t.fixed && !t.unfixed {
+			ws[i].State = ended
+		}
+	}
+}
+
+// acceptedBy returns which of the matching waivers together accept the target: the first that names all of it, else those that name its
+// CVEs, if every CVE is named.
+func (t *target) acceptedBy(ws []engine.Waiver, matching []int) []int {
+	for _, i := range matching {
+		if v := string(ws[i].Match.Vuln); v == "" || slices.Contains(t.ids, v) {
+			return []int{i}
+		}
+	}
+	var parts []int
+	covered := map[string]bool{}
+	for _, i := range matching {
+		if v := string(ws[i].Match.Vuln); slices.Contains(t.cves, v) {
+			parts = append(parts, i)
+			covered[v] = true
+		}
+	}
+	if len(covered) == 0 || len(covered) < len(t.cves) {
+		return nil
+	}
+	return parts
+}
+
+// matches says whether every key of a waiver's match is the target's. vuln may also name one of its CVEs.
+func (t *target) matches(m *engine.WaiverMatch) bool {
+	if m.Vuln != "" && !slices.Contains(t.ids, string(m.Vuln)) && !slices.Contains(t.cves, string(m.Vuln)) {
+		return false
+	}
+	if m.Fingerprint != "" && !strings.HasPrefix(t.fingerprint, string(m.Fingerprint)) {
+		return false
+	}
+	if m.PURL != "" && !purl.Match(string(m.PURL), t.purl) {
+		return false
+	}
+	// A package found in two places is accepted only where both are.
+	return m.Path == "" || len(t.paths) > 0 && !slices.ContainsFunc(t.paths, func(p string) bool { return !globMatches(string(m.Path), p) })
+}
+
+// globMatches says whether a name matches a glob that Parse has checked. A name that is too long to match is not accepted.
+func globMatches(pattern, name string) bool {
+	ok, err := glob.Match(pattern, name)
+	return ok && err == nil
+}
