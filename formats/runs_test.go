@@ -158,9 +158,17 @@ func hostile() []string {
 		"]]>", "<!--", "| a | b |", "@everyone", "`code`", "a\r\nb", "\u202egnp.exe", "\xff\xfe\x00", "%0A::error::x", "a\u2028b", string(long), "../../etc/passwd", "http://evil.test:80/x", "C:\\x", "$(touch pwned)", "&amp;", " ", "", "\ufffe\uffff", "emoji 😀", "x ::warning::y"}
 }
 
+// smallRun is mixedRun with a few of its findings and packages, for tests of many runs.
+func smallRun() *engine.Run {
+	run := mixedRun()
+	r := &run.Reports[0]
+	r.Findings, r.Packages = r.Findings[:20], r.Packages[:3]
+	return run
+}
+
 // hostileRun has every untrusted field set to s.
 func hostileRun(s string) *engine.Run {
-	run := mixedRun()
+	run := smallRun()
 	r := &run.Reports[0]
 	r.Image.Name, r.Image.ContainedNames, r.Now = s, []string{s}, "2026-11-23T11:00:00Z"
 	r.Platform = engine.Platform{OS: s, Architecture: s, Variant: engine.Maybe(s)}

@@ -56,6 +56,7 @@ func everyRun() map[string]*engine.Run {
 }
 
 func TestSARIFSchema(t *testing.T) {
+	t.Parallel()
 	schema, err := jsonschema.NewCompiler().Compile(shared(t, "schemas/sarif-2.1.0.json"))
 	if err != nil {
 		t.Fatal(err)
@@ -121,6 +122,7 @@ func parseSARIF(t testing.TB, b []byte) sarifDoc {
 
 // What GitHub's upload refuses or silently drops.
 func TestSARIFIngestion(t *testing.T) {
+	t.Parallel()
 	for name, r := range everyRun() {
 		d := parseSARIF(t, render(t, "sarif", Options{}, r))
 		categories := map[string]bool{}
@@ -223,6 +225,7 @@ func TestSARIFDockerfileAndSuppressed(t *testing.T) {
 }
 
 func TestSARIFLimit(t *testing.T) {
+	t.Parallel()
 	r := deniedRun()
 	rep := &r.Reports[0]
 	rule := engine.RuleResult{ID: "many", Status: engine.StatusDeny, Title: "Many", Package: "x"}
