@@ -111,7 +111,7 @@ EXIT STATUS
 				if fsys, name, err = ws.locate(path); err != nil {
 					return err
 				}
-				o.Sources = append(o.Sources, rego.Source{Name: path, FS: fsys, Path: name})
+				o.Paths = append(o.Paths, rego.PolicyPath{Name: path, FS: fsys, Path: name})
 			}
 			report, err := rego.Test(cmd.Context(), o)
 			if err != nil {

@@ -112,7 +112,7 @@ func (p *policyFlags) options(l *ruleset) (rego.Options, error) {
 		if err != nil {
 			return o, err
 		}
-		o.Sources = append(o.Sources, rego.Source{Name: path, FS: fsys, Path: name})
+		o.Paths = append(o.Paths, rego.PolicyPath{Name: path, FS: fsys, Path: name})
 	}
 	for id, r := range l.settings.Rules {
 		o.Rules[id] = rego.RuleSetting{Action: r.Action, EnforceAfter: r.EnforceAfter}

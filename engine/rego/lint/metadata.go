@@ -8,27 +8,41 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
+// action is ActionOf without the suffix.
+func action(name string) string {
+	a, _ := ActionOf(name)
+	return a
+}
+
 // actions are the rule sets that veto reads.
 func actions() []string { return []string{"deny", "warn", "info", "skip"} }
 
-// resultKeys are what veto reads of a result.
-func resultKeys() []string {
+// ResultKeys are the keys that veto reads of a result, sorted.
+func ResultKeys() []string {
 	return []string{"details", "finding", "findings", "layer", "msg", "path", "subject"}
 }
 
-// action is the rule set that a rule belongs to by its name, "" for a helper. conftest's names count too: violation, and a suffix
-// behind any of them but skip.
-func action(name string) string {
+// ActionOf is what a rule of this name does: deny, warn, info or skip, "" for a helper. conftest's names count too: violation for deny, and
+// a suffix after any of them but skip, as in deny_root.
+func ActionOf(name string) (action string, suffixed bool) {
 	set, _, suffixed := strings.Cut(name, "_")
 	switch {
 	case set == "violation":
-		return "deny"
+		return "deny", suffixed
 	case set == "skip" && suffixed:
-		return ""
+		return "", false
 	case slices.Contains(actions(), set):
-		return set
+		return set, suffixed
 	}
-	return ""
+	return "", false
+}
+
+// DefaultID is the id of a rule that has none of its own, as conftest's policies have them: package and set, in lower case, with hyphens
+// for everything but letters and digits.
+func DefaultID(pkg, set string) string {
+	return strings.Join(strings.FieldsFunc(strings.ToLower(pkg+"-"+set), func(r rune) bool {
+		return (r < 'a' || r > 'z') && (r < '0' || r > '9')
+	}), "-")
 }
 
 // metadata collects the declared parameters and checks the results' shapes. The rest of METADATA is checked where it is read.
@@ -65,9 +79,7 @@ func (p *program) annotation(mod *ast.Module, a *ast.Annotations) {
 	case len(names) > 1:
 		id = names[1]
 	case id == "": // a set without ids is called by its package and name
-		id = strings.Join(strings.FieldsFunc(strings.ToLower(strings.Join(append(constants(mod.Package.Path[1:]), names[0]), "-")), func(r rune) bool {
-			return (r < 'a' || r > 'z') && (r < '0' || r > '9')
-		}), "-")
+		id = DefaultID(dotted(constants(mod.Package.Path[1:])), names[0])
 	}
 	if params, ok := a.Custom["params"].(map[string]any); ok && id != "" {
 		p.declare(id, params)
@@ -94,8 +106,8 @@ func (p *program) result(file string, r *ast.Rule) {
 			open = true
 		case name == "msg":
 			hasMsg = true
-		case !slices.Contains(resultKeys(), string(name)):
-			p.issue(file, k.Location, ResultShape, fmt.Sprintf("veto reads no %q in a result", string(name)), meant(string(name), resultKeys())+"; what is your own goes under details")
+		case !slices.Contains(ResultKeys(), string(name)):
+			p.issue(file, k.Location, ResultShape, fmt.Sprintf("veto reads no %q in a result", string(name)), meant(string(name), ResultKeys())+"; what is your own goes under details")
 		}
 	})
 	if !hasMsg && !open {
