@@ -18,7 +18,8 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 func samples() map[string]*engine.Run {
-	return map[string]*engine.Run{"denied": deniedRun(), "pass": passRun(), "undecided": undecidedRun(), "mixed": mixedRun(), "several": severalRun()}
+	return map[string]*engine.Run{"denied": deniedRun(), "pass": passRun(), "undecided": undecidedRun(), "mixed": mixedRun(),
+		"several": severalRun()}
 }
 
 func render(t testing.TB, name string, o Options, r *engine.Run) []byte {
@@ -41,8 +42,10 @@ func TestGolden(t *testing.T) {
 		for _, c := range []struct {
 			file, format string
 			o            Options
-		}{{"text", "text", Options{}}, {"full.text", "text", Options{Detail: "full"}}, {"narrow.text", "text", Options{Width: 60}}, {"color.text", "text", Options{Color: true}},
-			{"junit.xml", "junit", Options{}}, {"md", "markdown", Options{}}, {"github", "github", docker}, {"sarif", "sarif", Options{}}} {
+		}{
+			{"text", "text", Options{}}, {"full.text", "text", Options{Detail: "full"}}, {"narrow.text", "text", Options{Width: 60}},
+			{"color.text", "text", Options{Color: true}}, {"junit.xml", "junit", Options{}}, {"md", "markdown", Options{}},
+			{"github", "github", docker}, {"sarif", "sarif", Options{}}} {
 			if (c.file == "sarif" || c.file == "full.text") && run != "mixed" && run != "undecided" || c.file == "color.text" && run != "pass" {
 				continue
 			}

@@ -55,10 +55,12 @@ func TestMarkdownLimit(t *testing.T) {
 	r := deniedRun()
 	rep := &r.Reports[0]
 	for i := range 30_000 {
-		rep.Decision.Rules[2].Results = append(rep.Decision.Rules[2].Results, engine.Result{Msg: strings.Repeat("long message ", 10) + string(rune('a'+i%26))})
+		rep.Decision.Rules[2].Results = append(rep.Decision.Rules[2].Results,
+			engine.Result{Msg: strings.Repeat("long message ", 10) + string(rune('a'+i%26))})
 	}
 	b := render(t, "markdown", Options{}, r)
-	if len(b) > 1<<20 || len(b) < 800_000 || !bytes.Contains(b, []byte("left out here")) || bytes.Count(b, []byte("<details>")) != bytes.Count(b, []byte("</details>")) {
+	if len(b) > 1<<20 || len(b) < 800_000 || !bytes.Contains(b, []byte("left out here")) ||
+		bytes.Count(b, []byte("<details>")) != bytes.Count(b, []byte("</details>")) {
 		t.Errorf("%d bytes; ends %q", len(b), b[len(b)-200:])
 	}
 }
@@ -80,7 +82,7 @@ func TestJUnitSchemas(t *testing.T) {
 	if err != nil {
 		t.Skip("xmllint (Debian: libxml2-utils) is not installed")
 	}
-	ant, jenkins := shared(t, "schemas/junit-ant.xsd"), shared(t, "schemas/junit-jenkins-10.xsd")
+	ant, jenkins := sharedFile(t, "schemas/junit-ant.xsd"), sharedFile(t, "schemas/junit-jenkins-10.xsd")
 	dir := t.TempDir()
 	var files []string
 	for name, r := range everyRun() {
@@ -104,7 +106,8 @@ func FuzzReadRun(f *testing.F) {
 		rep.Findings, rep.Packages = rep.Findings[:min(2, len(rep.Findings))], nil
 		f.Add(render(f, "json", Options{}, r))
 	}
-	f.Add([]byte(`{"schema_version":"1","verdict":"undecided","reports":[{"decision":{"verdict":"undecided","rules":[{"status":"deny","results":[{}]}]}}]}`))
+	f.Add([]byte(`{"schema_version":"1","verdict":"undecided","reports":[
+		{"decision":{"verdict":"undecided","rules":[{"status":"deny","results":[{}]}]}}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := ReadRun(bytes.NewReader(data))
 		if err != nil {
@@ -123,7 +126,8 @@ func FuzzEscape(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		e := Escape(s)
-		if !utf8.ValidString(e) || strings.Contains(e, "##") || strings.HasPrefix(strings.TrimSpace(e), "::") || strings.ContainsAny(e, "\n\r\x1b\u2028\u202e") || Escape(e) != e {
+		if !utf8.ValidString(e) || strings.Contains(e, "##") || strings.HasPrefix(strings.TrimSpace(e), "::") ||
+			strings.ContainsAny(e, "\n\r\x1b\u2028\u202e") || Escape(e) != e {
 			t.Errorf("Escape(%q) = %q", s, e)
 		}
 	})
@@ -133,9 +137,10 @@ func FuzzDockerfile(f *testing.F) {
 	f.Add(sampleDockerfile)
 	f.Add("FROM a\nRUN <<EOF\nFROM b\nEOF\nCOPY [\"a\", \"/b c\"]\n# escape=`\nADD")
 	f.Fuzz(func(t *testing.T, text string) {
-		v := newView(&deniedRun().Reports[0])
-		if d := newDockerfile(Options{Dockerfile: []byte(text), DockerfilePath: "D"}, v); d != nil && (d.of("x") < 1 || d.of(diff(2)) > strings.Count(text, "\n")+1) {
-			t.Errorf("lines %v, from %d", d.lines, d.from)
+		rep := indexReport(&deniedRun().Reports[0])
+		if d := matchDockerfile(Options{Dockerfile: []byte(text), DockerfilePath: "D"}, rep); d != nil &&
+			(d.lineOf("x") < 1 || d.lineOf(diffID(2)) > strings.Count(text, "\n")+1) {
+			t.Errorf("lines %v, from %d", d.lines, d.fromLine)
 		}
 	})
 }
