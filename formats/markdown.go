@@ -223,7 +223,7 @@ func (rep *indexedReport) writeMarkdownDetails(doc *markdownDocument) {
 			doc.addLine("")
 		}
 		for _, row := range messages {
-			doc.addOptional("- " + escapeMarkdown(row.msg) + row.layerAndFingerprint(Escape))
+			doc.addOptional("- " + escapeMarkdown(row.msg) + row.layerAndFingerprint(escapeMarkdown))
 		}
 		doc.addLine("")
 		doc.addLine("</details>")

@@ -232,6 +232,10 @@ func hostileRun(s string) *engine.Run {
 		Match: engine.WaiverMatch{Vuln: engine.Maybe(s)}}}
 	r.Policy.Sources = []engine.PolicySource{{Name: s, Digest: engine.Digest(s)}}
 	r.Errors = []engine.Problem{{What: s, Hint: engine.Maybe(s)}}
+	r.Base = &engine.Base{Name: engine.Maybe(s), State: s, From: s, Layers: 1}
+	for i := range r.Gaps {
+		r.Gaps[i].Fingerprint = s
+	}
 	r.Database.Shards = []engine.Shard{{Ecosystem: s, AsOf: engine.Maybe(s)}}
 	return run
 }

@@ -165,7 +165,7 @@ func (rep *indexedReport) baseText() string {
 	if b == nil {
 		return ""
 	}
-	s := Escape(cmp.Or(string(b.Name), b.Digest.Short(), "the base")) + ", " + b.State
+	s := Escape(cmp.Or(string(b.Name), b.Digest.Short(), "the base")) + ", " + Escape(b.State)
 	if b.State == "claimed" {
 		s += " by " + map[string]string{"labels": "its labels", "history": "its history", "flag": "layers that were not hashed"}[b.From]
 	}

@@ -147,7 +147,7 @@ func (p *page) ruleRowTexts(rep *indexedReport, r *engine.RuleResult) []*rowText
 			out = append(out, &rowTexts{note: fmt.Sprintf("%d more", len(messages)-i), tail: "(all: --detail full)"})
 			break
 		}
-		texts := &rowTexts{note: Escape(row.msg), layer: layerText(row.layer), fingerprint: row.fingerprint}
+		texts := &rowTexts{note: Escape(row.msg), layer: layerText(row.layer), fingerprint: Escape(row.fingerprint)}
 		if _, ok := rep.onlyMessage(r); ok {
 			texts.note = "to accept it: veto waive " + Escape(row.fingerprint)
 			texts.layer, texts.fingerprint = "", ""
