@@ -9,38 +9,41 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// dockerfile maps layers to the lines of the Dockerfile that made them.
-type dockerfile struct {
-	lines map[string]int // diff ID → line, from 1
-	from  int            // line of the FROM that the base's layers come from
+// dockerfileLines maps layers to the lines of the Dockerfile that made them.
+type dockerfileLines struct {
+	lines    map[string]int // from 1, by diff ID
+	fromLine int            // of the FROM that names the base image
 }
 
-// of returns the line for a layer's diff ID. What belongs to no known layer is about the image as a whole: its FROM.
-func (d *dockerfile) of(layer string) int {
+// lineOf returns the line that made a layer, by its diff ID; the line of FROM for any other, and for what is in no layer.
+func (d *dockerfileLines) lineOf(layer string) int {
 	if line := d.lines[layer]; line > 0 {
 		return line
 	}
-	return d.from
+	return d.fromLine
 }
 
-// instruction is one of a Dockerfile, its continuation lines joined and spaces folded.
+// instruction is one instruction of a Dockerfile, with its continuation lines joined and its spaces folded.
 type instruction struct {
 	line    int
 	keyword string
-	args    string // without flags; of a heredoc the first line only
-	heredoc bool
+	args    string // without flags; of a here-document the first line only
+	heredoc bool   // a here-document follows
 }
 
+// What a Dockerfile and the history of its image hold: the start of a here-document with its delimiter; a variable, after regexp.QuoteMeta;
+// the number of build arguments that the history has before a RUN; and the hash that the classic builder writes for the sources of a COPY.
 var (
-	heredocStart = regexp.MustCompile(`<<-?\s*["']?([A-Za-z0-9_.]+)["']?`)
-	variable     = regexp.MustCompile(`\\\$(?:\\\{[^}]*\}|\w+)`)
-	buildArgs    = regexp.MustCompile(`^\|\d+ `)
-	legacyHash   = regexp.MustCompile(`^(?:(?:file|dir|multi):[0-9a-f]+ )?in `)
+	heredocStart    = regexp.MustCompile(`<<-?\s*["']?([A-Za-z0-9_.]+)["']?`)
+	escapedVariable = regexp.MustCompile(`\\\$(?:\\\{[^}]*\}|\w+)`)
+	buildArgs       = regexp.MustCompile(`^\|\d+ `)
+	legacyHash      = regexp.MustCompile(`^(?:(?:file|dir|multi):[0-9a-f]+ )?in `)
 )
 
-// newDockerfile matches the history of a report's layers with the Dockerfile's last stage and the stages that it builds upon, newest first.
-// Without a Dockerfile, or when it is not the one of this image (none of its instructions made a layer), it returns nil.
-func newDockerfile(o Options, v *view) *dockerfile {
+// matchDockerfile finds the lines that made the report's layers. It compares the history with the last stage of the Dockerfile and the
+// stages that this is built from, the newest first. It returns nil without a Dockerfile, and when none of its instructions made a layer, so
+// that it is of another image.
+func matchDockerfile(o Options, rep *indexedReport) *dockerfileLines {
 	if len(o.Dockerfile) == 0 || o.DockerfilePath == "" {
 		return nil
 	}
@@ -48,28 +51,32 @@ func newDockerfile(o Options, v *view) *dockerfile {
 	if from == 0 {
 		return nil
 	}
-	d := &dockerfile{lines: map[string]int{}, from: from}
-	layers := slices.Clone(v.Layers)
+	d := &dockerfileLines{lines: map[string]int{}, fromLine: from}
+	layers := slices.Clone(rep.Layers)
 	slices.SortStableFunc(layers, func(a, b engine.LayerInfo) int { return b.Index - a.Index })
 	next := len(steps) - 1
 	for _, l := range layers {
 		for i := next; i >= 0; i-- {
-			if steps[i].made(string(l.CreatedBy)) {
+			if steps[i].matches(string(l.CreatedBy)) {
 				d.lines[string(l.DiffID)] = steps[i].line
 				next = i - 1
 				break
 			}
 		}
 	}
-	makes := func(i instruction) bool { return i.keyword == "RUN" || i.keyword == "COPY" || i.keyword == "ADD" }
-	if len(d.lines) == 0 && slices.ContainsFunc(steps, makes) {
+	if len(d.lines) == 0 && slices.ContainsFunc(steps, instruction.makesLayer) {
 		return nil
 	}
 	return d
 }
 
-// parseDockerfile splits a Dockerfile into instructions. What it cannot make sense of stands as an instruction that matches nothing.
-// (Dockerfile reference: parser directives, line continuation, comments, here-documents)
+// makesLayer says whether an instruction always makes a layer.
+func (in instruction) makesLayer() bool {
+	return in.keyword == "RUN" || in.keyword == "COPY" || in.keyword == "ADD"
+}
+
+// parseDockerfile splits a Dockerfile into instructions (Dockerfile reference: parser directives, line continuation, comments,
+// here-documents). A line that is no instruction becomes one that matches nothing.
 func parseDockerfile(text string) []instruction {
 	lines := strings.Split(strings.ReplaceAll(strings.TrimPrefix(text, "\ufeff"), "\r\n", "\n"), "\n")
 	escape := `\`
@@ -104,7 +111,7 @@ func parseDockerfile(text string) []instruction {
 			continue
 		}
 		in := newInstruction(start+1, strings.Join(joined, " "))
-		if in.keyword == "RUN" || in.keyword == "COPY" || in.keyword == "ADD" {
+		if in.makesLayer() {
 			for _, m := range heredocStart.FindAllStringSubmatch(in.args, -1) {
 				end := i + 1
 				for end < len(lines) && strings.TrimSpace(lines[end]) != m[1] {
@@ -120,11 +127,12 @@ func parseDockerfile(text string) []instruction {
 	return out
 }
 
+// newInstruction reads an instruction, whose arguments may be a JSON list.
 func newInstruction(line int, text string) instruction {
 	words := strings.Fields(text)
 	in := instruction{line: line, keyword: strings.ToUpper(words[0])}
 	words = words[1:]
-	if in.keyword == "RUN" || in.keyword == "COPY" || in.keyword == "ADD" || in.keyword == "FROM" {
+	if in.makesLayer() || in.keyword == "FROM" {
 		words = dropFlags(words)
 	}
 	in.args = strings.Join(words, " ")
@@ -135,6 +143,7 @@ func newInstruction(line int, text string) instruction {
 	return in
 }
 
+// dropFlags leaves out the flags that an instruction begins with, such as --mount.
 func dropFlags(words []string) []string {
 	for len(words) > 0 && strings.HasPrefix(words[0], "--") {
 		words = words[1:]
@@ -142,8 +151,8 @@ func dropFlags(words []string) []string {
 	return words
 }
 
-// lastStage returns the instructions of the last stage after those of the stages it is built from, and the line of the first FROM of
-// that chain.
+// lastStage returns the instructions of the last stage, after those of the stages that it is built from, and the line of the first FROM
+// among them; 0 without one.
 func lastStage(all []instruction) (steps []instruction, from int) {
 	type stage struct {
 		name, base string
@@ -167,64 +176,66 @@ func lastStage(all []instruction) (steps []instruction, from int) {
 			stages[len(stages)-1].steps = append(stages[len(stages)-1].steps, in)
 		}
 	}
-	for at := len(stages) - 1; at >= 0; {
-		steps, from = append(slices.Clone(stages[at].steps), steps...), stages[at].from
-		base, before := stages[at].base, -1
-		for i := range at { // only an earlier stage can be a base, so this ends
-			if stages[i].name != "" && stages[i].name == base {
-				before = i
+	for current := len(stages) - 1; current >= 0; {
+		steps, from = append(slices.Clone(stages[current].steps), steps...), stages[current].from
+		base := -1
+		for i := range current { // only an earlier stage can be a base, so this ends
+			if stages[i].name != "" && stages[i].name == stages[current].base {
+				base = i
 			}
 		}
-		at = before
+		current = base
 	}
 	return steps, from
 }
 
-// made says that history's created_by tells of this instruction, as the classic builder, BuildKit, buildah or kaniko write it.
-func (in instruction) made(createdBy string) bool {
-	const longest = 64 << 10 // bytes; a longer command is not looked for
-	if in.args == "" || createdBy == "" || len(createdBy) > longest || len(in.args) > longest {
+// matches says whether created_by of an image's history is about this instruction, as the classic builder, BuildKit, buildah and kaniko
+// write it.
+func (in instruction) matches(createdBy string) bool {
+	const limit = 64 << 10 // bytes: longer commands would take too long to compare
+	if in.args == "" || createdBy == "" || len(createdBy) > limit || len(in.args) > limit {
 		return false
 	}
 	words := strings.Fields(createdBy)
 	if n := len(words); n > 2 && words[n-2] == "#" && words[n-1] == "buildkit" {
 		words = words[:n-2]
 	}
-	said := strings.Join(words, " ")
-	said = strings.TrimPrefix(said, "/bin/sh -c #(nop) ")
-	keyword, rest, _ := strings.Cut(said, " ")
+	command := strings.Join(words, " ")
+	command = strings.TrimPrefix(command, "/bin/sh -c #(nop) ")
+	keyword, rest, _ := strings.Cut(command, " ")
 	switch in.keyword {
 	case "RUN":
 		if keyword == "RUN" {
-			said = strings.Join(dropFlags(strings.Fields(rest)), " ")
+			command = strings.Join(dropFlags(strings.Fields(rest)), " ")
 		}
-		said = buildArgs.ReplaceAllString(said, "")
+		command = buildArgs.ReplaceAllString(command, "")
 		if in.heredoc {
-			return strings.Contains(" "+said, " "+in.args)
+			return strings.Contains(" "+command, " "+in.args)
 		}
-		return in.args == said || strings.HasSuffix(said, " "+in.args)
+		return in.args == command || strings.HasSuffix(command, " "+in.args)
 	case "COPY", "ADD", "WORKDIR":
 		if keyword != in.keyword {
 			return false
 		}
 		rest = strings.Join(dropFlags(strings.Fields(rest)), " ")
 		want := strings.Fields(in.args)
-		if legacyHash.MatchString(rest) { // the classic builder replaces the sources by a hash
-			return same(want[len(want)-1], strings.Fields(rest)[len(strings.Fields(rest))-1])
+		if legacyHash.MatchString(rest) { // the classic builder writes a hash for the sources
+			recorded := strings.Fields(rest)
+			return sameArgs(want[len(want)-1], recorded[len(recorded)-1])
 		}
-		return same(in.args, rest)
+		return sameArgs(in.args, rest)
 	}
 	return false
 }
 
-// same compares an instruction's arguments with recorded ones, in which variables have been replaced.
-func same(args, recorded string) bool {
+// sameArgs says whether the arguments of an instruction are those of the history, which has values in the place of variables.
+func sameArgs(args, recorded string) bool {
 	if args == recorded {
 		return true
 	}
 	if !strings.Contains(args, "$") {
 		return false
 	}
-	re, err := regexp.Compile("^" + variable.ReplaceAllString(regexp.QuoteMeta(args), `.*`) + "$")
+	re, err := regexp.Compile("^" + escapedVariable.ReplaceAllString(regexp.QuoteMeta(args), `.*`) + "$")
 	return err == nil && re.MatchString(recorded)
 }

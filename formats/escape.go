@@ -7,15 +7,16 @@ import (
 	"unicode/utf8"
 )
 
-// Escape makes untrusted text safe to print on one line of a terminal or a CI log. Control characters, line and paragraph
-// separators, invisible and bidirectional format characters and invalid UTF-8 become visible escapes (\n, \x1b, \u202e). What a CI
-// system would take for a command is broken up: "::" at the start of a word (GitHub) and "##" (GitHub, Azure Pipelines, TeamCity).
+// Escape makes untrusted text safe to print on one line of a terminal or a CI log. Control characters, line and paragraph separators,
+// invisible and bidirectional format characters and invalid UTF-8 become visible escapes (\n, \x1b, \u202e). It also breaks up what a CI
+// system would take for a command: "::" at the start of a word (GitHub) and "##" (GitHub, Azure Pipelines, TeamCity). Escaping twice is
+// the same as escaping once.
 func Escape(s string) string {
-	if plain(s) {
+	if needsNoEscape(s) {
 		return s
 	}
 	var b strings.Builder
-	before := ' '
+	previous := ' '
 	for i, size := 0, 0; i < len(s); i += size {
 		var r rune
 		r, size = utf8.DecodeRuneInString(s[i:])
@@ -34,24 +35,24 @@ func Escape(s string) string {
 			b.WriteString(`\t`)
 		case r < 0x20 || r == 0x7f:
 			fmt.Fprintf(&b, `\x%02x`, r)
-		case r == ':' && next == ':' && unicode.IsSpace(before):
+		case r == ':' && next == ':' && unicode.IsSpace(previous):
 			b.WriteString(`\x3a`)
-		case r == '#' && before == '#':
+		case r == '#' && previous == '#':
 			b.WriteString(`\x23`)
-		case hidden(r) && r > 0xffff:
+		case isInvisible(r) && r > 0xffff:
 			fmt.Fprintf(&b, `\U%08x`, r)
-		case hidden(r):
+		case isInvisible(r):
 			fmt.Fprintf(&b, `\u%04x`, r)
 		default:
 			b.WriteRune(r)
 		}
-		before = r
+		previous = r
 	}
 	return b.String()
 }
 
-// plain says that Escape has nothing to do, which is nearly always so.
-func plain(s string) bool {
+// needsNoEscape says that Escape would change nothing. It may miss some text of which that is true.
+func needsNoEscape(s string) bool {
 	for i := range len(s) {
 		if c := s[i]; c < 0x20 || c >= 0x7f || c == '#' || c == ':' {
 			return false
@@ -60,14 +61,14 @@ func plain(s string) bool {
 	return true
 }
 
-// hidden is a character that shows nothing or changes the order of what is shown: Unicode's categories Cc, Cf, Zl, Zp, Co and
-// unassigned ones, and the spaces that are not U+0020, which would be stripped or mistaken.
-func hidden(r rune) bool {
+// isInvisible says whether a character shows nothing or changes the order of others: Unicode's categories Cc, Cf, Cn, Co, Cs, Zl and Zp,
+// and every space but U+0020.
+func isInvisible(r rune) bool {
 	return r != ' ' && !unicode.IsGraphic(r) || r != ' ' && unicode.Is(unicode.Z, r)
 }
 
-// cut shortens s to at most n runes, of which the last is then an ellipsis.
-func cut(s string, n int) string {
+// truncate shortens s to at most n characters. The last one is an ellipsis where something was cut.
+func truncate(s string, n int) string {
 	if len(s) <= n || utf8.RuneCountInString(s) <= n {
 		return s
 	}
@@ -77,18 +78,18 @@ func cut(s string, n int) string {
 	return strings.TrimRight(string([]rune(s)[:n-1]), " ") + "…"
 }
 
-// cutMiddle shortens s to at most n runes and keeps both ends, which is what tells versions and paths apart.
-func cutMiddle(s string, n int) string {
+// truncateMiddle shortens s to at most n characters in the middle, because versions and paths differ at their ends.
+func truncateMiddle(s string, n int) string {
 	if n < 5 || utf8.RuneCountInString(s) <= n {
-		return cut(s, n)
+		return truncate(s, n)
 	}
 	r := []rune(s)
 	head := (n - 1) / 2
 	return string(r[:head]) + "…" + string(r[len(r)-(n-1-head):])
 }
 
-// cutBytes shortens s to at most n bytes without splitting a character, and says so.
-func cutBytes(s string, n int) string {
+// truncateBytes shortens s to at most n bytes, not within a character, and marks the cut. n is at least that mark's length.
+func truncateBytes(s string, n int) string {
 	const mark = " … (cut)"
 	if len(s) <= n {
 		return s
@@ -103,8 +104,10 @@ func cutBytes(s string, n int) string {
 	return s + mark
 }
 
+// width is how many columns s takes. It counts characters; wide ones take two, so a line of them is longer.
 func width(s string) int { return utf8.RuneCountInString(s) }
 
+// plural is "1 file" or "2 files".
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one

@@ -1,7 +1,7 @@
-// Package formats writes a run in the languages of those who read it: people, CI systems, dashboards.
+// Package formats writes a run for those who read it: people, CI systems, dashboards.
 //
-// A format sees an *engine.Run and nothing else, changes nothing in it, and gives the same bytes for the same run. What comes from
-// an image or a policy is untrusted: each format escapes it, so that a package name can forge no line, no command and no markup.
+// A format sees an *engine.Run and nothing else, changes nothing in it, and writes the same bytes for the same run. What comes from an
+// image or a policy is untrusted: each format escapes it, so that the name of a package cannot forge a line, a command or markup.
 package formats
 
 import (
@@ -11,25 +11,25 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// Format writes a run. The error is that of the writer, or of a run that cannot be expressed.
+// Format writes a run. The error is that of the writer, or says that there is no run. It does not close w.
 type Format func(w io.Writer, r *engine.Run) error
 
-// Options are what a format may heed. The zero value is usable.
+// Options change what formats write. The zero value is usable.
 type Options struct {
 	Width  int    // columns of text; 0 is 100
-	Color  bool   // colours in text
+	Color  bool   // colours in text, as ANSI sequences
 	Detail string // "short" (also "") folds long lists in text, "full" lists everything
-	// Dockerfile is the text that the images were built from, and DockerfilePath its path in the repository, with slashes: results
-	// then point at the instruction that brought a layer. Both or neither.
+	// Dockerfile is the file that the images were built from, and DockerfilePath its path in the repository, with slashes. With both,
+	// results of sarif and github point at the instruction that made a layer.
 	Dockerfile     []byte
 	DockerfilePath string
-	Suppressed     bool // SARIF: waived results too, as suppressed
+	Suppressed     bool // sarif writes waived results too, as suppressed
 }
 
 // Names lists the formats, sorted.
 func Names() []string { return []string{"github", "json", "junit", "markdown", "sarif", "text"} }
 
-// ByName returns a format; an unknown name is a usage error.
+// ByName returns the format of a name. An unknown name, and an unknown Detail, are an engine.UsageError.
 func ByName(name string, o Options) (Format, error) {
 	if o.Detail != "" && o.Detail != "short" && o.Detail != "full" {
 		return nil, engine.UnknownWord("detail", o.Detail, []string{"short", "full"})
@@ -40,17 +40,17 @@ func ByName(name string, o Options) (Format, error) {
 	var write Format
 	switch name {
 	case "text":
-		write = o.text
+		write = o.writeText
 	case "json":
 		write = writeJSON
 	case "sarif":
-		write = o.sarif
+		write = o.writeSARIF
 	case "junit":
 		write = writeJUnit
 	case "markdown":
 		write = writeMarkdown
 	case "github":
-		write = o.github
+		write = o.writeGitHub
 	default:
 		return nil, engine.UnknownWord("format", name, Names())
 	}

@@ -18,7 +18,8 @@ import (
 var update = flag.Bool("update", false, "write the golden files")
 
 func samples() map[string]*engine.Run {
-	return map[string]*engine.Run{"denied": deniedRun(), "pass": passRun(), "undecided": undecidedRun(), "mixed": mixedRun(), "several": severalRun()}
+	return map[string]*engine.Run{"denied": deniedRun(), "pass": passRun(), "undecided": undecidedRun(), "mixed": mixedRun(),
+		"several": severalRun()}
 }
 
 func render(t testing.TB, name string, o Options, r *engine.Run) []byte {
@@ -35,13 +36,16 @@ func render(t testing.TB, name string, o Options, r *engine.Run) []byte {
 }
 
 func TestGolden(t *testing.T) {
+	t.Parallel()
 	docker := Options{Dockerfile: []byte(sampleDockerfile), DockerfilePath: "build/Dockerfile"}
 	for run, r := range samples() {
 		for _, c := range []struct {
 			file, format string
 			o            Options
-		}{{"text", "text", Options{}}, {"full.text", "text", Options{Detail: "full"}}, {"narrow.text", "text", Options{Width: 60}}, {"color.text", "text", Options{Color: true}},
-			{"junit.xml", "junit", Options{}}, {"md", "markdown", Options{}}, {"github", "github", docker}, {"sarif", "sarif", Options{}}} {
+		}{
+			{"text", "text", Options{}}, {"full.text", "text", Options{Detail: "full"}}, {"narrow.text", "text", Options{Width: 60}},
+			{"color.text", "text", Options{Color: true}}, {"junit.xml", "junit", Options{}}, {"md", "markdown", Options{}},
+			{"github", "github", docker}, {"sarif", "sarif", Options{}}} {
 			if (c.file == "sarif" || c.file == "full.text") && run != "mixed" && run != "undecided" || c.file == "color.text" && run != "pass" {
 				continue
 			}
@@ -78,11 +82,16 @@ func TestUnknown(t *testing.T) {
 
 // The same run gives the same bytes, and no format changes the run.
 func TestDeterministic(t *testing.T) {
+	t.Parallel()
+	repeats := 20
+	if testing.Short() {
+		repeats = 3
+	}
 	for name, r := range samples() {
 		before := string(render(t, "json", Options{}, r))
 		for _, f := range Names() {
 			first := render(t, f, Options{Suppressed: true}, r)
-			for range 20 {
+			for range repeats {
 				if !bytes.Equal(first, render(t, f, Options{Suppressed: true}, r)) {
 					t.Fatalf("%s of %s differs from call to call", f, name)
 				}
@@ -105,6 +114,7 @@ func (f *failing) Write(p []byte) (int, error) {
 }
 
 func TestWriteErrors(t *testing.T) {
+	t.Parallel()
 	for _, name := range Names() {
 		f, err := ByName(name, Options{})
 		if err != nil {
@@ -122,6 +132,7 @@ func TestWriteErrors(t *testing.T) {
 }
 
 func TestTextWidth(t *testing.T) {
+	t.Parallel()
 	for name, r := range samples() {
 		for _, columns := range []int{60, 80, 100, 140} {
 			for _, l := range strings.Split(string(render(t, "text", Options{Width: columns}, r)), "\n") {
@@ -134,6 +145,7 @@ func TestTextWidth(t *testing.T) {
 }
 
 func TestReadRun(t *testing.T) {
+	t.Parallel()
 	for name, r := range samples() {
 		data := render(t, "json", Options{}, r)
 		back, err := ReadRun(bytes.NewReader(data))

@@ -10,58 +10,62 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// annotations is how many errors are written one by one; GitHub shows 10 of a kind per step and drops the rest without a word.
-const annotations = 9
+// annotationsPerKind is how many errors, and how many warnings, are written one by one. GitHub shows 10 of a kind per step and drops the
+// others without a word, so a tenth says how many more there are.
+const annotationsPerKind = 9
 
-// annotationText is how much of a message is written. Bytes; GitHub's own limit is 64 kB for a check run's annotation.
-const annotationText = 4000
+// annotationTextLimit is how many bytes of a message are written. GitHub takes 64 kB, which nobody reads beside a line of code.
+const annotationTextLimit = 4000
 
-// github writes workflow commands: one error per denying or failing rule, one warning per warning rule.
-func (o Options) github(w io.Writer, r *engine.Run) error {
+// writeGitHub writes workflow commands (GitHub Actions, "Workflow commands"): an error for each rule that denies or failed, a warning for
+// each that warns, and a notice of the verdict.
+func (o Options) writeGitHub(w io.Writer, r *engine.Run) error {
 	var errs, warnings []string
 	for i := range r.Reports {
-		v := newView(&r.Reports[i])
-		e, warn := o.annotate(v)
+		rep := indexReport(&r.Reports[i])
+		e, warn := o.annotations(rep)
 		errs, warnings = append(errs, e...), append(warnings, warn...)
 	}
 	if v := runVerdict(r); v != engine.Pass && len(errs) == 0 {
-		errs = append(errs, command("error", "veto: "+string(v), "the run is "+string(v), "", 0))
+		errs = append(errs, workflowCommand("error", "veto: "+string(v), "the run is "+string(v), "", 0))
 	}
 	var b strings.Builder
 	for _, kind := range []struct {
-		name string
-		all  []string
+		name     string
+		commands []string
 	}{{"error", errs}, {"warning", warnings}} {
-		n := len(kind.all)
-		if n > annotations+1 {
-			n = annotations
+		n := len(kind.commands)
+		if n > annotationsPerKind+1 {
+			n = annotationsPerKind
 		}
-		for _, c := range kind.all[:n] {
+		for _, c := range kind.commands[:n] {
 			b.WriteString(c)
 		}
-		if rest := len(kind.all) - n; rest > 0 {
-			b.WriteString(command(kind.name, "veto", fmt.Sprintf("and %d more; the report lists them all", rest), "", 0))
+		if rest := len(kind.commands) - n; rest > 0 {
+			b.WriteString(workflowCommand(kind.name, "veto", fmt.Sprintf("and %d more; the report lists them all", rest), "", 0))
 		}
 	}
 	verdict := runVerdict(r)
-	b.WriteString(command("notice", "veto: "+strings.ToUpper(string(verdict)), plural(len(r.Reports), "image", "images")+" judged; verdict "+string(verdict), "", 0))
+	judged := plural(len(r.Reports), "image", "images") + " judged; verdict " + string(verdict)
+	b.WriteString(workflowCommand("notice", "veto: "+strings.ToUpper(string(verdict)), judged, "", 0))
 	if _, err := io.WriteString(w, b.String()); err != nil {
 		return fmt.Errorf("writing github: %w", err)
 	}
 	return nil
 }
 
-func (o Options) annotate(v *view) (errs, warnings []string) {
-	lines := newDockerfile(o, v)
-	image := v.name()
-	for _, e := range v.Errors {
+// annotations are the workflow commands of one report.
+func (o Options) annotations(rep *indexedReport) (errs, warnings []string) {
+	dockerfile := matchDockerfile(o, rep)
+	image := rep.imageName()
+	for _, e := range rep.Errors {
 		text := Escape(e.What)
 		if e.Hint != "" {
 			text += "\nhint: " + Escape(string(e.Hint))
 		}
-		errs = append(errs, command("error", "veto: undecided: "+image, text, "", 0))
+		errs = append(errs, workflowCommand("error", "veto: undecided: "+image, text, "", 0))
 	}
-	for _, r := range v.ranked() {
+	for _, r := range rep.rulesByRank() {
 		kind := "error"
 		switch r.Status {
 		case engine.StatusPass, engine.StatusInfo, engine.StatusWaived, engine.StatusNotApplicable:
@@ -69,70 +73,72 @@ func (o Options) annotate(v *view) (errs, warnings []string) {
 		case engine.StatusWarn:
 			kind = "warning"
 		}
-		said := v.lines(r)
-		text := image + ": " + Escape(title(r))
+		lines := rep.resultLines(r)
+		text := image + ": " + Escape(ruleTitle(r))
 		if r.Note != "" {
 			text += ": " + Escape(string(r.Note))
 		}
-		const most = 10
-		for i, l := range said {
-			if i == most {
-				text += fmt.Sprintf("\nand %d more", len(said)-most)
+		const limit = 10
+		for i, l := range lines {
+			if i == limit {
+				text += fmt.Sprintf("\nand %d more", len(lines)-limit)
 				break
 			}
 			text += "\n" + l
 		}
 		file, line := "", 0
-		if lines != nil {
-			file, line = o.DockerfilePath, lines.of(v.firstLayer(r))
+		if dockerfile != nil {
+			file, line = o.DockerfilePath, dockerfile.lineOf(rep.firstLayer(r))
 		}
-		c := command(kind, "veto: "+statusWord(r.Status)[0]+" "+Escape(r.ID), text, file, line)
+		c := workflowCommand(kind, "veto: "+statusWord(r.Status).text+" "+Escape(r.ID), text, file, line)
 		if kind == "error" {
 			errs = append(errs, c)
 		} else {
 			warnings = append(warnings, c)
 		}
 	}
-	if v.verdict() != engine.Pass && len(errs) == 0 {
-		errs = append(errs, command("error", "veto: "+v.label(), image+": the verdict is "+string(v.verdict()), "", 0))
+	if rep.verdict() != engine.Pass && len(errs) == 0 {
+		text := image + ": the verdict is " + string(rep.verdict())
+		errs = append(errs, workflowCommand("error", "veto: "+rep.verdictLabel(), text, "", 0))
 	}
 	return errs, warnings
 }
 
-// firstLayer is the layer (diff ID) of the first thing that a rule says, "" when unknown.
-func (v *view) firstLayer(r *engine.RuleResult) string {
-	for _, res := range unwaived(r) {
-		if l := v.layerOf(res); l != "" {
+// firstLayer is the layer (diff ID) of a rule's first unwaived result that has one; "" when none has.
+func (rep *indexedReport) firstLayer(r *engine.RuleResult) string {
+	for _, result := range unwaivedResults(r) {
+		if l := rep.resultLayer(result); l != "" {
 			return l
 		}
 	}
 	return ""
 }
 
-// layerOf is the layer of a result, or that of the first thing it is about.
-func (v *view) layerOf(res *engine.Result) string {
-	if res.Layer != "" {
-		return string(res.Layer)
+// resultLayer is the layer (diff ID) of a result, else that of the first finding or gap which it is about; "" when unknown.
+func (rep *indexedReport) resultLayer(result *engine.Result) string {
+	if result.Layer != "" {
+		return string(result.Layer)
 	}
-	for _, ref := range res.Findings {
-		if f := v.findings[ref]; f != nil && f.Layer != "" {
+	for _, ref := range result.Findings {
+		if f := rep.findings[ref]; f != nil && f.Layer != "" {
 			return string(f.Layer)
 		}
-		if c := v.gaps[ref]; c != nil && c.Layer != "" {
+		if c := rep.gaps[ref]; c != nil && c.Layer != "" {
 			return string(c.Layer)
 		}
 	}
 	return ""
 }
 
-// command is one workflow command. Data escapes %, CR and LF; a property also ":" and ",", which end it.
-// (GitHub's toolkit, packages/core/src/command.ts)
-func command(kind, title, text, file string, line int) string {
+// workflowCommand is one workflow command. Data escapes %, CR and LF; a property also ":" and ",", which would end it (GitHub's toolkit,
+// packages/core/src/command.ts).
+func workflowCommand(kind, title, text, file string, line int) string {
 	data := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A")
 	property := strings.NewReplacer("%", "%25", "\r", "%0D", "\n", "%0A", ":", "%3A", ",", "%2C")
-	at := ""
+	position := ""
 	if file != "" && line > 0 {
-		at = "file=" + property.Replace(Escape(file)) + ",line=" + strconv.Itoa(line) + ","
+		position = "file=" + property.Replace(Escape(file)) + ",line=" + strconv.Itoa(line) + ","
 	}
-	return "::" + kind + " " + at + "title=" + property.Replace(cutBytes(title, 200)) + "::" + data.Replace(cutBytes(cmp.Or(text, title), annotationText)) + "\n"
+	return "::" + kind + " " + position + "title=" + property.Replace(truncateBytes(title, 200)) + "::" +
+		data.Replace(truncateBytes(cmp.Or(text, title), annotationTextLimit)) + "\n"
 }

@@ -12,14 +12,14 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// Limits of what the readers of JUnit show or keep. Bytes.
+// Limits in bytes, by what the readers of JUnit show or keep.
 const (
-	junitText = 50_000 // one element's text: Jenkins keeps 2 × 50,000 characters, GitLab 30 MB a file
-	junitLine = 2_000  // an attribute: Bitbucket shows 2,000 characters a field
+	junitTextLimit      = 50_000 // of an element's text: Jenkins keeps 2 × 50,000 characters, GitLab 30 MB of a file
+	junitAttributeLimit = 2_000  // of an attribute: Bitbucket shows 2,000 characters of a field
 )
 
-// The document satisfies both the Ant schema (no attributes on testsuites; package, id, timestamp, hostname, properties, system-out and
-// system-err on every suite) and the stricter lists of attributes of Jenkins' xUnit plugin (no file, no line).
+// junitSuites is a document that both of the schemas in use accept: Ant's (JUnit.xsd: no attributes on testsuites; package, id, timestamp,
+// hostname, properties, system-out and system-err on every suite) and that of Jenkins' xUnit plugin (junit-10.xsd: no file, no line).
 type junitSuites struct {
 	XMLName xml.Name     `xml:"testsuites"`
 	Suites  []junitSuite `xml:"testsuite"`
@@ -61,23 +61,27 @@ type junitSkipped struct {
 	Text    string `xml:",chardata"`
 }
 
+// junitFault is a failure or an error.
 type junitFault struct {
 	Message string `xml:"message,attr"`
 	Type    string `xml:"type,attr"`
 	Text    string `xml:",chardata"`
 }
 
-// writeJUnit writes one suite per report and one case per rule. A case's name and class are the rule's title and package, which stay
-// the same from run to run: CI systems recognise a failure by them. What warns passes, and says so in the suite's system-out.
+// verdictCase is the case that fails when veto could not decide.
+const verdictCase = "veto reached a verdict"
+
+// writeJUnit writes one suite per report and one case per rule. A case is called by the rule's title and package, which are the same in
+// every run: CI systems recognise a failure by them. A rule that warns is a case that passes, with its results in the suite's system-out.
 func writeJUnit(w io.Writer, r *engine.Run) error {
 	doc := junitSuites{}
 	for i := range r.Reports {
-		doc.Suites = append(doc.Suites, suite(newView(&r.Reports[i]), i))
+		doc.Suites = append(doc.Suites, newSuite(indexReport(&r.Reports[i]), i))
 	}
-	if v := runVerdict(r); len(r.Reports) == 0 || v != engine.Pass && !faulty(doc.Suites) {
-		// Whatever the reports say, a run that does not pass must not look like one that does.
+	if v := runVerdict(r); len(r.Reports) == 0 || v != engine.Pass && !hasFault(doc.Suites) {
+		// A run that does not pass must not look like one that does, whatever its reports say.
 		s := emptySuite(len(doc.Suites), "veto", "")
-		s.Cases = []junitCase{{Name: "veto reached a verdict", Class: "veto", Time: "0", Error: fault("the run is "+string(v), string(v), []string{"no rule says why"})}}
+		s.Cases = []junitCase{noVerdictCase("the run is "+string(v), v)}
 		s.Tests, s.Errors = 1, 1
 		doc.Suites = append(doc.Suites, s)
 	}
@@ -95,7 +99,12 @@ func writeJUnit(w io.Writer, r *engine.Run) error {
 	return nil
 }
 
-func faulty(suites []junitSuite) bool {
+// noVerdictCase is a case that fails when nothing else does, though the verdict is no pass.
+func noVerdictCase(what string, v engine.Verdict) junitCase {
+	return junitCase{Name: verdictCase, Class: "veto", Time: "0", Error: newFault(what, string(v), []string{"no rule says why"})}
+}
+
+func hasFault(suites []junitSuite) bool {
 	for _, s := range suites {
 		if s.Failures+s.Errors > 0 {
 			return true
@@ -104,66 +113,72 @@ func faulty(suites []junitSuite) bool {
 	return false
 }
 
+// emptySuite is a suite without cases. now is the run's clock, RFC 3339.
 func emptySuite(id int, name, now string) junitSuite {
 	at, err := time.Parse(time.RFC3339, now)
 	if err != nil {
-		at = time.Unix(0, 0) // the schema wants a time; a run that was not dated gets one that nobody takes for real
+		at = time.Unix(0, 0) // the schema needs a time, and nobody takes this one for real
 	}
-	return junitSuite{Name: name, Package: "veto", ID: id, Hostname: "localhost", Timestamp: at.UTC().Format("2006-01-02T15:04:05"), Time: "0",
-		Properties: []junitProperty{{"format", "1"}}}
+	return junitSuite{Name: name, Package: "veto", ID: id, Hostname: "localhost", Time: "0",
+		Timestamp: at.UTC().Format("2006-01-02T15:04:05"), Properties: []junitProperty{{"format", "1"}}}
 }
 
-func suite(v *view, id int) junitSuite {
-	name := v.name()
-	if p := v.platform(); p != "" {
+// newSuite is the suite of one report.
+func newSuite(rep *indexedReport, id int) junitSuite {
+	name := rep.imageName()
+	if p := rep.platformText(); p != "" {
 		name += " " + p
 	}
-	s := emptySuite(id, token(name), v.Now)
-	s.Properties = []junitProperty{{"verdict", string(v.verdict())}, {"image", cutBytes(v.name(), junitLine)}, {"digest", Escape(string(v.Image.Digest))}, {"platform", v.platform()}}
+	s := emptySuite(id, xmlToken(name), rep.Now)
+	s.Properties = []junitProperty{
+		{"verdict", string(rep.verdict())}, {"image", truncateBytes(rep.imageName(), junitAttributeLimit)},
+		{"digest", Escape(string(rep.Image.Digest))}, {"platform", rep.platformText()},
+	}
 	var out []string
 	seen := map[string]int{}
-	for i := range v.Decision.Rules {
-		r := &v.Decision.Rules[i]
-		c := junitRule(v, r)
+	for i := range rep.Decision.Rules {
+		r := &rep.Decision.Rules[i]
+		c := newCase(rep, r)
 		if seen[c.Class+" "+c.Name]++; seen[c.Class+" "+c.Name] > 1 {
-			c.Name = token(c.Name + " (" + Escape(r.ID) + ")") // two rules of one title must not become one case
+			c.Name = xmlToken(c.Name + " (" + Escape(r.ID) + ")") // or two rules of one title would be one case
 		}
 		s.Cases = append(s.Cases, c)
 		if r.Status == engine.StatusWarn || r.Status == engine.StatusInfo {
-			out = append(out, string(r.Status)+" "+Escape(r.ID)+": "+Escape(title(r)))
-			for _, l := range v.lines(r) {
+			out = append(out, string(r.Status)+" "+Escape(r.ID)+": "+Escape(ruleTitle(r)))
+			for _, l := range rep.resultLines(r) {
 				out = append(out, "  "+l)
 			}
 		}
 	}
-	for i, e := range v.Errors {
-		c := junitCase{Name: "veto reached a verdict", Class: "veto", Time: "0", Error: fault(Escape(e.What), "undecided", hints(e))}
+	for i, e := range rep.Errors {
+		c := junitCase{Name: verdictCase, Class: "veto", Time: "0", Error: newFault(Escape(e.What), "undecided", hintLines(e))}
 		if i > 0 {
 			c.Name += fmt.Sprintf(" (%d)", i+1)
 		}
 		s.Cases = append(s.Cases, c)
 	}
-	s.count()
-	if v.verdict() != engine.Pass && s.Failures+s.Errors == 0 || len(s.Cases) == 0 {
-		what := "the verdict is " + string(v.verdict())
-		s.Cases = append(s.Cases, junitCase{Name: "veto reached a verdict", Class: "veto", Time: "0", Error: fault(what, string(v.verdict()), []string{"no rule says why"})})
-		s.count()
+	s.countCases()
+	if rep.verdict() != engine.Pass && s.Failures+s.Errors == 0 || len(s.Cases) == 0 {
+		s.Cases = append(s.Cases, noVerdictCase("the verdict is "+string(rep.verdict()), rep.verdict()))
+		s.countCases()
 	}
-	for _, w := range v.Decision.Weakened {
-		out = append(out, "weakened "+relaxation(w))
+	for _, w := range rep.Decision.Weakened {
+		out = append(out, "weakened "+relaxationText(w))
 	}
-	s.Out = cutBytes(strings.Join(out, "\n"), junitText)
+	s.Out = truncateBytes(strings.Join(out, "\n"), junitTextLimit)
 	return s
 }
 
-func hints(e engine.Problem) []string {
+// hintLines is what to do about an error; nil when that is unknown.
+func hintLines(e engine.Problem) []string {
 	if e.Hint == "" {
 		return nil
 	}
 	return []string{"hint: " + Escape(string(e.Hint))}
 }
 
-func (s *junitSuite) count() {
+// countCases sets the numbers of cases by their outcome.
+func (s *junitSuite) countCases() {
 	s.Tests, s.Failures, s.Errors, s.Skipped = len(s.Cases), 0, 0, 0
 	for _, c := range s.Cases {
 		switch {
@@ -177,47 +192,48 @@ func (s *junitSuite) count() {
 	}
 }
 
-func junitRule(v *view, r *engine.RuleResult) junitCase {
-	c := junitCase{Name: token(Escape(title(r))), Class: token(Escape(r.Package)), Time: "0"}
+// newCase is the case of one rule.
+func newCase(rep *indexedReport, r *engine.RuleResult) junitCase {
+	c := junitCase{Name: xmlToken(Escape(ruleTitle(r))), Class: xmlToken(Escape(r.Package)), Time: "0"}
 	switch r.Status {
 	case engine.StatusPass, engine.StatusWarn, engine.StatusInfo:
 	case engine.StatusDeny:
-		lines := v.lines(r)
+		lines := rep.resultLines(r)
 		if r.Remediation != "" {
 			lines = append(lines, "", "To mend it: "+Escape(string(r.Remediation)))
 		}
-		c.Failure = fault(plural(len(unwaived(r)), "violation", "violations")+" of "+Escape(r.ID), "deny", lines)
+		c.Failure = newFault(plural(len(unwaivedResults(r)), "violation", "violations")+" of "+Escape(r.ID), "deny", lines)
 	case engine.StatusWaived:
-		lines := v.accepted(r)
-		c.Skipped = &junitSkipped{Message: plural(len(lines), "violation is waived", "violations are waived"), Text: cutBytes(strings.Join(lines, "\n"), junitText)}
+		lines := rep.waivedLines(r)
+		c.Skipped = &junitSkipped{Message: plural(len(lines), "violation is waived", "violations are waived"),
+			Text: truncateBytes(strings.Join(lines, "\n"), junitTextLimit)}
 	case engine.StatusNotApplicable:
 		note := Escape(string(r.Note))
 		if note == "" {
 			note = "the rule does not apply"
 		}
-		c.Skipped = &junitSkipped{Message: cutBytes(note, junitLine), Text: cutBytes(note, junitText)}
-	default: // error, no_data, and any status that is not known
-		c.Error = fault(Escape(r.ID)+": "+statusWord(r.Status)[0], Escape(string(r.Status)), []string{Escape(string(r.Note))})
+		c.Skipped = &junitSkipped{Message: truncateBytes(note, junitAttributeLimit), Text: truncateBytes(note, junitTextLimit)}
+	default: // error, no_data, and any unknown status
+		c.Error = newFault(Escape(r.ID)+": "+statusWord(r.Status).text, Escape(string(r.Status)), []string{Escape(string(r.Note))})
 	}
 	return c
 }
 
-// fault says its message in the attribute and in the text: readers show the one or the other.
-func fault(message, typ string, lines []string) *junitFault {
-	message = cutBytes(message, junitLine)
+// newFault is a failure or an error. Its message is in the attribute and in the text, because readers show one or the other.
+func newFault(message, typ string, lines []string) *junitFault {
+	message = truncateBytes(message, junitAttributeLimit)
 	text := strings.TrimRight(message+"\n"+strings.Join(lines, "\n"), "\n")
-	return &junitFault{Message: message, Type: typ, Text: cutBytes(text, junitText)}
+	return &junitFault{Message: message, Type: typ, Text: truncateBytes(text, junitTextLimit)}
 }
 
-// token is an xs:token that no reader splits or collapses: no space at either end, no two in a row, never empty. Jenkins splits a name
-// that has no class at its last dot; ours always has one.
-func token(s string) string {
+// xmlToken makes an xs:token (XML Schema part 2, 3.3.2) of s: no space at either end, no two in a row. It is never empty.
+func xmlToken(s string) string {
 	s = strings.Join(strings.Fields(s), " ")
 	if s == "" {
 		return "unnamed"
 	}
 	if utf8.RuneCountInString(s) > 250 {
-		s = cut(s, 250) // GitLab keeps 255 characters
+		s = truncate(s, 250) // GitLab keeps 255
 	}
 	return s
 }

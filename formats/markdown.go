@@ -3,61 +3,66 @@ package formats
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/vetoci/veto/engine"
 )
 
-// markdownMax is how much is written. Bytes: GitHub drops a job summary over 1 MiB whole, and the step may have written before.
-const markdownMax = 900_000
+// markdownLimit is about how many bytes are written. GitHub drops a job summary of more than 1 MiB whole, and other steps may have written
+// into it before.
+const markdownLimit = 900_000
 
-// document counts what it holds, so that it ends before the limit and says what it left out. Every block is closed, also then.
-type document struct {
-	b    strings.Builder
-	max  int
-	lost int
+// expirySoonDays is how many days before its end a waiver is shown, so that somebody has two weeks to act.
+const expirySoonDays = 14
+
+// markdownDocument collects lines up to a limit, and counts those that it leaves out.
+type markdownDocument struct {
+	b       strings.Builder
+	limit   int // bytes
+	omitted int // lines
 }
 
-// row adds a line that may be left out; add one that may not.
-func (d *document) row(s string) {
-	if d.lost > 0 || d.b.Len()+len(s)+1 > d.max {
-		d.lost++
+// addOptional adds a line, unless there is no room for it. Headings and what closes a block are added by addLine, whatever room there is.
+func (doc *markdownDocument) addOptional(s string) {
+	if doc.omitted > 0 || doc.b.Len()+len(s)+1 > doc.limit {
+		doc.omitted++
 		return
 	}
-	d.add(s)
+	doc.addLine(s)
 }
 
-func (d *document) add(s string) { d.b.WriteString(s + "\n") }
+func (doc *markdownDocument) addLine(s string) { doc.b.WriteString(s + "\n") }
 
-// writeMarkdown writes GitHub-flavoured Markdown for a job summary or a comment.
+// writeMarkdown writes GitHub Flavored Markdown (GFM 0.29) for a job summary or a comment, up to markdownLimit.
 func writeMarkdown(w io.Writer, r *engine.Run) error {
-	const most = 200 // reports that are written in full; each has headings that cannot be left out
-	d := &document{max: markdownMax}
-	if len(r.Reports) != 1 || verdictOf(&r.Reports[0]) != runVerdict(r) {
+	const limit = 200 // reports: each has headings that are always written
+	doc := &markdownDocument{limit: markdownLimit}
+	if len(r.Reports) != 1 || reportVerdict(&r.Reports[0]) != runVerdict(r) {
 		verdict := runVerdict(r)
-		d.add("## " + icon(verdict) + " veto: " + strings.ToUpper(string(verdict)) + ", " + plural(len(r.Reports), "image", "images"))
-		d.add("")
+		images := plural(len(r.Reports), "image", "images")
+		doc.addLine("## " + verdictIcon(verdict) + " veto: " + strings.ToUpper(string(verdict)) + ", " + images)
+		doc.addLine("")
 	}
 	for i := range r.Reports {
-		if i >= most {
-			d.lost++
+		if i >= limit {
+			doc.omitted++
 			continue
 		}
-		newView(&r.Reports[i]).markdown(d)
+		indexReport(&r.Reports[i]).writeMarkdown(doc)
 	}
-	if d.lost > 0 {
-		d.add("")
-		d.add(fmt.Sprintf("_%s left out here, for want of room; the report has them all._", plural(d.lost, "row was", "rows were")))
+	if doc.omitted > 0 {
+		doc.addLine("")
+		doc.addLine(fmt.Sprintf("_%s left out here, for want of room; the report has them all._", plural(doc.omitted, "row was", "rows were")))
 	}
-	if _, err := io.WriteString(w, d.b.String()); err != nil {
+	if _, err := io.WriteString(w, doc.b.String()); err != nil {
 		return fmt.Errorf("writing markdown: %w", err)
 	}
 	return nil
 }
 
-func icon(v engine.Verdict) string {
+// verdictIcon is an emoji that stands for a verdict.
+func verdictIcon(v engine.Verdict) string {
 	switch v {
 	case engine.Pass:
 		return "✅"
@@ -67,182 +72,187 @@ func icon(v engine.Verdict) string {
 	return "⚠️"
 }
 
-// md makes untrusted text inert in Markdown and in the HTML that Markdown allows: every character that means something becomes an
-// entity. An "@" is followed by an empty comment, because mentions are looked for in the rendered text.
-func md(s string) string {
-	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;", "|", "&#124;", "`", "&#96;", "@", "&#64;<!-- -->",
-		"*", "&#42;", "_", "&#95;", "[", "&#91;", "]", "&#93;", "#", "&#35;", "~", "&#126;", `\`, "&#92;", "!", "&#33;", "$", "&#36;",
-		"://", "&#58;<!-- -->//", "www.", "www<!-- -->.").Replace(cutBytes(Escape(s), 2000))
+// escapeMarkdown makes untrusted text inert in GitHub Flavored Markdown and in the HTML that this allows: every character that means
+// something becomes an entity. An empty comment follows "@" and breaks up addresses, because GitHub looks for mentions and links in the
+// rendered text.
+func escapeMarkdown(s string) string {
+	return strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;", `"`, "&quot;", "'", "&#39;", "|", "&#124;", "`", "&#96;",
+		"@", "&#64;<!-- -->", "*", "&#42;", "_", "&#95;", "[", "&#91;", "]", "&#93;", "#", "&#35;", "~", "&#126;",
+		`\`, "&#92;", "!", "&#33;", "$", "&#36;", "://", "&#58;<!-- -->//", "www.", "www<!-- -->.").Replace(truncateBytes(Escape(s), 2000))
 }
 
-func (v *view) markdown(d *document) {
-	head := "## " + icon(v.verdict()) + " " + v.label() + " " + md(v.Image.Name)
-	if p := v.platform(); p != "" {
-		head += " " + md(p)
+// writeMarkdown adds one report.
+func (rep *indexedReport) writeMarkdown(doc *markdownDocument) {
+	head := "## " + verdictIcon(rep.verdict()) + " " + rep.verdictLabel() + " " + escapeMarkdown(rep.Image.Name)
+	if p := rep.platformText(); p != "" {
+		head += " " + escapeMarkdown(p)
 	}
-	d.add(head)
-	d.add("")
-	if v.Image.Digest != "" {
-		d.add("Image digest: " + md(string(v.Image.Digest)))
-		d.add("")
+	doc.addLine(head)
+	doc.addLine("")
+	if rep.Image.Digest != "" {
+		doc.addLine("Image digest: " + escapeMarkdown(string(rep.Image.Digest)))
+		doc.addLine("")
 	}
-	for _, e := range v.Errors {
-		line := "- **error** " + md(e.What)
+	for _, e := range rep.Errors {
+		line := "- **error** " + escapeMarkdown(e.What)
 		if e.Hint != "" {
-			line += " — " + md(string(e.Hint))
+			line += " — " + escapeMarkdown(string(e.Hint))
 		}
-		d.row(line)
+		doc.addOptional(line)
 	}
-	if len(v.Errors) > 0 {
-		d.add("")
+	if len(rep.Errors) > 0 {
+		doc.addLine("")
 	}
-	if len(v.Decision.Rules) > 0 {
-		d.add(v.counts() + ". " + md(v.seen()) + ".")
-		d.add("")
+	if len(rep.Decision.Rules) > 0 {
+		doc.addLine(rep.ruleCounts() + ". " + escapeMarkdown(rep.inventoryText()) + ".")
+		doc.addLine("")
 	}
-	v.markdownRules(d)
-	v.markdownPlan(d)
-	v.markdownWaivers(d)
-	if len(v.Decision.Weakened) > 0 {
-		d.add("**Weakened**")
-		d.add("")
-		for _, w := range v.Decision.Weakened {
-			d.row("- " + md(relaxation(w)))
+	rep.writeMarkdownRules(doc)
+	rep.writeMarkdownPlan(doc)
+	rep.writeMarkdownWaivers(doc)
+	if len(rep.Decision.Weakened) > 0 {
+		doc.addLine("**Weakened**")
+		doc.addLine("")
+		for _, w := range rep.Decision.Weakened {
+			doc.addOptional("- " + escapeMarkdown(relaxationText(w)))
 		}
-		d.add("")
+		doc.addLine("")
 	}
-	v.markdownDetails(d)
-	if len(v.Decision.Rules) > 0 {
-		d.add("<sub>Data: " + md(v.data()) + ". Policy: " + md(v.policies()) + ".</sub>")
-		d.add("")
+	rep.writeMarkdownDetails(doc)
+	if len(rep.Decision.Rules) > 0 {
+		doc.addLine("<sub>Data: " + escapeMarkdown(rep.databaseText()) + ". Policy: " + escapeMarkdown(rep.policiesText()) + ".</sub>")
+		doc.addLine("")
 	}
 }
 
-// telling are the rules that a reader has to look at.
-func (v *view) telling() []*engine.RuleResult {
-	return slices.DeleteFunc(v.ranked(), func(r *engine.RuleResult) bool { return rank(r.Status) >= rank(engine.StatusInfo) })
-}
-
-func (v *view) markdownRules(d *document) {
-	rules := v.telling()
+// writeMarkdownRules adds the table of the rules that a reader has to look at.
+func (rep *indexedReport) writeMarkdownRules(doc *markdownDocument) {
+	rules := rep.noteworthyRules()
 	if len(rules) == 0 {
 		return
 	}
-	d.add("| | Rule | Count | What | Fix |")
-	d.add("|---|---|---:|---|---|")
+	doc.addLine("| | Rule | Count | What | Fix |")
+	doc.addLine("|---|---|---:|---|---|")
 	for _, r := range rules {
-		what := title(r)
-		if msg, ok := v.single(r); ok {
+		what := ruleTitle(r)
+		if msg, ok := rep.onlyMessage(r); ok {
 			what = msg
 		}
 		if r.Note != "" {
 			what += ": " + string(r.Note)
 		}
-		d.row(fmt.Sprintf("| %s | %s | %d | %s | %s |", statusWord(r.Status)[0], md(r.ID), len(unwaived(r)), md(what), md(string(r.Remediation))))
+		doc.addOptional(fmt.Sprintf("| %s | %s | %d | %s | %s |", statusWord(r.Status).text, escapeMarkdown(r.ID),
+			len(unwaivedResults(r)), escapeMarkdown(what), escapeMarkdown(string(r.Remediation))))
 	}
-	d.add("")
+	doc.addLine("")
 }
 
-func (v *view) markdownPlan(d *document) {
-	plan := v.Decision.Plan
-	if v.verdict() != engine.Denied || len(plan.Changes) == 0 {
+// writeMarkdownPlan adds what to change for the image to pass.
+func (rep *indexedReport) writeMarkdownPlan(doc *markdownDocument) {
+	plan := rep.Decision.Plan
+	if rep.verdict() != engine.Denied || len(plan.Changes) == 0 {
 		return
 	}
-	all := len(v.denied())
-	d.add("**To pass**")
-	d.add("")
+	all := len(rep.deniedRefs())
+	doc.addLine("**To pass**")
+	doc.addLine("")
 	for _, c := range plan.Changes {
 		line := fmt.Sprintf("- %d of %d", len(c.Findings), all)
-		if n := v.layers[string(c.Layer)]; n > 0 {
+		if n := rep.layers[string(c.Layer)]; n > 0 {
 			line += ", " + layerText(n)
 		}
-		d.row(line + ": <code>" + md(c.Command) + "</code>")
+		doc.addOptional(line + ": <code>" + escapeMarkdown(c.Command) + "</code>")
 	}
 	for _, id := range plan.Left {
-		d.row("- " + md(id) + " still denies after that")
+		doc.addOptional("- " + escapeMarkdown(id) + " still denies after that")
 	}
-	d.add("")
+	doc.addLine("")
 }
 
-// markdownWaivers names waivers that ended and those that are about to.
-func (v *view) markdownWaivers(d *document) {
-	now, err := time.Parse(time.RFC3339, v.Now)
+// writeMarkdownWaivers adds the waivers that have ended, and those that are about to.
+func (rep *indexedReport) writeMarkdownWaivers(doc *markdownDocument) {
+	now, err := time.Parse(time.RFC3339, rep.Now)
 	var lines []string
-	for i := range v.Waivers {
-		w := &v.Waivers[i]
+	for i := range rep.Waivers {
+		w := &rep.Waivers[i]
 		state := w.State
 		if w.State == "active" {
-			if err != nil || w.Expires > now.AddDate(0, 0, soonDays).Format(time.DateOnly) {
+			if err != nil || w.Expires > now.AddDate(0, 0, expirySoonDays).Format(time.DateOnly) {
 				continue
 			}
 			state = "expires"
 		} else if w.State != "expired" && w.State != "ended" {
 			continue
 		}
-		lines = append(lines, fmt.Sprintf("- %s %s: %s, owner %s: %s", state, md(w.Expires), md(covers(w)), md(w.Owner), md(w.Reason)))
+		lines = append(lines, fmt.Sprintf("- %s %s: %s, owner %s: %s", state, escapeMarkdown(w.Expires),
+			escapeMarkdown(waiverScope(w)), escapeMarkdown(w.Owner), escapeMarkdown(w.Reason)))
 	}
 	if len(lines) == 0 {
 		return
 	}
-	d.add("**Waivers to look at**")
-	d.add("")
+	doc.addLine("**Waivers to look at**")
+	doc.addLine("")
 	for _, l := range lines {
-		d.row(l)
+		doc.addOptional(l)
 	}
-	d.add("")
+	doc.addLine("")
 }
 
-func (v *view) markdownDetails(d *document) {
-	for _, r := range v.telling() {
-		packages, messages := v.rows(r)
+// writeMarkdownDetails adds a block for each of the rules that a reader has to look at, with its results. What the table of rules shows of
+// a rule already gets no block.
+func (rep *indexedReport) writeMarkdownDetails(doc *markdownDocument) {
+	for _, r := range rep.noteworthyRules() {
+		packages, messages := rep.rows(r)
 		if len(packages)+len(messages) == 0 || len(packages) == 0 && len(messages) == 1 {
 			continue
 		}
-		if d.lost > 0 { // no room for its rows, so none for its frame
-			d.lost += len(packages) + len(messages)
+		if doc.omitted > 0 { // its rows would be left out, so the block is
+			doc.omitted += len(packages) + len(messages)
 			continue
 		}
-		d.add("<details><summary>" + md(r.ID) + ": " + plural(len(unwaived(r)), "result", "results") + "</summary>")
-		d.add("")
+		doc.addLine("<details><summary>" + escapeMarkdown(r.ID) + ": " + plural(len(unwaivedResults(r)), "result", "results") + "</summary>")
+		doc.addLine("")
 		if len(packages) > 0 {
-			d.add("| Package | Installed | Fixed | Vulnerabilities | Severity | Layer |")
-			d.add("|---|---|---|---|---|---:|")
+			doc.addLine("| Package | Installed | Fixed | Vulnerabilities | Severity | Layer |")
+			doc.addLine("|---|---|---|---|---|---:|")
 		}
-		for _, g := range packages {
-			d.row(g.markdown())
+		for _, row := range packages {
+			doc.addOptional(row.markdownRow())
 		}
 		if len(messages) > 0 && len(packages) > 0 {
-			d.add("")
+			doc.addLine("")
 		}
-		for _, g := range messages {
-			d.row("- " + md(g.msg) + g.where())
+		for _, row := range messages {
+			doc.addOptional("- " + escapeMarkdown(row.msg) + row.layerAndFingerprint(escapeMarkdown))
 		}
-		d.add("")
-		d.add("</details>")
-		d.add("")
+		doc.addLine("")
+		doc.addLine("</details>")
+		doc.addLine("")
 	}
 }
 
-func (g *row) markdown() string {
-	name := md(g.name)
-	if g.path != "" {
-		name += " (" + md(slash(g.path)) + ")"
+// markdownRow is a row of the table of packages.
+func (row *resultRow) markdownRow() string {
+	name := escapeMarkdown(row.name)
+	if row.path != "" {
+		name += " (" + escapeMarkdown(absolutePath(row.path)) + ")"
 	}
-	const most = 10
-	ids := strings.Join(g.ids[:min(len(g.ids), most)], ", ")
-	if len(g.ids) > most {
-		ids += fmt.Sprintf(" and %d more", len(g.ids)-most)
+	const limit = 10
+	ids := strings.Join(row.ids[:min(len(row.ids), limit)], ", ")
+	if len(row.ids) > limit {
+		ids += fmt.Sprintf(" and %d more", len(row.ids)-limit)
 	}
 	level, layer := "", ""
-	if len(g.levels) > 0 {
-		level = string(g.levels[0])
+	if len(row.levels) > 0 {
+		level = string(row.levels[0])
 	}
-	if g.layer > 0 {
-		layer = fmt.Sprint(g.layer)
+	if row.layer > 0 {
+		layer = fmt.Sprint(row.layer)
 	}
-	to := g.to
-	if to == "" {
-		to = "no fix yet"
+	fixed := row.fixed
+	if fixed == "" {
+		fixed = "no fix yet"
 	}
-	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s |", name, md(g.from), md(to), md(ids), md(level), layer)
+	return fmt.Sprintf("| %s | %s | %s | %s | %s | %s |", name, escapeMarkdown(row.installed), escapeMarkdown(fixed),
+		escapeMarkdown(ids), escapeMarkdown(level), layer)
 }

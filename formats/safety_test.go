@@ -3,8 +3,6 @@ package formats
 import (
 	"bytes"
 	"encoding/json"
-	"encoding/xml"
-	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,74 +14,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-func parseJUnit(t testing.TB, b []byte) junitSuites {
-	t.Helper()
-	var d junitSuites
-	if err := xml.Unmarshal(b, &d); err != nil {
-		t.Fatal(err)
-	}
-	return d
-}
-
-// sameVerdict checks that no format is milder than the verdict.
-func sameVerdict(t testing.TB, name string, r *engine.Run) {
-	t.Helper()
-	bad := runVerdict(r) != engine.Pass
-	errs := 0
-	for _, run := range parseSARIF(t, render(t, "sarif", Options{Suppressed: true}, r)).Runs {
-		for _, x := range run.Results {
-			if x.Level == "error" && len(x.Suppressions) == 0 {
-				errs++
-			}
-		}
-	}
-	if bad != (errs > 0) {
-		t.Errorf("%s: verdict %s, but SARIF has %d errors", name, runVerdict(r), errs)
-	}
-	errs = 0
-	for _, s := range parseJUnit(t, render(t, "junit", Options{}, r)).Suites {
-		errs += s.Failures + s.Errors
-		if len(s.Cases) == 0 || s.Tests != len(s.Cases) {
-			t.Errorf("%s: a suite of %d cases says %d", name, len(s.Cases), s.Tests)
-		}
-	}
-	if bad != (errs > 0) {
-		t.Errorf("%s: verdict %s, but JUnit has %d failures", name, runVerdict(r), errs)
-	}
-	if got := bytes.Contains(render(t, "github", Options{}, r), []byte("::error ")); got != bad {
-		t.Errorf("%s: verdict %s, but GitHub has an error: %v", name, runVerdict(r), got)
-	}
-	word := strings.ToUpper(string(runVerdict(r)))
-	for _, f := range []string{"text", "markdown"} {
-		if !bytes.Contains(render(t, f, Options{}, r), []byte(word)) {
-			t.Errorf("%s: %s does not say %s", name, f, word)
-		}
-	}
-}
-
-func TestSameVerdictEverywhere(t *testing.T) {
-	for name, r := range everyRun() {
-		sameVerdict(t, name, r)
-	}
-	rnd := rand.New(rand.NewPCG(1, 2))
-	statuses := []engine.Status{engine.StatusPass, engine.StatusDeny, engine.StatusWarn, engine.StatusInfo, engine.StatusWaived, engine.StatusNoData, engine.StatusNotApplicable, engine.StatusError, "novel"}
-	for range 120 {
-		rep := mixedRun().Reports[0]
-		rep.Decision.Rules = rep.Decision.Rules[:rnd.IntN(len(rep.Decision.Rules)+1)]
-		for i := range rep.Decision.Rules {
-			rule := &rep.Decision.Rules[i]
-			rule.Status = statuses[rnd.IntN(len(statuses))]
-			for j := range rule.Results {
-				waived := rule.Status == engine.StatusWaived || rule.Status == engine.StatusDeny && j > 0 && rnd.IntN(2) == 0
-				rule.Results[j].WaivedBy = map[bool]engine.Maybe{true: "w2"}[waived]
-			}
-		}
-		rep.Decision.Verdict = engine.VerdictOf(rep.Decision.Rules)
-		sameVerdict(t, "random", runOf(rep.Decision.Verdict, rep))
-	}
-}
-
 func TestHostile(t *testing.T) {
+	t.Parallel()
 	forged := regexp.MustCompile(`(?m)^\s*::|##|\x1b|\x00|[\x{202a}-\x{202e}\x{2028}]`)
 	for _, s := range hostile() {
 		r := hostileRun(s)
@@ -119,13 +51,16 @@ func TestHostile(t *testing.T) {
 }
 
 func TestMarkdownLimit(t *testing.T) {
+	t.Parallel()
 	r := deniedRun()
 	rep := &r.Reports[0]
 	for i := range 30_000 {
-		rep.Decision.Rules[2].Results = append(rep.Decision.Rules[2].Results, engine.Result{Msg: strings.Repeat("long message ", 10) + string(rune('a'+i%26))})
+		rep.Decision.Rules[2].Results = append(rep.Decision.Rules[2].Results,
+			engine.Result{Msg: strings.Repeat("long message ", 10) + string(rune('a'+i%26))})
 	}
 	b := render(t, "markdown", Options{}, r)
-	if len(b) > 1<<20 || len(b) < 800_000 || !bytes.Contains(b, []byte("left out here")) || bytes.Count(b, []byte("<details>")) != bytes.Count(b, []byte("</details>")) {
+	if len(b) > 1<<20 || len(b) < 800_000 || !bytes.Contains(b, []byte("left out here")) ||
+		bytes.Count(b, []byte("<details>")) != bytes.Count(b, []byte("</details>")) {
 		t.Errorf("%d bytes; ends %q", len(b), b[len(b)-200:])
 	}
 }
@@ -142,11 +77,12 @@ func TestGitHubLimit(t *testing.T) {
 }
 
 func TestJUnitSchemas(t *testing.T) {
+	t.Parallel()
 	xmllint, err := exec.LookPath("xmllint")
 	if err != nil {
 		t.Skip("xmllint (Debian: libxml2-utils) is not installed")
 	}
-	ant, jenkins := shared(t, "schemas/junit-ant.xsd"), shared(t, "schemas/junit-jenkins-10.xsd")
+	ant, jenkins := sharedFile(t, "schemas/junit-ant.xsd"), sharedFile(t, "schemas/junit-jenkins-10.xsd")
 	dir := t.TempDir()
 	var files []string
 	for name, r := range everyRun() {
@@ -170,7 +106,8 @@ func FuzzReadRun(f *testing.F) {
 		rep.Findings, rep.Packages = rep.Findings[:min(2, len(rep.Findings))], nil
 		f.Add(render(f, "json", Options{}, r))
 	}
-	f.Add([]byte(`{"schema_version":"1","verdict":"undecided","reports":[{"decision":{"verdict":"undecided","rules":[{"status":"deny","results":[{}]}]}}]}`))
+	f.Add([]byte(`{"schema_version":"1","verdict":"undecided","reports":[
+		{"decision":{"verdict":"undecided","rules":[{"status":"deny","results":[{}]}]}}]}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		r, err := ReadRun(bytes.NewReader(data))
 		if err != nil {
@@ -179,7 +116,7 @@ func FuzzReadRun(f *testing.F) {
 		for _, name := range Names() {
 			render(t, name, Options{Suppressed: true, Dockerfile: []byte(sampleDockerfile), DockerfilePath: "Dockerfile"}, r)
 		}
-		sameVerdict(t, "fuzzed", r)
+		checkVerdict(t, "fuzzed", r, r.Verdict)
 	})
 }
 
@@ -189,7 +126,8 @@ func FuzzEscape(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, s string) {
 		e := Escape(s)
-		if !utf8.ValidString(e) || strings.Contains(e, "##") || strings.HasPrefix(strings.TrimSpace(e), "::") || strings.ContainsAny(e, "\n\r\x1b\u2028\u202e") || Escape(e) != e {
+		if !utf8.ValidString(e) || strings.Contains(e, "##") || strings.HasPrefix(strings.TrimSpace(e), "::") ||
+			strings.ContainsAny(e, "\n\r\x1b\u2028\u202e") || Escape(e) != e {
 			t.Errorf("Escape(%q) = %q", s, e)
 		}
 	})
@@ -199,9 +137,10 @@ func FuzzDockerfile(f *testing.F) {
 	f.Add(sampleDockerfile)
 	f.Add("FROM a\nRUN <<EOF\nFROM b\nEOF\nCOPY [\"a\", \"/b c\"]\n# escape=`\nADD")
 	f.Fuzz(func(t *testing.T, text string) {
-		v := newView(&deniedRun().Reports[0])
-		if d := newDockerfile(Options{Dockerfile: []byte(text), DockerfilePath: "D"}, v); d != nil && (d.of("x") < 1 || d.of(diff(2)) > strings.Count(text, "\n")+1) {
-			t.Errorf("lines %v, from %d", d.lines, d.from)
+		rep := indexReport(&deniedRun().Reports[0])
+		if d := matchDockerfile(Options{Dockerfile: []byte(text), DockerfilePath: "D"}, rep); d != nil &&
+			(d.lineOf("x") < 1 || d.lineOf(diffID(2)) > strings.Count(text, "\n")+1) {
+			t.Errorf("lines %v, from %d", d.lines, d.fromLine)
 		}
 	})
 }

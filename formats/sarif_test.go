@@ -29,8 +29,8 @@ COPY --from=build /out/api /usr/local/bin/api
 CMD ["api"]
 `
 
-// shared is a file of the test data, or skips.
-func shared(t *testing.T, name string) string {
+// sharedFile is a file of the test data, or skips.
+func sharedFile(t *testing.T, name string) string {
 	t.Helper()
 	dir := os.Getenv("VETO_TESTDATA")
 	if dir == "" {
@@ -50,13 +50,15 @@ func everyRun() map[string]*engine.Run {
 	}
 	all["nothing"] = &engine.Run{}
 	all["empty report"] = &engine.Run{Verdict: engine.Pass, Reports: []engine.Report{{}}}
-	all["denied without reason"] = &engine.Run{Verdict: engine.Denied, Reports: []engine.Report{{Decision: engine.Decision{Verdict: engine.Denied}}}}
+	all["denied without reason"] = &engine.Run{Verdict: engine.Denied,
+		Reports: []engine.Report{{Decision: engine.Decision{Verdict: engine.Denied}}}}
 	all["denied only above"] = &engine.Run{Verdict: engine.Denied, Reports: passRun().Reports}
 	return all
 }
 
 func TestSARIFSchema(t *testing.T) {
-	schema, err := jsonschema.NewCompiler().Compile(shared(t, "schemas/sarif-2.1.0.json"))
+	t.Parallel()
+	schema, err := jsonschema.NewCompiler().Compile(sharedFile(t, "schemas/sarif-2.1.0.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -121,6 +123,7 @@ func parseSARIF(t testing.TB, b []byte) sarifDoc {
 
 // What GitHub's upload refuses or silently drops.
 func TestSARIFIngestion(t *testing.T) {
+	t.Parallel()
 	for name, r := range everyRun() {
 		d := parseSARIF(t, render(t, "sarif", Options{}, r))
 		categories := map[string]bool{}
@@ -155,13 +158,15 @@ func TestSARIFIngestion(t *testing.T) {
 					t.Errorf("%s: rule index %d of %.40q", name, x.RuleIndex, x.RuleID)
 				}
 				p := x.PartialFingerprints["primaryLocationLineHash"]
-				if len(x.Locations) != 1 || p == "" || prints[p] || x.Message.Text == "" || len(x.Suppressions) > 0 || x.Level != "error" && x.Level != "warning" {
+				if len(x.Locations) != 1 || p == "" || prints[p] || x.Message.Text == "" || len(x.Suppressions) > 0 ||
+					x.Level != "error" && x.Level != "warning" {
 					t.Errorf("%s: result %+v", name, x)
 				}
 				prints[p] = true
 				loc := x.Locations[0].PhysicalLocation
 				u, err := url.Parse(loc.ArtifactLocation.URI)
-				if err != nil || u.Scheme != "" || u.Host != "" || strings.HasPrefix(u.Path, "/") || u.Path == "" || strings.Contains(loc.ArtifactLocation.URI, ":") || strings.Contains("/"+u.Path+"/", "/../") {
+				if err != nil || u.Scheme != "" || u.Host != "" || strings.HasPrefix(u.Path, "/") || u.Path == "" ||
+					strings.Contains(loc.ArtifactLocation.URI, ":") || strings.Contains("/"+u.Path+"/", "/../") {
 					t.Errorf("%s: uri %q (%v)", name, loc.ArtifactLocation.URI, err)
 				}
 				if loc.Region.StartLine < 1 || loc.Region.EndColumn < 1 {
@@ -181,7 +186,8 @@ func TestSARIFOneResultPerFinding(t *testing.T) {
 		t.Errorf("%d results, want %d", got, want)
 	}
 	x := d.Runs[0].Results[0]
-	if x.RuleID != "CVE-2023-44487/deb/nginx" || len(x.Properties.Policies) != 2 || x.Locations[0].PhysicalLocation.ArtifactLocation.URI != "shop/web/var/lib/dpkg/status" {
+	if x.RuleID != "CVE-2023-44487/deb/nginx" || len(x.Properties.Policies) != 2 ||
+		x.Locations[0].PhysicalLocation.ArtifactLocation.URI != "shop/web/var/lib/dpkg/status" {
 		t.Errorf("first result: %+v", x)
 	}
 	if !strings.Contains(x.Message.Text, "example.test/shop/web:1.0@sha256:4c1f09e2b7a5") || !strings.Contains(x.Message.Text, "linux/amd64") {
@@ -217,17 +223,19 @@ func TestSARIFDockerfileAndSuppressed(t *testing.T) {
 	if s := string(render(t, "sarif", Options{}, mixedRun())); strings.Contains(s, "suppressions") || strings.Contains(s, "accepted thing") {
 		t.Error("waived results are written without being asked for")
 	}
-	if s := string(render(t, "sarif", Options{Suppressed: true}, mixedRun())); !strings.Contains(s, `"kind": "external"`) || strings.Contains(s, ": null") {
+	if s := string(render(t, "sarif", Options{Suppressed: true}, mixedRun())); !strings.Contains(s, `"kind": "external"`) ||
+		strings.Contains(s, ": null") {
 		t.Error("waived results are not written as suppressed, or hold a null")
 	}
 }
 
 func TestSARIFLimit(t *testing.T) {
+	t.Parallel()
 	r := deniedRun()
 	rep := &r.Reports[0]
 	rule := engine.RuleResult{ID: "many", Status: engine.StatusDeny, Title: "Many", Package: "x"}
 	rep.Findings = nil
-	for i := range sarifResults + 7 {
+	for i := range sarifResultLimit + 7 {
 		level := engine.Low
 		if i%1000 == 999 {
 			level = engine.Critical
@@ -239,8 +247,10 @@ func TestSARIFLimit(t *testing.T) {
 	}
 	rep.Decision.Rules = []engine.RuleResult{rule}
 	run := parseSARIF(t, render(t, "sarif", Options{}, r)).Runs[0]
-	if len(run.Results) != sarifResults || len(run.Tool.Driver.Rules) != sarifResults || len(run.Invocations[0].ToolExecutionNotifications) != 1 {
-		t.Errorf("%d results, %d rules, %d notifications", len(run.Results), len(run.Tool.Driver.Rules), len(run.Invocations[0].ToolExecutionNotifications))
+	if len(run.Results) != sarifResultLimit || len(run.Tool.Driver.Rules) != sarifResultLimit ||
+		len(run.Invocations[0].ToolExecutionNotifications) != 1 {
+		t.Errorf("%d results, %d rules, %d notifications", len(run.Results), len(run.Tool.Driver.Rules),
+			len(run.Invocations[0].ToolExecutionNotifications))
 	}
 	if run.Results[0].RuleID != "CVE-1-999/deb/x" {
 		t.Errorf("the worst is not kept first: %s", run.Results[0].RuleID)

@@ -17,27 +17,30 @@ const (
 	faint  = "2"
 )
 
-// page collects lines: no trailing spaces, no two empty lines in a row.
+// page collects lines, without spaces at their ends, and never two empty ones in a row.
 type page struct {
 	b     strings.Builder
-	width int
-	color bool
-	full  bool
+	width int  // columns
+	color bool // add colours
+	full  bool // list everything, and cut no line
 }
 
-// line adds a line. Its parts are escaped already; a line that is too long is cut unless everything is asked for.
-func (p *page) line(s string) { p.paint(s, nil) }
+// colored is a part of a line with its colour.
+type colored struct{ text, color string }
 
-// paint adds a line whose first occurrence of each key is coloured.
-func (p *page) paint(s string, colors [][2]string) {
+// addLine adds a line of escaped text. It is cut at the width of the page, unless the page is full.
+func (p *page) addLine(s string) { p.addColored(s) }
+
+// addColored is addLine with the first occurrence of each text in its colour.
+func (p *page) addColored(s string, colors ...colored) {
 	s = strings.TrimRight(s, " ")
 	if !p.full {
-		s = cut(s, p.width)
+		s = truncate(s, p.width)
 	}
 	if p.color {
 		for _, c := range colors {
-			if c[0] != "" {
-				s = strings.Replace(s, c[0], "\x1b["+c[1]+"m"+c[0]+"\x1b[0m", 1)
+			if c.text != "" {
+				s = strings.Replace(s, c.text, "\x1b["+c.color+"m"+c.text+"\x1b[0m", 1)
 			}
 		}
 	}
@@ -47,28 +50,29 @@ func (p *page) paint(s string, colors [][2]string) {
 	p.b.WriteString(s + "\n")
 }
 
-// wrapped adds text, broken at spaces, below a label that stands on its first line; further lines are indented as far.
-func (p *page) wrapped(label, text string, most int, colors ...[2]string) {
-	room := max(p.width-width(label), 20)
-	lines := wrap(text, room)
-	if !p.full && len(lines) > most {
-		lines = append(lines[:most-1], strings.TrimSuffix(cut(lines[most-1], room-2), "…")+" …")
+// addWrapped adds a label and text, which is broken at spaces and indented as far as the label is wide. It is cut after a number of lines,
+// unless the page is full. The colours are those of the first line.
+func (p *page) addWrapped(label, text string, lineLimit int, colors ...colored) {
+	columns := max(p.width-width(label), 20)
+	lines := wrap(text, columns)
+	if !p.full && len(lines) > lineLimit {
+		lines = append(lines[:lineLimit-1], strings.TrimSuffix(truncate(lines[lineLimit-1], columns-2), "…")+" …")
 	}
 	for i, l := range lines {
 		if i > 0 {
 			label = strings.Repeat(" ", width(label))
 		}
-		p.paint(label+l, colors)
+		p.addColored(label+l, colors...)
 		colors = nil
 	}
 }
 
-// wrap breaks escaped text at spaces; a word that is longer than a line keeps its line for itself.
-func wrap(s string, room int) []string {
+// wrap breaks text at spaces into lines of so many columns. A word that is longer gets a line of its own.
+func wrap(s string, columns int) []string {
 	var lines []string
 	line := ""
 	for _, word := range strings.Split(s, " ") {
-		if line != "" && width(line)+1+width(word) > room {
+		if line != "" && width(line)+1+width(word) > columns {
 			lines = append(lines, line)
 			line = strings.TrimLeft(word, " ")
 			continue
@@ -81,18 +85,19 @@ func wrap(s string, room int) []string {
 	return append(lines, line)
 }
 
-func (o Options) text(w io.Writer, r *engine.Run) error {
+// writeText writes for people: every report with its reasons, the verdict on the last line.
+func (o Options) writeText(w io.Writer, r *engine.Run) error {
 	p := &page{width: max(o.Width, 40), color: o.Color, full: o.Detail == "full"}
 	for i := range r.Reports {
 		if i > 0 {
-			p.line("")
-			p.paint(strings.Repeat("─", min(p.width, 100)), nil)
-			p.line("")
+			p.addLine("")
+			p.addLine(strings.Repeat("─", min(p.width, 100)))
+			p.addLine("")
 		}
-		p.report(newView(&r.Reports[i]))
+		p.addReport(indexReport(&r.Reports[i]))
 	}
-	if len(r.Reports) != 1 || verdictOf(&r.Reports[0]) != runVerdict(r) {
-		p.summary(r)
+	if len(r.Reports) != 1 || reportVerdict(&r.Reports[0]) != runVerdict(r) {
+		p.addSummary(r)
 	}
 	if _, err := io.WriteString(w, p.b.String()); err != nil {
 		return fmt.Errorf("writing text: %w", err)
@@ -110,101 +115,104 @@ func verdictColor(v engine.Verdict) string {
 	return bold + ";" + yellow
 }
 
-func (p *page) report(v *view) {
-	p.header(v)
-	p.line("")
-	p.problems(v)
-	p.rules(v)
-	p.line("")
-	p.toPass(v)
-	p.line("")
-	p.facts(v)
-	p.verdict(v)
+func (p *page) addReport(rep *indexedReport) {
+	p.addHeader(rep)
+	p.addLine("")
+	p.addErrors(rep)
+	p.addRules(rep)
+	p.addLine("")
+	p.addPlan(rep)
+	p.addLine("")
+	p.addFooter(rep)
+	p.addVerdict(rep)
 }
 
-// header is "DENIED   example.test/shop/web:1.0   linux/amd64   sha256:4c1f09e2b7a5   from docker-archive". The name that an archive gives
-// itself is shown where the user gave none, as what it is: a claim.
-func (p *page) header(v *view) {
-	parts := []string{v.label(), v.name()}
-	if s := v.platform(); s != "" {
+// addHeader adds "DENIED   example.test/shop/web:1.0   linux/amd64   sha256:4c1f09e2b7a5   from docker-archive". When the user gave no
+// name, it adds the one that the archive claims for itself.
+func (p *page) addHeader(rep *indexedReport) {
+	parts := []string{rep.verdictLabel(), rep.imageName()}
+	if s := rep.platformText(); s != "" {
 		parts = append(parts, s)
 	}
-	if d := v.Image.Digest; d != "" {
+	if d := rep.Image.Digest; d != "" {
 		algorithm, _, _ := strings.Cut(string(d), ":")
 		parts = append(parts, Escape(algorithm+":"+d.Short()))
 	}
-	if s := v.contained(); s != "" {
-		parts = append(parts, "(calls itself "+cutMiddle(s, 60)+")")
-	} else if v.Image.Named && v.Image.Source != "" && v.Image.Source != "registry" {
-		parts = append(parts, "from "+Escape(v.Image.Source))
+	if s := rep.containedName(); s != "" {
+		parts = append(parts, "(calls itself "+truncateMiddle(s, 60)+")")
+	} else if rep.Image.Named && rep.Image.Source != "" && rep.Image.Source != "registry" {
+		parts = append(parts, "from "+Escape(rep.Image.Source))
 	}
 	if s := strings.Join(parts, "   "); width(s) <= p.width {
-		p.paint(s, [][2]string{{v.label(), verdictColor(v.verdict())}})
+		p.addColored(s, colored{rep.verdictLabel(), verdictColor(rep.verdict())})
 		return
 	}
-	p.paint(parts[0]+"   "+parts[1], [][2]string{{v.label(), verdictColor(v.verdict())}})
-	p.line(strings.Repeat(" ", len(parts[0])+3) + strings.Join(parts[2:], "   "))
+	p.addColored(parts[0]+"   "+parts[1], colored{rep.verdictLabel(), verdictColor(rep.verdict())})
+	p.addLine(strings.Repeat(" ", len(parts[0])+3) + strings.Join(parts[2:], "   "))
 }
 
-// problems says why there is no decision, and what to do.
-func (p *page) problems(v *view) {
-	for _, e := range v.Errors {
-		p.wrapped("  error  ", Escape(e.What), 6, [2]string{"error", bold + ";" + yellow})
+// addErrors adds why there is no decision, and what to do.
+func (p *page) addErrors(rep *indexedReport) {
+	for _, e := range rep.Errors {
+		p.addWrapped("  error  ", Escape(e.What), 6, colored{"error", bold + ";" + yellow})
 		if e.Hint != "" {
-			p.wrapped("   hint  ", Escape(string(e.Hint)), 4, [2]string{"hint", bold})
+			p.addWrapped("   hint  ", Escape(string(e.Hint)), 4, colored{"hint", bold})
 		}
 	}
-	if v.verdict() == engine.Undecided && len(v.Errors) == 0 && len(v.Decision.Rules) == 0 {
-		p.line("  error  no rule was evaluated")
+	if rep.verdict() == engine.Undecided && len(rep.Errors) == 0 && len(rep.Decision.Rules) == 0 {
+		p.addLine("  error  no rule was evaluated")
 	}
 }
 
-// verdict closes the report with the verdict again, in numbers.
-func (p *page) verdict(v *view) {
-	var said []string
+// addVerdict adds the last line of a report: the verdict, with the number of rules behind it and the exit code.
+func (p *page) addVerdict(rep *indexedReport) {
+	var parts []string
 	n := map[engine.Status]int{}
-	for _, r := range v.Decision.Rules {
+	for _, r := range rep.Decision.Rules {
 		n[r.Status]++
 	}
 	if c := n[engine.StatusDeny]; c > 0 {
-		said = append(said, plural(c, "rule denies", "rules deny"))
+		parts = append(parts, plural(c, "rule denies", "rules deny"))
 	}
 	if c := n[engine.StatusError] + n[engine.StatusNoData]; c > 0 {
-		said = append(said, plural(c, "rule could not be evaluated", "rules could not be evaluated"))
+		parts = append(parts, plural(c, "rule could not be evaluated", "rules could not be evaluated"))
 	}
-	if c := len(v.Errors); c > 0 {
-		said = append(said, plural(c, "error", "errors"))
+	if c := len(rep.Errors); c > 0 {
+		parts = append(parts, plural(c, "error", "errors"))
 	}
-	if v.verdict() == engine.Pass {
-		if said = append(said, "no rule denies"); n[engine.StatusWarn] > 0 {
-			said = append(said, plural(n[engine.StatusWarn], "warns", "warn"))
+	if rep.verdict() == engine.Pass {
+		if parts = append(parts, "no rule denies"); n[engine.StatusWarn] > 0 {
+			parts = append(parts, plural(n[engine.StatusWarn], "warns", "warn"))
 		}
 	}
-	if plan := v.Decision.Plan; v.verdict() == engine.Denied && plan.Passes {
-		said = append(said, plural(len(plan.Changes), "change would pass", "changes would pass"))
+	if plan := rep.Decision.Plan; rep.verdict() == engine.Denied && plan.Passes {
+		parts = append(parts, plural(len(plan.Changes), "change would pass", "changes would pass"))
 	}
-	if v.observed() && v.verdict() != engine.Pass {
-		said = append(said, "exit 0, as the mode is observe")
+	if rep.observeOnly() && rep.verdict() != engine.Pass {
+		parts = append(parts, "exit 0, as the mode is observe")
 	} else {
-		said = append(said, fmt.Sprintf("exit %d", exitCode(v.verdict())))
+		parts = append(parts, fmt.Sprintf("exit %d", exitCode(rep.verdict())))
 	}
-	label := v.label()
-	p.paint(label+strings.Repeat(" ", max(1, 11-len(label)))+strings.Join(said, "; "), [][2]string{{label, verdictColor(v.verdict())}})
+	label := rep.verdictLabel()
+	line := label + strings.Repeat(" ", max(1, 11-len(label))) + strings.Join(parts, "; ")
+	p.addColored(line, colored{label, verdictColor(rep.verdict())})
 }
 
-// summary closes a run of several reports.
-func (p *page) summary(r *engine.Run) {
-	p.line("")
+// addSummary adds the verdict of each report and of the run, which is the last line.
+func (p *page) addSummary(r *engine.Run) {
+	p.addLine("")
 	observed := len(r.Reports) > 0
 	for i := range r.Reports {
-		v := newView(&r.Reports[i])
-		observed = observed && v.observed()
-		p.paint(fmt.Sprintf("%-11s%s   %s", v.label(), v.name(), v.platform()), [][2]string{{v.label(), verdictColor(v.verdict())}})
+		rep := indexReport(&r.Reports[i])
+		observed = observed && rep.observeOnly()
+		line := fmt.Sprintf("%-11s%s   %s", rep.verdictLabel(), rep.imageName(), rep.platformText())
+		p.addColored(line, colored{rep.verdictLabel(), verdictColor(rep.verdict())})
 	}
 	verdict := runVerdict(r)
 	label, exit := strings.ToUpper(string(verdict)), fmt.Sprintf("exit %d", exitCode(verdict))
 	if observed && verdict != engine.Pass {
 		label, exit = "WOULD BE "+label, "exit 0, as the mode is observe"
 	}
-	p.paint(fmt.Sprintf("%-11s%s; %s", label, plural(len(r.Reports), "image", "images"), exit), [][2]string{{label, verdictColor(verdict)}})
+	line := fmt.Sprintf("%-11s%s; %s", label, plural(len(r.Reports), "image", "images"), exit)
+	p.addColored(line, colored{label, verdictColor(verdict)})
 }

@@ -9,70 +9,71 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
+// What a rule shows when the page is not full, so that a report of many findings still fits on a screen or two.
 const (
-	shortPackages = 3 // packages of one ecosystem that a rule shows before it folds the rest
-	shortMessages = 5 // messages that a rule shows
+	shortPackages = 3 // packages of one ecosystem
+	shortMessages = 5
 )
 
-// rules prints every rule that has something to say.
-func (p *page) rules(v *view) {
-	shown := v.ranked()
-	if !p.full {
-		shown = slices.DeleteFunc(shown, func(r *engine.RuleResult) bool { return rank(r.Status) >= rank(engine.StatusInfo) })
+// addRules adds the rules that deny, failed or warn, with their results; on a full page every rule.
+func (p *page) addRules(rep *indexedReport) {
+	rules := rep.noteworthyRules()
+	if p.full {
+		rules = rep.rulesByRank()
 	}
 	idWidth, wordWidth := 0, 0
-	for _, r := range shown {
-		wordWidth = max(wordWidth, width(statusWord(r.Status)[0]))
+	for _, r := range rules {
+		wordWidth = max(wordWidth, width(statusWord(r.Status).text))
 		idWidth = max(idWidth, min(width(Escape(r.ID)), 28))
 	}
-	cells := map[*engine.RuleResult][]*cell{}
-	var all []*cell
-	for _, r := range shown {
-		cells[r] = p.cells(v, r)
-		all = append(all, cells[r]...)
+	rows := map[*engine.RuleResult][]*rowTexts{}
+	var all []*rowTexts
+	for _, r := range rules {
+		rows[r] = p.ruleRowTexts(rep, r)
+		all = append(all, rows[r]...)
 	}
-	g := p.grid(all)
-	for _, r := range shown {
-		p.ruleLine(v, r, wordWidth, idWidth)
-		for _, c := range cells[r] {
-			p.row(c, g)
+	widths := p.measureColumns(all)
+	for _, r := range rules {
+		p.addRule(rep, r, wordWidth, idWidth)
+		for _, texts := range rows[r] {
+			p.addRow(texts, widths)
 		}
 	}
-	p.waived(v)
+	p.addWaivers(rep)
 }
 
-// statusWord is a status in one short word, with its colour.
-func statusWord(s engine.Status) [2]string {
+// statusWord is a status in one short word, with its colour. An unknown status is an error.
+func statusWord(s engine.Status) colored {
 	switch s {
 	case engine.StatusDeny:
-		return [2]string{"deny", bold + ";" + red}
+		return colored{"deny", bold + ";" + red}
 	case engine.StatusWarn:
-		return [2]string{"warn", yellow}
+		return colored{"warn", yellow}
 	case engine.StatusNoData:
-		return [2]string{"no data", bold + ";" + yellow}
+		return colored{"no data", bold + ";" + yellow}
 	case engine.StatusNotApplicable:
-		return [2]string{"n/a", faint}
+		return colored{"n/a", faint}
 	case engine.StatusPass:
-		return [2]string{"pass", green}
+		return colored{"pass", green}
 	case engine.StatusInfo, engine.StatusWaived:
-		return [2]string{string(s), faint}
+		return colored{string(s), faint}
 	}
-	return [2]string{"error", bold + ";" + yellow}
+	return colored{"error", bold + ";" + yellow}
 }
 
-// ruleLine is "deny  vuln-fixable   241   title; what else there is to know". A rule with one message has that for its title.
-func (p *page) ruleLine(v *view, r *engine.RuleResult, wordWidth, idWidth int) {
+// addRule adds "deny  vuln-fixable   241   title; 3 of unknown severity: note". A rule with one message shows that for its title.
+func (p *page) addRule(rep *indexedReport, r *engine.RuleResult, wordWidth, idWidth int) {
 	word := statusWord(r.Status)
 	text := Escape(cmp.Or(r.Title, string(r.Description)))
 	count := ""
-	results := unwaived(r)
+	results := unwaivedResults(r)
 	if len(results) > 0 {
 		count = fmt.Sprint(len(results))
 	}
-	if msg, ok := v.single(r); ok {
+	if msg, ok := rep.onlyMessage(r); ok {
 		text = Escape(msg)
 	}
-	if n := v.unknownLevels(r); n > 0 && len(results) > 1 {
+	if n := rep.countUnknownSeverity(r); n > 0 && len(results) > 1 {
 		text += fmt.Sprintf("; %d of unknown severity", n)
 		if as, ok := r.Params["unknown_counts_as"].(string); ok {
 			text += " count as " + Escape(as)
@@ -81,49 +82,47 @@ func (p *page) ruleLine(v *view, r *engine.RuleResult, wordWidth, idWidth int) {
 	if r.Note != "" {
 		text += ": " + Escape(string(r.Note))
 	}
-	id := cut(Escape(r.ID), 40)
-	label := fmt.Sprintf("  %-*s  %-*s %5s   ", wordWidth, word[0], idWidth, id, count)
-	p.wrapped(label, text, 3, word, [2]string{id, bold})
+	id := truncate(Escape(r.ID), 40)
+	label := fmt.Sprintf("  %-*s  %-*s %5s   ", wordWidth, word.text, idWidth, id, count)
+	p.addWrapped(label, text, 3, word, colored{id, bold})
 }
 
-// single returns the message of a rule that says one thing which is about no package.
-func (v *view) single(r *engine.RuleResult) (string, bool) {
-	packages, messages := v.rows(r)
+// onlyMessage returns the message of a rule with a single result that is about no package.
+func (rep *indexedReport) onlyMessage(r *engine.RuleResult) (string, bool) {
+	packages, messages := rep.rows(r)
 	if len(packages) == 0 && len(messages) == 1 {
 		return messages[0].msg, true
 	}
 	return "", false
 }
 
-func (v *view) unknownLevels(r *engine.RuleResult) int {
+// countUnknownSeverity is the number of a rule's results that are about a finding of unknown severity.
+func (rep *indexedReport) countUnknownSeverity(r *engine.RuleResult) int {
+	unknown := func(ref string) bool {
+		f := rep.findings[ref]
+		return f != nil && f.Severity.Level == engine.Unknown
+	}
 	n := 0
-	for _, res := range unwaived(r) {
-		if slices.ContainsFunc(res.Findings, func(ref string) bool { f := v.findings[ref]; return f != nil && f.Severity.Level == engine.Unknown }) {
+	for _, res := range unwaivedResults(r) {
+		if slices.ContainsFunc(res.Findings, unknown) {
 			n++
 		}
 	}
 	return n
 }
 
-// cell is a row as it is printed: what stands on the left, and the columns on the right. A folded row has only a left.
-type cell struct {
-	name, change, path     string
-	ids, level, layer, fpr string
-	note                   string // printed alone, instead of all the rest
-	tail                   string // beside note, from the right columns on
-}
-
-func (p *page) cells(v *view, r *engine.RuleResult) []*cell {
-	packages, messages := v.rows(r)
-	var out []*cell
-	if _, ok := v.single(r); ok && messages[0].fingerprint == "" {
+// ruleRowTexts are the rows below a rule: packages by ecosystem, on a full page one row per finding and what is waived, then messages.
+func (p *page) ruleRowTexts(rep *indexedReport, r *engine.RuleResult) []*rowTexts {
+	packages, messages := rep.rows(r)
+	var out []*rowTexts
+	if _, ok := rep.onlyMessage(r); ok && messages[0].fingerprint == "" {
 		messages = nil
 	}
 	for _, eco := range ecosystems(packages) {
-		rows := slices.DeleteFunc(slices.Clone(packages), func(g *row) bool { return g.ecosystem != eco })
+		rows := slices.DeleteFunc(slices.Clone(packages), func(row *resultRow) bool { return row.ecosystem != eco })
 		if p.full {
-			for _, g := range rows {
-				out = append(out, fullCells(v, g)...)
+			for _, row := range rows {
+				out = append(out, textsPerFinding(rep, row)...)
 			}
 			continue
 		}
@@ -131,49 +130,50 @@ func (p *page) cells(v *view, r *engine.RuleResult) []*cell {
 		if show > shortPackages+1 {
 			show = shortPackages
 		}
-		for _, g := range rows[:show] {
-			out = append(out, newCell(g))
+		for _, row := range rows[:show] {
+			out = append(out, newRowTexts(row))
 		}
 		if rest := rows[show:]; len(rest) > 0 {
-			out = append(out, fold(eco, rest))
+			out = append(out, foldRows(eco, rest))
 		}
 	}
 	if p.full {
-		for _, l := range v.accepted(r) {
-			out = append(out, &cell{note: l})
+		for _, l := range rep.waivedLines(r) {
+			out = append(out, &rowTexts{note: l})
 		}
 	}
-	for i, g := range messages {
+	for i, row := range messages {
 		if !p.full && i == shortMessages && len(messages) > shortMessages+1 {
-			out = append(out, &cell{note: fmt.Sprintf("%d more", len(messages)-i), tail: "(all: --detail full)"})
+			out = append(out, &rowTexts{note: fmt.Sprintf("%d more", len(messages)-i), tail: "(all: --detail full)"})
 			break
 		}
-		c := &cell{note: Escape(g.msg), layer: layerText(g.layer), fpr: g.fingerprint}
-		if _, ok := v.single(r); ok {
-			c.note = "to accept it: veto waive " + Escape(g.fingerprint)
-			c.layer, c.fpr = "", ""
+		texts := &rowTexts{note: Escape(row.msg), layer: layerText(row.layer), fingerprint: Escape(row.fingerprint)}
+		if _, ok := rep.onlyMessage(r); ok {
+			texts.note = "to accept it: veto waive " + Escape(row.fingerprint)
+			texts.layer, texts.fingerprint = "", ""
 		}
-		out = append(out, c)
+		out = append(out, texts)
 	}
 	return out
 }
 
-// ecosystems lists those of the rows in the order in which they first appear: what clears the most first.
-func ecosystems(rows []*row) []string {
+// ecosystems lists those of the rows in the order in which they first appear: that of the package with most findings first.
+func ecosystems(rows []*resultRow) []string {
 	var out []string
-	for _, g := range rows {
-		if !slices.Contains(out, g.ecosystem) {
-			out = append(out, g.ecosystem)
+	for _, row := range rows {
+		if !slices.Contains(out, row.ecosystem) {
+			out = append(out, row.ecosystem)
 		}
 	}
 	return out
 }
 
-func fold(eco string, rest []*row) *cell {
+// foldRows is one row that stands for the rest of an ecosystem's.
+func foldRows(eco string, rest []*resultRow) *rowTexts {
 	ids := map[string]bool{}
 	var all []string
-	for _, g := range rest {
-		for _, id := range g.ids {
+	for _, row := range rest {
+		for _, id := range row.ids {
 			if !ids[id] {
 				ids[id] = true
 				all = append(all, id)
@@ -184,138 +184,5 @@ func fold(eco string, rest []*row) *cell {
 	if len(all) == 1 {
 		noun = strings.TrimSuffix(strings.Replace(noun, "advisories", "advisory", 1), "s")
 	}
-	return &cell{note: fmt.Sprintf("%d more %s packages, %d %s", len(rest), Escape(eco), len(all), noun), tail: "(all: --detail full)"}
-}
-
-func layerText(n int) string {
-	if n == 0 {
-		return ""
-	}
-	return fmt.Sprintf("layer %d", n)
-}
-
-func newCell(g *row) *cell {
-	c := &cell{name: cutMiddle(Escape(g.name), 40), ids: g.idsText(), layer: layerText(g.layer), fpr: Escape(g.fingerprint), path: cutMiddle(Escape(slash(g.path)), 40)}
-	if g.findings != nil && !engine.OfDistribution(g.findings[0].Package.Type) {
-		c.name += " (" + cut(Escape(g.ecosystem), 20) + ")"
-	}
-	c.change = cutMiddle(Escape(g.from), 30)
-	if g.to == "" {
-		c.change += ", no fix yet"
-	} else {
-		c.change += " → " + cutMiddle(Escape(g.to), 30)
-	}
-	if len(g.levels) > 0 {
-		c.level = Escape(string(g.levels[0]))
-	}
-	return c
-}
-
-// fullCells is one line per finding.
-func fullCells(v *view, g *row) []*cell {
-	var out []*cell
-	for _, f := range g.findings {
-		one := &row{name: g.name, ecosystem: g.ecosystem, from: g.from, path: g.path, layer: g.layer, findings: []*engine.Finding{f}}
-		v.finish(one)
-		if len(f.FixedVersions) > 0 {
-			one.to = f.FixedVersions[0]
-		}
-		out = append(out, newCell(one))
-	}
-	return out
-}
-
-func slash(path string) string {
-	if path == "" {
-		return ""
-	}
-	return "/" + strings.TrimPrefix(path, "/")
-}
-
-// grid is the width of each column.
-type grid struct{ name, change, ids, level, layer, right int }
-
-func (p *page) grid(cells []*cell) grid {
-	g := grid{}
-	left := 0
-	for _, c := range cells {
-		if c.name == "" {
-			continue
-		}
-		if width(c.name) <= 16 { // a longer name pushes its own row only
-			g.name = max(g.name, width(c.name))
-		}
-		g.ids, g.level, g.layer = max(g.ids, width(c.ids)), max(g.level, width(c.level)), max(g.layer, width(c.layer))
-		if c.path == "" {
-			g.change = max(g.change, width(c.change))
-		}
-	}
-	g.ids = min(g.ids, 22)
-	right := g.ids + 2 + g.level + 2 + g.layer + 2 + 8
-	for _, c := range cells {
-		if c.name != "" {
-			left = max(left, width(p.left(c, g)))
-		}
-	}
-	g.right = max(min(left+2, p.width-right), 8)
-	return g
-}
-
-func (p *page) left(c *cell, g grid) string {
-	s := fmt.Sprintf("    %-*s  %s", g.name, c.name, c.change)
-	if c.path != "" {
-		s += "   " + c.path
-	}
-	return s
-}
-
-// row prints a cell on one line, or on two when its left side does not fit.
-func (p *page) row(c *cell, g grid) {
-	right := strings.TrimRight(fmt.Sprintf("%-*s  %-*s  %-*s  %s", g.ids, c.ids, g.level, c.level, g.layer, c.layer, c.fpr), " ")
-	if c.note != "" {
-		if c.tail != "" {
-			p.paint(fmt.Sprintf("%-*s%s", g.right, "    "+c.note+"  ", c.tail), [][2]string{{c.tail, faint}})
-			return
-		}
-		if right = strings.TrimSpace(c.layer + "  " + c.fpr); right != "" {
-			c.note += "  " + right
-		}
-		p.wrapped("    ", c.note, 3)
-		return
-	}
-	left := p.left(c, g)
-	colors := [][2]string{{"  " + c.level + "  ", levelColor(c.level)}}
-	switch {
-	case width(left)+2 <= g.right:
-		p.paint(left+strings.Repeat(" ", g.right-width(left))+right, colors)
-	case c.path != "" && width(left)-width(c.path)-3+2 <= g.right:
-		short := *c
-		short.path = ""
-		left = p.left(&short, g)
-		p.paint(left+strings.Repeat(" ", g.right-width(left))+right, colors)
-		p.line(strings.Repeat(" ", 4+max(g.name, width(c.name))+2) + c.path)
-	default:
-		if width(left) > p.width {
-			p.line("    " + c.name)
-			left = "        " + c.change + "  " + c.path
-			if width(left) > p.width && c.path != "" {
-				p.line("        " + c.change)
-				left = "        " + c.path
-			}
-		}
-		p.line(left)
-		p.paint(strings.Repeat(" ", g.right)+right, colors)
-	}
-}
-
-func levelColor(level string) string {
-	switch engine.Level(level) {
-	case engine.Critical:
-		return bold + ";" + red
-	case engine.High:
-		return red
-	case engine.Medium:
-		return yellow
-	}
-	return "0"
+	return &rowTexts{note: fmt.Sprintf("%d more %s packages, %d %s", len(rest), Escape(eco), len(all), noun), tail: "(all: --detail full)"}
 }

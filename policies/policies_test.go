@@ -20,6 +20,7 @@ import (
 
 var update = flag.Bool("update", false, "write the schemas anew from the Go types")
 
+// published is the schema of a type as it is published.
 func published(t *testing.T, typ reflect.Type, title string) []byte {
 	t.Helper()
 	doc := schema.Of(typ)

@@ -105,7 +105,7 @@ EXIT STATUS
 				o.Library = policies.Tests()
 				o.LibraryTests = true
 			}
-			if o.Sources, err = ws.policies(append(pf.policies, args...)); err != nil {
+			if o.Paths, err = ws.policies(append(pf.policies, args...)); err != nil {
 				return err
 			}
 			report, err := rego.Test(cmd.Context(), o)

@@ -12,8 +12,8 @@ import (
 
 // policies locates policy paths. A path that is given twice, in whatever spelling, or that a folder which is given holds, counts once:
 // the configuration names a folder, and a command line one file of it.
-func (ws *workspace) policies(paths []string) ([]rego.Source, error) {
-	var sources []rego.Source
+func (ws *workspace) policies(paths []string) ([]rego.PolicyPath, error) {
+	var sources []rego.PolicyPath
 	places := make([]string, len(paths))
 	for i, p := range paths {
 		places[i] = ws.place(p)
@@ -29,7 +29,7 @@ func (ws *workspace) policies(paths []string) ([]rego.Source, error) {
 			}
 			continue
 		}
-		sources = append(sources, rego.Source{Name: p, FS: fsys, Path: name})
+		sources = append(sources, rego.PolicyPath{Name: p, FS: fsys, Path: name})
 	}
 	return sources, nil
 }

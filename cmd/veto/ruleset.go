@@ -124,7 +124,7 @@ func (p *policyFlags) options(l *ruleset) (rego.Options, error) {
 		o.Library = policies.Library()
 	}
 	var err error
-	if o.Sources, err = l.workspace.policies(slices.Concat(l.settings.Policies, p.policies)); err != nil {
+	if o.Paths, err = l.workspace.policies(slices.Concat(l.settings.Policies, p.policies)); err != nil {
 		return o, err
 	}
 	for id, r := range l.settings.Rules {

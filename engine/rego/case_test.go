@@ -23,24 +23,24 @@ import (
 
 var update = flag.Bool("update", false, "write what the cases want anew")
 
-// section is one file of a txtar archive.
-type section struct{ name, text string }
+// archiveFile is one file of a txtar archive.
+type archiveFile struct{ name, text string }
 
-// sections splits a file in txtar form: what stands before the first "-- NAME --" line says what the case is about.
-func sections(data string) (about string, out []section) {
+// splitArchive splits a file in txtar form: what stands before the first "-- NAME --" line says what the case is about.
+func splitArchive(data string) (comment string, out []archiveFile) {
 	for line := range strings.Lines(data) {
 		name, ok := strings.CutPrefix(strings.TrimSuffix(line, "\n"), "-- ")
 		if name, end := strings.CutSuffix(name, " --"); ok && end {
-			out = append(out, section{name: name})
+			out = append(out, archiveFile{name: name})
 			continue
 		}
 		if len(out) == 0 {
-			about += line
+			comment += line
 			continue
 		}
 		out[len(out)-1].text += line
 	}
-	return about, out
+	return comment, out
 }
 
 // settings are the options.json of a case.
@@ -52,17 +52,17 @@ type settings struct {
 	Timeout string
 }
 
-// story is one case: policies, facts, and what comes of them.
-type story struct {
+// testCase is one case: policies, facts, and what comes of them.
+type testCase struct {
 	settings settings
 	options  rego.Options
 	facts    []byte
 }
 
-// newStory reads a case: the first folder of a file's name, or the file itself, is a source.
-func newStory(t *testing.T, files []section) story {
+// newTestCase reads a case: the first folder of a file's name, or the file itself, is a source.
+func newTestCase(t *testing.T, files []archiveFile) testCase {
 	t.Helper()
-	s := story{options: rego.Options{Schema: policies.InputSchema(), At: at()}, facts: []byte("{}")}
+	s := testCase{options: rego.Options{Schema: policies.InputSchema(), At: clock()}, facts: []byte("{}")}
 	fsys := fstest.MapFS{}
 	for _, f := range files {
 		switch f.name {
@@ -76,8 +76,8 @@ func newStory(t *testing.T, files []section) story {
 		default:
 			fsys[f.name] = &fstest.MapFile{Data: []byte(f.text)}
 			root, _, _ := strings.Cut(f.name, "/")
-			if !slices.ContainsFunc(s.options.Sources, func(have rego.Source) bool { return have.Path == root }) {
-				s.options.Sources = append(s.options.Sources, rego.Source{Name: root, FS: fsys, Path: root})
+			if !slices.ContainsFunc(s.options.Paths, func(have rego.PolicyPath) bool { return have.Path == root }) {
+				s.options.Paths = append(s.options.Paths, rego.PolicyPath{Name: root, FS: fsys, Path: root})
 			}
 		}
 	}
@@ -94,20 +94,20 @@ func newStory(t *testing.T, files []section) story {
 	return s
 }
 
-func (s story) input(t *testing.T) *engine.Input {
+func (s testCase) input(t *testing.T) *engine.Input {
 	t.Helper()
 	in := &engine.Input{}
 	if err := json.Unmarshal(s.facts, in); err != nil {
 		t.Fatal(err)
 	}
-	in.Now, in.Missing = at().Format(time.RFC3339), s.settings.Missing
+	in.Now, in.Missing = clock().Format(time.RFC3339), s.settings.Missing
 	in.Index = engine.NewIndex(&in.Facts)
 	engine.Fill(in)
 	return in
 }
 
-// tell runs the case and writes down what came of it.
-func (s story) tell(t *testing.T) string {
+// outcome runs the case and writes down what came of it.
+func (s testCase) outcome(t *testing.T) string {
 	t.Helper()
 	var b bytes.Buffer
 	p, err := rego.Load(t.Context(), s.options)
@@ -131,11 +131,11 @@ func (s story) tell(t *testing.T) string {
 			fmt.Fprintf(&b, "  note %s\n", r.Note)
 		}
 		if len(r.Params) > 0 {
-			fmt.Fprintf(&b, "  params %s\n", line(t, r.Params))
+			fmt.Fprintf(&b, "  params %s\n", oneLine(t, r.Params))
 		}
 		for _, one := range r.Results {
 			one.Fingerprint = one.Fingerprint[:8]
-			fmt.Fprintf(&b, "  %s\n", line(t, one))
+			fmt.Fprintf(&b, "  %s\n", oneLine(t, one))
 		}
 	}
 	for _, r := range p.Relaxations() {
@@ -157,7 +157,7 @@ func isUsage(err error) bool {
 	return true
 }
 
-func line(t *testing.T, v any) string {
+func oneLine(t *testing.T, v any) string {
 	t.Helper()
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -177,9 +177,9 @@ func TestCases(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			about, files := sections(string(data))
-			got, want := newStory(t, files).tell(t), ""
-			out := about
+			comment, files := splitArchive(string(data))
+			got, want := newTestCase(t, files).outcome(t), ""
+			out := comment
 			for _, f := range files {
 				if f.name == "want" {
 					want = f.text

@@ -20,19 +20,19 @@ import (
 // Decide evaluates every rule that is switched on. The rules come back sorted by id, their results sorted too. What goes wrong with
 // one rule is that rule's status; the error is the context's end, or an input that has no form that policies can see.
 func (p *Policy) Decide(ctx context.Context, in *engine.Input) ([]engine.RuleResult, error) {
-	value, err := p.build.input(in, p.sections)
+	value, err := p.inputs.build(in, p.reads)
 	if err != nil {
 		return nil, fmt.Errorf("building the policies' input: %w", err)
 	}
-	e := &evaluation{p: p, missing: in.Missing, input: value, known: map[string]string{}}
+	e := &evaluation{policy: p, missing: in.Missing, input: value, fingerprints: map[string]string{}}
 	for i := range in.Findings {
-		e.known[in.Findings[i].Ref] = in.Findings[i].Fingerprint
+		e.fingerprints[in.Findings[i].Ref] = in.Findings[i].Fingerprint
 	}
 	for i := range in.Secrets {
-		e.known[in.Secrets[i].Ref] = in.Secrets[i].Fingerprint
+		e.fingerprints[in.Secrets[i].Ref] = in.Secrets[i].Fingerprint
 	}
 	for i := range in.Gaps {
-		e.known[in.Gaps[i].Ref] = in.Gaps[i].Fingerprint
+		e.fingerprints[in.Gaps[i].Ref] = in.Gaps[i].Fingerprint
 	}
 	out := make([]engine.RuleResult, len(p.rules))
 	next := make(chan int)
@@ -40,7 +40,7 @@ func (p *Policy) Decide(ctx context.Context, in *engine.Input) ([]engine.RuleRes
 	for range min(runtime.GOMAXPROCS(0), len(p.rules)) {
 		wg.Go(func() {
 			for i := range next {
-				out[i] = e.rule(ctx, p.rules[i])
+				out[i] = e.evaluate(ctx, p.rules[i])
 			}
 		})
 	}
@@ -55,34 +55,34 @@ func (p *Policy) Decide(ctx context.Context, in *engine.Input) ([]engine.RuleRes
 	return out, nil
 }
 
-// evaluation is one input before the rules.
+// evaluation is one input with what the rules need to judge it.
 type evaluation struct {
-	p       *Policy
-	missing []string
-	input   ast.Value
-	known   map[string]string // ref of a finding, secret or gap: its fingerprint
+	policy       *Policy
+	missing      []string // top-level sections that recorded facts lack
+	input        ast.Value
+	fingerprints map[string]string // of findings, secrets and gaps, by ref
 }
 
-// rule evaluates one rule: its results first; only when there are none is it asked whether it applies.
-func (e *evaluation) rule(ctx context.Context, r *rule) engine.RuleResult {
-	out := r.blank()
-	action, note := r.inForce(e.p.at)
+// evaluate evaluates one rule. Whether it applies is asked only when it has no result: a rule that fires cannot be skipped.
+func (e *evaluation) evaluate(ctx context.Context, r *rule) engine.RuleResult {
+	out := r.newResult()
+	action, note := r.actionAt(e.policy.now)
 	out.Action = action
 	if action == "off" {
 		out.Status, out.Note = engine.StatusNotApplicable, "switched off"
 		return out
 	}
 	failed := func(err error) engine.RuleResult {
-		out.Status, out.Results, out.Note = engine.StatusError, nil, engine.Maybe(e.explain(r, err))
+		out.Status, out.Results, out.Note = engine.StatusError, nil, engine.Maybe(e.errorNote(r, err))
 		return out
 	}
-	ctx, cancel := context.WithTimeout(ctx, e.p.timeout)
+	ctx, cancel := context.WithTimeout(ctx, e.policy.timeout)
 	defer cancel()
-	if lacking := r.reads.lacking(e.missing); len(lacking) > 0 {
+	if lacking := r.reads.among(e.missing); len(lacking) > 0 {
 		out.Status, out.Note = engine.StatusNoData, engine.Maybe("the facts lack "+strings.Join(lacking, ", "))
-		// A rule that does not apply to such facts says so by what they have.
-		if r.skip != nil && len(r.skipReads.lacking(e.missing)) == 0 {
-			reasons, err := e.reasons(ctx, *r.skip)
+		// The rule may not apply to such facts, and its skips may say so without those that are missing.
+		if r.skipQuery != nil && len(r.skipReads.among(e.missing)) == 0 {
+			reasons, err := e.skipReasons(ctx, *r.skipQuery)
 			if err != nil {
 				return failed(err)
 			}
@@ -92,21 +92,21 @@ func (e *evaluation) rule(ctx context.Context, r *rule) engine.RuleResult {
 		}
 		return out
 	}
-	values, err := e.eval(ctx, r.query)
+	values, err := e.query(ctx, r.query)
 	if err != nil {
 		return failed(err)
 	}
-	if out.Results, err = e.results(r, values); err != nil {
+	if out.Results, err = e.parseResults(r, values); err != nil {
 		return failed(err)
 	}
 	out.Note = engine.Maybe(note)
 	switch {
 	case len(out.Results) > 0:
 		out.Status = engine.Status(action)
-	case r.skip == nil:
+	case r.skipQuery == nil:
 		out.Status = engine.StatusPass
 	default:
-		reasons, err := e.reasons(ctx, *r.skip)
+		reasons, err := e.skipReasons(ctx, *r.skipQuery)
 		if err != nil {
 			return failed(err)
 		}
@@ -117,8 +117,8 @@ func (e *evaluation) rule(ctx context.Context, r *rule) engine.RuleResult {
 	return out
 }
 
-// blank is the rule's result before anything is known.
-func (r *rule) blank() engine.RuleResult {
+// newResult is the rule's result without status and results.
+func (r *rule) newResult() engine.RuleResult {
 	out := engine.RuleResult{
 		ID: r.id, Title: r.title(), Severity: engine.Maybe(r.meta.severity), Description: engine.Maybe(r.meta.description),
 		Remediation: engine.Maybe(r.meta.remediation), URL: engine.Maybe(r.meta.url), Categories: append([]string{}, r.meta.categories...),
@@ -130,22 +130,22 @@ func (r *rule) blank() engine.RuleResult {
 	return out
 }
 
-// inForce is what firing means now: before its date a deny only warns.
-func (r *rule) inForce(at time.Time) (action, note string) {
-	if r.action == "deny" && at.Before(r.enforcedAt) {
+// actionAt is what firing means at a time, and a note when that is less than the action: before its date a deny only warns.
+func (r *rule) actionAt(now time.Time) (action, note string) {
+	if r.action == "deny" && now.Before(r.enforcedAt) {
 		return "warn", "denies from " + strings.TrimSuffix(r.enforcedAt.Format(time.RFC3339), "T00:00:00Z") + " on"
 	}
 	return r.action, ""
 }
 
-// eval runs one query, whose value is a set. A panic in it is an error of its rule.
-func (e *evaluation) eval(ctx context.Context, q opa.PreparedEvalQuery) (values []any, err error) {
+// query runs one query, whose value is a set. A panic in it is an error of its rule.
+func (e *evaluation) query(ctx context.Context, q opa.PreparedEvalQuery) (values []any, err error) {
 	defer func() {
 		if r := recover(); r != nil {
 			values, err = nil, fmt.Errorf("the evaluation failed: %v", r)
 		}
 	}()
-	rs, err := q.Eval(ctx, opa.EvalParsedInput(e.input), opa.EvalTime(e.p.at), opa.EvalSortSets(true))
+	rs, err := q.Eval(ctx, opa.EvalParsedInput(e.input), opa.EvalTime(e.policy.now), opa.EvalSortSets(true))
 	if err != nil {
 		return nil, err
 	}
@@ -162,8 +162,9 @@ func (e *evaluation) eval(ctx context.Context, q opa.PreparedEvalQuery) (values 
 	return values, nil
 }
 
-func (e *evaluation) reasons(ctx context.Context, q opa.PreparedEvalQuery) (string, error) {
-	values, err := e.eval(ctx, q)
+// skipReasons returns why a rule does not apply, "" when it does.
+func (e *evaluation) skipReasons(ctx context.Context, q opa.PreparedEvalQuery) (string, error) {
+	values, err := e.query(ctx, q)
 	if err != nil {
 		return "", err
 	}
@@ -171,7 +172,7 @@ func (e *evaluation) reasons(ctx context.Context, q opa.PreparedEvalQuery) (stri
 	for _, v := range values {
 		s, ok := v.(string)
 		if !ok || s == "" {
-			return "", fmt.Errorf("skip gives %s; a reason is text", short(v))
+			return "", fmt.Errorf("skip gives %s; a reason is text", jsonExcerpt(v))
 		}
 		all = append(all, s)
 	}
@@ -179,23 +180,23 @@ func (e *evaluation) reasons(ctx context.Context, q opa.PreparedEvalQuery) (stri
 	return strings.Join(all, "; "), nil
 }
 
-// explain words what went wrong with a rule, with its place.
-func (e *evaluation) explain(r *rule, err error) string {
-	at := e.place(r.loc)
+// errorNote is the note of a rule that failed: file and line, and what went wrong there.
+func (e *evaluation) errorNote(r *rule, err error) string {
+	where := e.reportPosition(r.loc)
 	var failed *topdown.Error
 	switch {
 	case topdown.IsCancel(err), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Sprintf("%s: took longer than %s and was stopped", at, e.p.timeout)
+		return fmt.Sprintf("%s: took longer than %s and was stopped", where, e.policy.timeout)
 	case errors.As(err, &failed):
 		if failed.Location != nil && failed.Location.File != "" {
-			at = e.place(failed.Location)
+			where = e.reportPosition(failed.Location)
 		}
-		return fmt.Sprintf("%s: %s", at, failed.Message)
+		return fmt.Sprintf("%s: %s", where, failed.Message)
 	}
-	return fmt.Sprintf("%s: %v", at, err)
+	return fmt.Sprintf("%s: %v", where, err)
 }
 
-// place is a location as reports show it: the same on every machine.
-func (e *evaluation) place(loc *ast.Location) string {
-	return fmt.Sprintf("%s:%d", e.p.shown[loc.File], loc.Row)
+// reportPosition is the file and line of a location as reports show them: the same on every machine.
+func (e *evaluation) reportPosition(loc *ast.Location) string {
+	return fmt.Sprintf("%s:%d", e.policy.reportNames[loc.File], loc.Row)
 }

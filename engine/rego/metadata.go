@@ -21,7 +21,7 @@ type metadata struct {
 	categories  []string
 	aliases     []string
 	waivable    bool
-	effective   time.Time // zero: at once
+	effectiveOn time.Time // before it a deny only warns; zero is at once
 	params      map[string]Parameter
 }
 
@@ -29,59 +29,52 @@ func customKeys() []string {
 	return []string{"aliases", "categories", "effective_on", "id", "params", "remediation", "severity", "waivable"}
 }
 
-// describe reads the METADATA of a rule, which one of its bodies carries.
-func (p *program) describe(r *rule) {
+// readMetadata reads the METADATA of a rule: one block, before any of its bodies. A rule of the library must have a title.
+func (p *program) readMetadata(r *rule) {
 	r.meta = metadata{waivable: true, params: map[string]Parameter{}}
-	var said []*ast.Annotations
+	var blocks []*ast.Annotations
 	for _, body := range r.bodies {
-		said = append(said, body.Annotations...)
+		blocks = append(blocks, body.Annotations...)
 	}
 	for _, body := range r.skips {
 		for _, a := range body.Annotations {
-			p.problems.at(a.Location, "", "METADATA of a skip is not read; it goes to the rule %s itself", r.id)
+			p.issues.addAt(a.Location, "", "METADATA of a skip is not read; it goes to the rule %s itself", r.id)
 		}
 	}
-	for _, more := range said[min(1, len(said)):] {
-		p.problems.at(more.Location, "", "the rule %s has METADATA at line %d too; one block describes a rule", r.id, said[0].Location.Row)
+	for _, more := range blocks[min(1, len(blocks)):] {
+		p.issues.addAt(more.Location, "", "the rule %s has METADATA at line %d too; one block describes a rule", r.id, blocks[0].Location.Row)
 	}
-	if len(said) > 0 {
-		a := said[0]
+	if len(blocks) > 0 {
+		a := blocks[0]
 		r.meta.title, r.meta.description = a.Title, a.Description
 		if len(a.RelatedResources) > 0 {
 			r.meta.url = a.RelatedResources[0].Ref.String()
 		}
 		for _, key := range slices.Sorted(maps.Keys(a.Custom)) {
-			if err := r.custom(key, a.Custom[key]); err != nil {
-				i := Issue{File: a.Location.File, Line: a.Location.Row, Col: a.Location.Col}
-				i.Text, i.Hint = fmt.Sprintf("METADATA of %s: %v", r.id, err), hintOf(err)
-				p.problems.add(i)
+			if err := r.setCustom(key, a.Custom[key]); err != nil {
+				p.issues.addAt(a.Location, hintOf(err), "METADATA of %s: %v", r.id, err)
 			}
 		}
 	}
-	if r.meta.title == "" {
-		i := Issue{File: r.loc.File, Line: r.loc.Row, Col: r.loc.Col, Severity: "warning", Text: fmt.Sprintf("the rule %s has no title", r.id),
-			Hint: "put a METADATA comment with a title before it"}
-		if r.owner.library {
-			i.Severity = "error"
-		}
-		p.problems.add(i)
+	if r.meta.title == "" && r.set.library {
+		p.issues.addAt(r.loc, "put a METADATA comment with a title before it", "the rule %s has no title", r.id)
 	}
 }
 
-// custom reads one key of METADATA custom.
-func (r *rule) custom(key string, value any) (err error) {
+// setCustom reads one key of METADATA custom.
+func (r *rule) setCustom(key string, value any) (err error) {
 	m := &r.meta
 	switch key {
 	case "severity":
-		return m.level(value)
+		return m.setSeverity(value)
 	case "remediation":
-		m.remediation, err = text(key, value)
+		m.remediation, err = stringValue(key, value)
 	case "categories":
-		m.categories, err = texts(key, value)
+		m.categories, err = stringList(key, value)
 	case "aliases":
-		if m.aliases, err = texts(key, value); err == nil {
+		if m.aliases, err = stringList(key, value); err == nil {
 			for _, alias := range m.aliases {
-				if !kebab.MatchString(alias) {
+				if !ruleIDPattern.MatchString(alias) {
 					return fmt.Errorf("the alias %q is no rule id", alias)
 				}
 			}
@@ -93,11 +86,11 @@ func (r *rule) custom(key string, value any) (err error) {
 			return fmt.Errorf("custom.waivable is true or false, not %v", value)
 		}
 	case "effective_on":
-		m.effective, err = moment(value)
+		m.effectiveOn, err = parseTime(value)
 	case "params":
-		m.params, err = declared(value)
+		m.params, err = parseParameters(value)
 	case "id":
-		if s, ok := value.(string); !ok || !kebab.MatchString(s) || s != r.id {
+		if s, ok := value.(string); !ok || !ruleIDPattern.MatchString(s) || s != r.id {
 			return fmt.Errorf("custom.id %v is not the id of the rule, %q", value, r.id)
 		}
 	default:
@@ -106,7 +99,7 @@ func (r *rule) custom(key string, value any) (err error) {
 	return err
 }
 
-func (m *metadata) level(value any) error {
+func (m *metadata) setSeverity(value any) error {
 	var known []string
 	for _, l := range engine.Levels() {
 		known = append(known, string(l))
@@ -119,7 +112,8 @@ func (m *metadata) level(value any) error {
 	return nil
 }
 
-func text(key string, value any) (string, error) {
+// stringValue reads a key of METADATA custom that is text.
+func stringValue(key string, value any) (string, error) {
 	s, ok := value.(string)
 	if !ok || s == "" {
 		return "", fmt.Errorf("custom.%s is text, not %v", key, value)
@@ -127,14 +121,15 @@ func text(key string, value any) (string, error) {
 	return s, nil
 }
 
-func texts(key string, value any) ([]string, error) {
+// stringList reads a key of METADATA custom that is a list of texts.
+func stringList(key string, value any) ([]string, error) {
 	list, ok := value.([]any)
 	if !ok {
 		return nil, fmt.Errorf("custom.%s is a list, not %v", key, value)
 	}
 	var out []string
 	for _, v := range list {
-		s, err := text(key, v)
+		s, err := stringValue(key, v)
 		if err != nil {
 			return nil, err
 		}
@@ -143,8 +138,8 @@ func texts(key string, value any) ([]string, error) {
 	return out, nil
 }
 
-// moment reads a day (its start, UTC) or an RFC 3339 time.
-func moment(value any) (time.Time, error) {
+// parseTime reads a day (its start, UTC) or an RFC 3339 time.
+func parseTime(value any) (time.Time, error) {
 	if t, ok := value.(time.Time); ok { // YAML without quotes
 		return t.UTC(), nil
 	}

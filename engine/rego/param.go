@@ -23,19 +23,20 @@ type Parameter struct {
 	Description string
 }
 
+// typeNames are JSON schema's names of types (draft 2020-12, validation, 6.1.1), without null.
 func typeNames() []string {
 	return []string{"string", "integer", "number", "boolean", "array", "object"}
 }
 
-// declared reads METADATA custom.params: each is its default, or {type, default, description, items, enum, minimum, maximum}.
-func declared(value any) (map[string]Parameter, error) {
+// parseParameters reads METADATA custom.params: each is its default, or {type, default, description, items, enum, minimum, maximum}.
+func parseParameters(value any) (map[string]Parameter, error) {
 	all, ok := value.(map[string]any)
 	if !ok {
 		return nil, fmt.Errorf("custom.params is a mapping, not %v", value)
 	}
 	out := map[string]Parameter{}
 	for _, name := range slices.Sorted(maps.Keys(all)) {
-		p, err := parameter(all[name])
+		p, err := parseParameter(all[name])
 		if err != nil {
 			return nil, keepHint(err, "the parameter %s: %v", name, err)
 		}
@@ -44,8 +45,9 @@ func declared(value any) (map[string]Parameter, error) {
 	return out, nil
 }
 
-func parameter(value any) (Parameter, error) {
-	value, err := plain(value, 0)
+// parseParameter reads one declaration: {type, default, …}, or the default alone, whose type it then has.
+func parseParameter(value any) (Parameter, error) {
+	value, err := normalize(value, 0)
 	if err != nil {
 		return Parameter{}, err
 	}
@@ -58,7 +60,7 @@ func parameter(value any) (Parameter, error) {
 	}
 	p := Parameter{}
 	for _, key := range slices.Sorted(maps.Keys(spec)) {
-		if err := p.declare(key, spec[key]); err != nil {
+		if err := p.setField(key, spec[key]); err != nil {
 			return p, err
 		}
 	}
@@ -72,13 +74,14 @@ func parameter(value any) (Parameter, error) {
 	if p.Items != "" && p.Type != "array" {
 		return p, errors.New("items goes with the type array")
 	}
-	if p.Default, err = p.accept(fallback); err != nil {
+	if p.Default, err = p.validate(fallback); err != nil {
 		return p, fmt.Errorf("its default: %w", err)
 	}
 	return p, nil
 }
 
-func (p *Parameter) declare(key string, value any) error {
+// setField reads one key of a declaration but its default, which needs all others.
+func (p *Parameter) setField(key string, value any) error {
 	switch key {
 	case "type", "items":
 		s, _ := value.(string)
@@ -119,35 +122,35 @@ func (p *Parameter) declare(key string, value any) error {
 	return nil
 }
 
-// accept checks a value against the declaration and returns it in plain form.
-func (p Parameter) accept(value any) (any, error) {
-	value, err := plain(value, 0)
+// validate checks a value against the declaration and returns it normalized.
+func (p Parameter) validate(value any) (any, error) {
+	value, err := normalize(value, 0)
 	if err != nil {
 		return nil, err
 	}
-	if !is(value, p.Type) {
-		return nil, fmt.Errorf("%s is no %s", show(value), p.Type)
+	if !hasType(value, p.Type) {
+		return nil, fmt.Errorf("%s is no %s", toJSON(value), p.Type)
 	}
 	each := []any{value}
 	if p.Type == "array" {
 		each = value.([]any)
 	}
 	for _, v := range each {
-		if p.Items != "" && !is(v, p.Items) {
-			return nil, fmt.Errorf("%s is no %s", show(v), p.Items)
+		if p.Items != "" && !hasType(v, p.Items) {
+			return nil, fmt.Errorf("%s is no %s", toJSON(v), p.Items)
 		}
-		if p.Enum != nil && !slices.ContainsFunc(p.Enum, func(e any) bool { return show(e) == show(v) }) {
-			return nil, fmt.Errorf("%s is none of %s", show(v), show(p.Enum))
+		if p.Enum != nil && !slices.ContainsFunc(p.Enum, func(e any) bool { return toJSON(e) == toJSON(v) }) {
+			return nil, fmt.Errorf("%s is none of %s", toJSON(v), toJSON(p.Enum))
 		}
 		if n, ok := asFloat(v); ok && (p.Minimum != nil && n < *p.Minimum || p.Maximum != nil && n > *p.Maximum) {
-			return nil, fmt.Errorf("%s is out of range", show(v))
+			return nil, fmt.Errorf("%s is out of range", toJSON(v))
 		}
 	}
 	return value, nil
 }
 
-// is says whether a plain value is of a type. An integer is a number too.
-func is(value any, typ string) bool {
+// hasType says whether a normalized value is of a type. An integer is a number too.
+func hasType(value any, typ string) bool {
 	t := typeOf(value)
 	return t == typ || t == "integer" && typ == "number"
 }
@@ -180,8 +183,8 @@ func asFloat(value any) (float64, bool) {
 	return 0, false
 }
 
-// show writes a plain value as JSON: for people, and to compare by.
-func show(value any) string {
+// toJSON writes a value as JSON, for people and to compare normalized values.
+func toJSON(value any) string {
 	b, err := json.Marshal(value)
 	if err != nil {
 		return fmt.Sprint(value)
@@ -189,8 +192,9 @@ func show(value any) string {
 	return string(b)
 }
 
-// plain brings what YAML and JSON decode to one form: nil, bool, string, int64, float64, []any, map[string]any.
-func plain(value any, depth int) (any, error) {
+// normalize turns what YAML and JSON decoders return into nil, bool, string, int64, float64, []any and map[string]any. Whatever else, NaN
+// and the infinities included, is an error. A number without a fraction is an int64.
+func normalize(value any, depth int) (any, error) {
 	if depth > engine.MaxJSONDepth {
 		return nil, &engine.LimitError{What: "depth", Limit: engine.MaxJSONDepth}
 	}
@@ -202,7 +206,7 @@ func plain(value any, depth int) (any, error) {
 	case uint64:
 		return nil, fmt.Errorf("the number %d is too large", v)
 	case float64:
-		return number(v)
+		return normalizeNumber(v)
 	case json.Number:
 		if n, err := v.Int64(); err == nil {
 			return n, nil
@@ -211,7 +215,7 @@ func plain(value any, depth int) (any, error) {
 		if err != nil {
 			return nil, fmt.Errorf("the number %s is too large", v)
 		}
-		return number(f)
+		return normalizeNumber(f)
 	case time.Time: // a YAML date without quotes
 		if v.Equal(v.Truncate(24 * time.Hour)) {
 			return v.UTC().Format(time.DateOnly), nil
@@ -221,7 +225,7 @@ func plain(value any, depth int) (any, error) {
 		out := make([]any, len(v))
 		for i, e := range v {
 			var err error
-			if out[i], err = plain(e, depth+1); err != nil {
+			if out[i], err = normalize(e, depth+1); err != nil {
 				return nil, err
 			}
 		}
@@ -230,7 +234,7 @@ func plain(value any, depth int) (any, error) {
 		out := make(map[string]any, len(v))
 		for k, e := range v {
 			var err error
-			if out[k], err = plain(e, depth+1); err != nil {
+			if out[k], err = normalize(e, depth+1); err != nil {
 				return nil, err
 			}
 		}
@@ -241,7 +245,8 @@ func plain(value any, depth int) (any, error) {
 	return nil, fmt.Errorf("%T is not supported", value)
 }
 
-func number(f float64) (any, error) {
+// normalizeNumber turns a float without a fraction into an int64 where that is exact, below 2^53.
+func normalizeNumber(f float64) (any, error) {
 	if math.IsNaN(f) || math.IsInf(f, 0) {
 		return nil, fmt.Errorf("%v is no number", f)
 	}
@@ -249,20 +254,4 @@ func number(f float64) (any, error) {
 		return int64(f), nil
 	}
 	return f, nil
-}
-
-func hintOf(err error) string {
-	var h *engine.HintError
-	if errors.As(err, &h) {
-		return h.Hint
-	}
-	return ""
-}
-
-// keepHint rewords an error and keeps its hint.
-func keepHint(err error, format string, args ...any) error {
-	if hint := hintOf(err); hint != "" {
-		return engine.Hint(fmt.Errorf(format, args...), "%s", hint)
-	}
-	return fmt.Errorf(format, args...)
 }

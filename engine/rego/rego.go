@@ -14,11 +14,12 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// DefaultRuleTimeout is the time that one rule may take over one input.
+// DefaultRuleTimeout is the time that one rule may take over one input. The shipped rules take milliseconds; what takes seconds loops
+// over a product of lists.
 const DefaultRuleTimeout = 5 * time.Second
 
-// Source is one place of policies that the user named: a .rego file, or a folder with .rego files and the data files beside them.
-type Source struct {
+// PolicyPath is what the user named with --policy: a .rego file, or a folder with .rego files and the data files next to them.
+type PolicyPath struct {
 	Name string // as given: what errors show
 	FS   fs.FS
 	Path string // the file or folder in FS
@@ -33,13 +34,13 @@ type RuleSetting struct {
 // Options say what to load.
 type Options struct {
 	Library fs.FS // the shipped policies; nil without them
-	Sources []Source
+	Paths   []PolicyPath
 	Rules   map[string]RuleSetting    // by rule id or alias
 	Params  map[string]map[string]any // by rule id or alias, then parameter, as YAML or JSON decodes
 	Schema  []byte                    // JSON schema of the input; needed
 	At      time.Time                 // the frozen clock; needed
 	// Where says, for people, where the configuration sets "rules.<id>" or "params.<id>.<name>" (ids as Rules and Params write them):
-	// "veto.yaml:7". Problems begin with it, relaxations carry it. nil is unknown.
+	// "veto.yaml:7". Errors begin with it, relaxations carry it. nil is unknown.
 	Where func(setting string) string
 	// RuleTimeout is the time budget of each rule; 0 is DefaultRuleTimeout.
 	RuleTimeout time.Duration
@@ -67,14 +68,14 @@ type RuleInfo struct {
 
 // Policy is a set of loaded rules. It is immutable and safe for concurrent use.
 type Policy struct {
-	rules    []*rule
-	relaxed  []engine.Relaxation
-	info     engine.PolicyInfo
-	at       time.Time
-	timeout  time.Duration
-	build    builder
-	sections *reads            // what the rules that are switched on read, all together
-	shown    map[string]string // of each file's name, the one for reports
+	rules       []*rule // sorted by id
+	relaxations []engine.Relaxation
+	info        engine.PolicyInfo
+	now         time.Time // the frozen clock
+	timeout     time.Duration
+	inputs      inputBuilder
+	reads       *readSet          // what the rules that are switched on read, together
+	reportNames map[string]string // the name of each policy file in reports, by its name in errors
 }
 
 // Info says where the rules came from.
@@ -87,7 +88,7 @@ func (p *Policy) Info() engine.PolicyInfo {
 // Relaxations lists what the options weaken: rules.<id> where the action went down, params.<id>.<name> where a value is not the
 // default. <id> is written as the options wrote it.
 func (p *Policy) Relaxations() []engine.Relaxation {
-	return append([]engine.Relaxation{}, p.relaxed...)
+	return append([]engine.Relaxation{}, p.relaxations...)
 }
 
 // Rules describes every rule, sorted by id.
@@ -95,7 +96,7 @@ func (p *Policy) Rules() []RuleInfo {
 	out := make([]RuleInfo, 0, len(p.rules))
 	for _, r := range p.rules {
 		out = append(out, RuleInfo{
-			ID: r.id, Title: r.title(), Description: r.meta.description, Action: r.action, Default: r.set, Severity: r.meta.severity,
+			ID: r.id, Title: r.title(), Description: r.meta.description, Action: r.action, Default: r.defaultAction, Severity: r.meta.severity,
 			Remediation: r.meta.remediation, URL: r.meta.url, Categories: r.meta.categories, Aliases: r.meta.aliases, Package: r.pkg,
 			Source: r.source, Waivable: r.meta.waivable, EnforcedAt: r.enforcedAt, Declared: r.meta.params, Params: r.params,
 		})
@@ -103,24 +104,24 @@ func (p *Policy) Rules() []RuleInfo {
 	return out
 }
 
+// Reads says whether a rule that is switched on refers to a top-level section of the input, by itself or through the index.
+func (p *Policy) Reads(section string) bool { return p.reads.includes(section) }
+
 // program is everything that was read and parsed, before and after compilation.
 type program struct {
-	o        Options
-	sources  []*source
-	modules  map[string]*ast.Module
-	owners   map[string]*file // of each module, by its name
-	data     map[string]any
-	schema   any
-	rules    []*rule
-	byName   map[string]*rule // by id and alias
-	params   map[string]any
-	relaxed  []engine.Relaxation
-	compiler *ast.Compiler
-	store    storage.Store
-	broken   bool           // some policy could not be read
-	linted   map[place]bool // where the lint has found something
-	problems problems
+	options     Options
+	sets        []*policySet
+	modules     map[string]*ast.Module // by file name
+	files       map[string]*file       // the files of modules, by name
+	data        map[string]any
+	schema      any
+	rules       []*rule
+	byName      map[string]*rule // by id and alias
+	params      map[string]any   // what policies see as data.params
+	relaxations []engine.Relaxation
+	compiler    *ast.Compiler
+	store       storage.Store
+	unreadable  bool              // some policy could not be read
+	linted      map[position]bool // where the lint has found something
+	issues      issueList
 }
-
-// Reads says whether a rule that is switched on refers to a top-level section of the input, by itself or through the index.
-func (p *Policy) Reads(section string) bool { return p.sections.needs(section) }

@@ -9,22 +9,25 @@ import (
 	"github.com/vetoci/veto/policies"
 )
 
-func at() time.Time { return time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC) }
+func clock() time.Time { return time.Date(2026, 11, 23, 10, 0, 0, 0, time.UTC) }
 
 func TestLibraryLoadsAndDecides(t *testing.T) {
-	o := rego.Options{Library: policies.Library(), Schema: policies.InputSchema(), At: at()}
+	o := rego.Options{Library: policies.Library(), Schema: policies.InputSchema(), At: clock()}
 	p, err := rego.Load(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}
-	in := &engine.Input{Facts: engine.Facts{SchemaVersion: "1", Now: at().Format(time.RFC3339), Database: engine.Database{State: "ok", KEV: &engine.Shard{Ecosystem: "kev", AgeDays: new(int)}}}}
+	in := &engine.Input{Facts: engine.Facts{SchemaVersion: "1", Now: clock().Format(time.RFC3339),
+		Database: engine.Database{State: "ok", KEV: &engine.Shard{Ecosystem: "kev", AgeDays: new(int)}}}}
 	in.Index = engine.NewIndex(&in.Facts)
 	engine.Fill(in)
 	got, err := p.Decide(t.Context(), in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]engine.Status{"inventory-empty": engine.StatusDeny, "user-root": engine.StatusWarn, "vuln-likely-exploited": engine.StatusNotApplicable}
+	want := map[string]engine.Status{
+		"inventory-empty": engine.StatusDeny, "user-root": engine.StatusWarn, "vuln-likely-exploited": engine.StatusNotApplicable,
+	}
 	for _, r := range got {
 		status := want[r.ID]
 		if status == "" {
@@ -40,7 +43,8 @@ func TestLibraryLoadsAndDecides(t *testing.T) {
 }
 
 func TestLibraryTests(t *testing.T) {
-	report, err := rego.Test(t.Context(), rego.TestOptions{Library: policies.Tests(), LibraryTests: true, Schema: policies.InputSchema(), Coverage: true})
+	o := rego.TestOptions{Library: policies.Tests(), LibraryTests: true, Schema: policies.InputSchema(), Coverage: true}
+	report, err := rego.Test(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
 	}

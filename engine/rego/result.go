@@ -2,7 +2,6 @@ package rego
 
 import (
 	"cmp"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,19 +9,16 @@ import (
 	"strings"
 
 	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/rego/lint"
 )
 
-func resultKeys() []string {
-	return []string{"details", "finding", "findings", "layer", "msg", "path", "subject"}
-}
-
-// results reads what a rule says. One wrong shape is an error of the rule: it is never dropped.
-func (e *evaluation) results(r *rule, values []any) ([]engine.Result, error) {
+// parseResults turns the values of a rule's set into results, sorted. A value that is no result is the rule's error: none is dropped.
+func (e *evaluation) parseResults(r *rule, values []any) ([]engine.Result, error) {
 	out := make([]engine.Result, 0, len(values))
 	for _, v := range values {
-		one, err := e.result(v)
+		one, err := e.parseResult(v)
 		if err != nil {
-			return nil, fmt.Errorf("the result %s: %w", short(v), err)
+			return nil, fmt.Errorf("the result %s: %w", jsonExcerpt(v), err)
 		}
 		one.Fingerprint = e.fingerprint(r.id, &one)
 		out = append(out, one)
@@ -34,14 +30,15 @@ func (e *evaluation) results(r *rule, values []any) ([]engine.Result, error) {
 	return out, nil
 }
 
-func (e *evaluation) result(value any) (engine.Result, error) {
+// parseResult reads one result: a message, or an object with a message.
+func (e *evaluation) parseResult(value any) (engine.Result, error) {
 	out := engine.Result{Findings: []string{}}
 	switch v := value.(type) {
 	case string:
 		out.Msg = v
 	case map[string]any:
 		for _, key := range slices.Sorted(maps.Keys(v)) {
-			if err := e.key(&out, key, v[key]); err != nil {
+			if err := e.setField(&out, key, v[key]); err != nil {
 				return out, err
 			}
 		}
@@ -59,28 +56,29 @@ func (e *evaluation) result(value any) (engine.Result, error) {
 	return out, nil
 }
 
-func (e *evaluation) key(out *engine.Result, key string, value any) error {
+// setField reads one key of a result.
+func (e *evaluation) setField(out *engine.Result, key string, value any) error {
 	s, isText := value.(string)
 	switch key {
 	case "msg":
 		if out.Msg = s; !isText {
-			return fmt.Errorf("msg is text, not %s", short(value))
+			return fmt.Errorf("msg is text, not %s", jsonExcerpt(value))
 		}
 	case "finding":
-		return e.refer(out, value)
+		return e.addRef(out, value)
 	case "findings":
 		list, ok := value.([]any)
 		if !ok || len(list) == 0 {
-			return fmt.Errorf("findings is a list of the input's refs, not %s", short(value))
+			return fmt.Errorf("findings is a list of the input's refs, not %s", jsonExcerpt(value))
 		}
 		for _, v := range list {
-			if err := e.refer(out, v); err != nil {
+			if err := e.addRef(out, v); err != nil {
 				return err
 			}
 		}
 	case "subject", "path", "layer":
 		if !isText && value != nil {
-			return fmt.Errorf("%s is text or null, not %s", key, short(value))
+			return fmt.Errorf("%s is text or null, not %s", key, jsonExcerpt(value))
 		}
 		switch key {
 		case "subject":
@@ -93,30 +91,33 @@ func (e *evaluation) key(out *engine.Result, key string, value any) error {
 	case "details":
 		out.Details = value
 	default:
-		return fmt.Errorf("it has the key %q, which veto does not read (%s); what is your own goes under details", key, nearest(key, resultKeys()))
+		hint := hintOf(engine.UnknownWord("key", key, lint.ResultKeys()))
+		return fmt.Errorf("it has the key %q, which veto does not read (%s); what is your own goes under details", key, hint)
 	}
 	return nil
 }
 
-func (e *evaluation) refer(out *engine.Result, value any) error {
+// addRef adds a reference to a finding, secret or gap of the input.
+func (e *evaluation) addRef(out *engine.Result, value any) error {
 	ref, ok := value.(string)
 	if !ok {
-		return fmt.Errorf("finding is the ref of a finding or gap, not %s", short(value))
+		return fmt.Errorf("finding is the ref of a finding or gap, not %s", jsonExcerpt(value))
 	}
-	if _, ok := e.known[ref]; !ok {
+	if _, ok := e.fingerprints[ref]; !ok {
 		return fmt.Errorf("no finding or gap has the ref %q", ref)
 	}
 	out.Findings = append(out.Findings, ref)
 	return nil
 }
 
-// fingerprint names a result across rebuilds: the rule and what the result is about, never the message.
+// fingerprint names a result across rebuilds, by the rule and by what the result is about: its findings, else its subject and path. The
+// message may change.
 func (e *evaluation) fingerprint(id string, r *engine.Result) string {
 	parts := []string{id}
 	switch {
 	case len(r.Findings) > 0:
 		for _, ref := range r.Findings {
-			parts = append(parts, e.known[ref])
+			parts = append(parts, e.fingerprints[ref])
 		}
 		slices.Sort(parts[1:])
 	default:
@@ -130,16 +131,12 @@ func (e *evaluation) fingerprint(id string, r *engine.Result) string {
 	return engine.Fingerprint(parts...)
 }
 
-// short shows a value in an error, cut to a length that people read.
-func short(v any) string {
-	const most = 120
-	b, err := json.Marshal(v)
-	s := string(b)
-	if err != nil {
-		s = fmt.Sprint(v)
-	}
-	if len(s) > most {
-		s = strings.ToValidUTF8(s[:most], "") + "…"
+// jsonExcerpt is the beginning of a value as JSON, for an error: 120 bytes at most, so that it stays a sentence.
+func jsonExcerpt(v any) string {
+	const limit = 120
+	s := toJSON(v)
+	if len(s) > limit {
+		s = strings.ToValidUTF8(s[:limit], "") + "…"
 	}
 	return s
 }

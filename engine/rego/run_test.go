@@ -10,7 +10,7 @@ import (
 	"github.com/vetoci/veto/policies"
 )
 
-const tests = `package own_test
+const testPolicy = `package own_test
 
 import data.own
 
@@ -39,8 +39,8 @@ todo_test_later if false
 `
 
 func TestTests(t *testing.T) {
-	o := rego.TestOptions{Schema: policies.InputSchema(), Library: policies.Library(),
-		Sources: []rego.Source{given(t, "pol", map[string]string{"pol/own.rego": one, "pol/own_test.rego": tests})}, Coverage: true}
+	own := policyPath(t, "pol", map[string]string{"pol/own.rego": onePolicy, "pol/own_test.rego": testPolicy})
+	o := rego.TestOptions{Schema: policies.InputSchema(), Library: policies.Library(), Paths: []rego.PolicyPath{own}, Coverage: true}
 	report, err := rego.Test(t.Context(), o)
 	if err != nil {
 		t.Fatal(err)
@@ -73,16 +73,16 @@ func TestTests(t *testing.T) {
 }
 
 func TestTestsThatCannotRun(t *testing.T) {
-	policy := map[string]string{"pol/own.rego": one}
-	broken := map[string]string{"pol/own.rego": one, "pol/own_test.rego": "package own_test\n\ntest_x if data.own.dney.one == set()\n"}
+	policy := map[string]string{"pol/own.rego": onePolicy}
+	broken := map[string]string{"pol/own.rego": onePolicy, "pol/own_test.rego": "package own_test\n\ntest_x if data.own.dney.one == set()\n"}
 	for name, c := range map[string]struct {
 		o    rego.TestOptions
 		says string
 	}{
-		"none":    {rego.TestOptions{Sources: []rego.Source{given(t, "pol", policy)}}, "no test"},
+		"none":    {rego.TestOptions{Paths: []rego.PolicyPath{policyPath(t, "pol", policy)}}, "no test"},
 		"filter":  {rego.TestOptions{Library: policies.Tests(), LibraryTests: true, Run: "nothing_like_it"}, `no test matches "nothing_like_it"`},
 		"pattern": {rego.TestOptions{Library: policies.Tests(), LibraryTests: true, Run: "["}, "missing closing"},
-		"typo":    {rego.TestOptions{Sources: []rego.Source{given(t, "pol", broken)}}, "own_test.rego:3"},
+		"typo":    {rego.TestOptions{Paths: []rego.PolicyPath{policyPath(t, "pol", broken)}}, "own_test.rego:3"},
 	} {
 		c.o.Schema = policies.InputSchema()
 		if _, err := rego.Test(t.Context(), c.o); err == nil || !strings.Contains(err.Error(), c.says) {

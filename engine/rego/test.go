@@ -22,7 +22,7 @@ import (
 type TestOptions struct {
 	Library      fs.FS // the shipped policies, which others may refer to; nil without them
 	LibraryTests bool  // run the *_test.rego of Library too
-	Sources      []Source
+	Paths        []PolicyPath
 	Schema       []byte // JSON schema of the input; needed
 	Run          string // only tests whose full name ("data.mine_test.test_x") matches this regular expression; "" is all
 	Coverage     bool
@@ -38,7 +38,7 @@ type TestReport struct {
 
 // TestResult is one test, or one named case of a test.
 type TestResult struct {
-	Name     string // "data.mine_test.test_x", with "/case" behind it for a case
+	Name     string // "data.mine_test.test_x", followed by "/case" for a case
 	Location string // "mine_test.rego:7", as the user named the file
 	Passed   bool
 	Output   string // what it printed, and why it failed when that was an error
@@ -50,20 +50,20 @@ type Coverage struct {
 	Missed  []string // "mine.rego:7-9", sorted by file and line
 }
 
-// Test runs the tests of policies: rules called test_… in *_test.rego. Policies that do not load are a UsageError, and so is a run
-// without a single test.
+// Test runs the tests of policies: rules called test_… in *_test.rego. The error is an engine.UsageError when the policies do not load,
+// or when there is no test to run; a test that fails is no error.
 func Test(ctx context.Context, o TestOptions) (*TestReport, error) {
 	if _, err := regexp.Compile(o.Run); err != nil {
 		return nil, engine.Usage("the tests to run: %w", err)
 	}
-	p := compile(Options{Library: o.Library, Sources: o.Sources, Schema: o.Schema}, o.LibraryTests, true)
-	if err := p.problems.join(); err != nil {
+	p := loadProgram(Options{Library: o.Library, Paths: o.Paths, Schema: o.Schema}, o.LibraryTests, true)
+	if err := p.issues.asError(); err != nil {
 		return nil, err
 	}
 	if o.Timeout <= 0 {
 		o.Timeout = DefaultRuleTimeout
 	}
-	results, covered, err := p.test(ctx, o)
+	results, covered, err := p.runTests(ctx, o)
 	if err != nil {
 		return nil, err
 	}
@@ -73,7 +73,7 @@ func Test(ctx context.Context, o TestOptions) (*TestReport, error) {
 			report.Skipped = append(report.Skipped, r.Package+"."+r.Name)
 			continue
 		}
-		report.Tests = append(report.Tests, outcomes(r, p.partial(r))...)
+		report.Tests = append(report.Tests, testResults(r, p.hasCases(r))...)
 	}
 	slices.Sort(report.Skipped)
 	if len(report.Tests) == 0 {
@@ -89,8 +89,8 @@ func Test(ctx context.Context, o TestOptions) (*TestReport, error) {
 	return report, nil
 }
 
-// test runs OPA's test runner, which compiles the modules once more with its own stages.
-func (p *program) test(ctx context.Context, o TestOptions) (results []*tester.Result, covered *cover.Cover, err error) {
+// runTests runs OPA's test runner. It compiles the modules again, because it adds rules to them that tell the cases of a test apart.
+func (p *program) runTests(ctx context.Context, o TestOptions) (results []*tester.Result, covered *cover.Cover, err error) {
 	txn, err := p.store.NewTransaction(ctx, storage.TransactionParams{})
 	if err != nil {
 		return nil, nil, fmt.Errorf("running tests: %w", err)
@@ -126,8 +126,8 @@ func (p *program) test(ctx context.Context, o TestOptions) (results []*tester.Re
 	return results, covered, nil
 }
 
-// partial says whether a test is one of several named cases.
-func (p *program) partial(r *tester.Result) bool {
+// hasCases says whether a test is written as named cases: test_x[name] if …
+func (p *program) hasCases(r *tester.Result) bool {
 	for _, m := range p.modules {
 		for _, rule := range m.Rules {
 			if rule.Location.File == r.Location.File && rule.Location.Row == r.Location.Row {
@@ -138,42 +138,43 @@ func (p *program) partial(r *tester.Result) bool {
 	return false
 }
 
-// outcomes is one result per named case; of a test without cases, one.
-func outcomes(r *tester.Result, cases bool) []TestResult {
-	one := TestResult{Name: r.Package + "." + r.Name, Passed: r.Pass(), Output: string(r.Output)}
+// testResults is one result per named case, or one for a test that is not written as cases.
+func testResults(r *tester.Result, hasCases bool) []TestResult {
+	whole := TestResult{Name: r.Package + "." + r.Name, Passed: r.Pass(), Output: string(r.Output)}
 	if r.Location != nil {
-		one.Location = fmt.Sprintf("%s:%d", r.Location.File, r.Location.Row)
+		whole.Location = fmt.Sprintf("%s:%d", r.Location.File, r.Location.Row)
 	}
 	switch {
 	case r.Error != nil:
-		one.Output = strings.TrimPrefix(one.Output+"\n"+r.Error.Error(), "\n")
-		return []TestResult{one}
+		whole.Output = strings.TrimPrefix(whole.Output+"\n"+r.Error.Error(), "\n")
+		return []TestResult{whole}
 	case len(r.SubResults) == 0:
-		if cases && one.Passed { // nothing was tried, so nothing was shown
-			one.Passed, one.Output = false, strings.TrimPrefix(one.Output+"\nthe test has no case", "\n")
+		if hasCases && whole.Passed { // a test that tried nothing has shown nothing
+			whole.Passed, whole.Output = false, strings.TrimPrefix(whole.Output+"\nthe test has no case", "\n")
 		}
-		return []TestResult{one}
+		return []TestResult{whole}
 	}
 	var out []TestResult
 	for path, sub := range r.SubResults.Iter {
 		if len(sub.SubResults) > 0 {
 			continue
 		}
-		c := one
-		c.Name, c.Passed = one.Name+"/"+strings.Join(path, "/"), !sub.Fail
+		c := whole
+		c.Name, c.Passed = whole.Name+"/"+strings.Join(path, "/"), !sub.Fail
 		out = append(out, c)
 	}
 	slices.SortFunc(out, func(a, b TestResult) int { return strings.Compare(a.Name, b.Name) })
 	if r.Fail && !slices.ContainsFunc(out, func(c TestResult) bool { return !c.Passed }) {
-		out = append(out, one)
+		out = append(out, whole)
 	}
 	return out
 }
 
+// coverage lists the lines of the policies, without their tests, that no test ran.
 func (p *program) coverage(c *cover.Cover) *Coverage {
 	policies := map[string]*ast.Module{}
 	for name, m := range p.modules {
-		if f := p.owners[name]; !f.test {
+		if f := p.files[name]; !f.test {
 			policies[name] = m
 		}
 	}

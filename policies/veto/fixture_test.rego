@@ -1,4 +1,4 @@
-# Complete inputs for the tests beside. A test changes what it is about: object.union(fixture.base, {"config": {"user": null}}).
+# Complete inputs for the tests of this folder. A test changes what it is about: object.union(fixture.base, {"config": {"user": null}}).
 package veto.fixture
 
 base := {

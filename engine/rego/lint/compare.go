@@ -6,49 +6,49 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// assign binds the left side of `:=`.
+// assign binds the left side of `:=` to the right.
 func (w *walker) assign(left, right *ast.Term) {
-	s := w.shapeOf(right)
-	w.bind(left, s)
+	typ := w.typeOf(right)
+	w.bind(left, typ)
 	if v, ok := left.Value.(ast.Var); ok && !v.IsWildcard() {
 		if b := w.lookup(v); b != nil {
-			b.alias = w.key(right)
+			b.alias = w.factKey(right)
 		}
 	}
 }
 
-// unify is `=`: it binds what has no value yet and compares the rest.
+// unify reads `=`, which binds variables that have no value yet, and compares otherwise.
 func (w *walker) unify(t, left, right *ast.Term, binds bool) {
 	switch {
-	case binds && w.pattern(left):
+	case binds && w.hasUnbound(left):
 		w.assign(left, right)
-	case binds && w.pattern(right):
+	case binds && w.hasUnbound(right):
 		w.assign(right, left)
 	default:
 		w.compare(t, false, left, right)
 	}
 }
 
-// pattern says that a term holds a variable that has no value yet.
-func (w *walker) pattern(t *ast.Term) bool {
+// hasUnbound says whether a term holds a variable that has no value yet.
+func (w *walker) hasUnbound(t *ast.Term) bool {
 	found := false
 	switch v := t.Value.(type) {
 	case ast.Var:
-		if v.IsWildcard() || w.free(v) {
+		if v.IsWildcard() || w.isUnbound(v) {
 			return true
 		}
 		b := w.lookup(v)
-		return b != nil && b.shape == nil // bound in the first pass to what was unknown then
+		return b != nil && b.typ == nil // in the first pass it was bound to what was unknown then
 	case *ast.Array:
-		v.Foreach(func(e *ast.Term) { found = found || w.pattern(e) })
+		v.Foreach(func(e *ast.Term) { found = found || w.hasUnbound(e) })
 	case ast.Object:
-		v.Foreach(func(_, e *ast.Term) { found = found || w.pattern(e) })
+		v.Foreach(func(_, e *ast.Term) { found = found || w.hasUnbound(e) })
 	}
 	return found
 }
 
-// bind gives the variables of a pattern their shapes, and compares its constants.
-func (w *walker) bind(t *ast.Term, s *shape) {
+// bind gives the variables of a pattern their types, and compares its constants with the value.
+func (w *walker) bind(t *ast.Term, typ *valueType) {
 	switch v := t.Value.(type) {
 	case ast.Var:
 		if v.IsWildcard() {
@@ -56,56 +56,58 @@ func (w *walker) bind(t *ast.Term, s *shape) {
 		}
 		b := w.lookup(v)
 		if b == nil {
-			if !w.free(v) {
+			if !w.isUnbound(v) {
 				return
 			}
 			b = w.declare(v)
 		}
-		if s != nil || !b.bound {
-			b.shape = s
+		if typ != nil || !b.bound {
+			b.typ = typ
 		}
 		b.bound = true
 	case *ast.Array:
-		if s != nil && s.kinds&array == 0 && s.kinds&^null != 0 {
-			w.say(t, Impossible, "", "%s never matches %s", source(t), s.kinds)
+		if typ != nil && typ.kinds&array == 0 && typ.kinds&^null != 0 {
+			w.report(t, Impossible, "", "%s never matches %s", termText(t), typ.kinds)
 		}
-		s = s.only(array)
+		typ = typ.restrict(array)
 		for i := range v.Len() {
-			if s == nil || s.kinds != array {
+			if typ == nil || typ.kinds != array {
 				w.bind(v.Elem(i), nil)
 			} else {
-				w.bind(v.Elem(i), s.item(i))
+				w.bind(v.Elem(i), typ.item(i))
 			}
 		}
 	case ast.Object:
-		w.bindObject(t, v, s)
+		w.bindObject(t, v, typ)
 	default:
-		w.disjoint(t, t, nil, w.shapeOf(t), s, false)
+		w.reportDisjoint(t, t, nil, w.typeOf(t), typ, false)
 	}
 }
 
-func (w *walker) bindObject(t *ast.Term, o ast.Object, s *shape) {
-	if s != nil && s.kinds&object == 0 {
-		if s.kinds&^null != 0 {
-			w.say(t, Impossible, "", "%s never matches %s", source(t), s.kinds)
+// bindObject is bind for an object as the pattern.
+func (w *walker) bindObject(t *ast.Term, o ast.Object, typ *valueType) {
+	if typ != nil && typ.kinds&object == 0 {
+		if typ.kinds&^null != 0 {
+			w.report(t, Impossible, "", "%s never matches %s", termText(t), typ.kinds)
 		}
-		s = nil
+		typ = nil
 	}
 	o.Foreach(func(k, e *ast.Term) {
-		var f *shape
-		if name, ok := k.Value.(ast.String); ok && s != nil {
-			if f, ok = s.only(object).field(string(name)); !ok {
-				w.say(k, UnknownField, meant(string(name), sortedKeys(s.fields)), "what %s is matched with has no field %q", source(t), string(name))
+		var f *valueType
+		if name, ok := k.Value.(ast.String); ok && typ != nil {
+			if f, ok = typ.restrict(object).field(string(name)); !ok {
+				hint := suggestion(string(name), sortedKeys(typ.fields))
+				w.report(k, UnknownField, hint, "what %s is matched with has no field %q", termText(t), string(name))
 			}
 		}
 		w.bind(e, f)
 	})
 }
 
-// compare is `==`, `!=` and `=` between values.
+// compare reads `==` and `!=`, and `=` between values.
 func (w *walker) compare(t *ast.Term, negative bool, left, right *ast.Term) {
-	a, b := w.shapeOf(left), w.shapeOf(right)
-	w.disjoint(t, left, right, a, b, negative)
+	a, b := w.typeOf(left), w.typeOf(right)
+	w.reportDisjoint(t, left, right, a, b, negative)
 	switch {
 	case !negative:
 		if b != nil {
@@ -121,16 +123,16 @@ func (w *walker) compare(t *ast.Term, negative bool, left, right *ast.Term) {
 	}
 }
 
-// disjoint reports two values that are never equal. right is nil where a pattern is matched.
-func (w *walker) disjoint(t, left, right *ast.Term, a, b *shape, negative bool) {
+// reportDisjoint reports that two values are never equal. right is nil where left is a pattern that is matched. negative is `!=`.
+func (w *walker) reportDisjoint(t, left, right *ast.Term, a, b *valueType, negative bool) {
 	if a == nil || b == nil || a.kinds == 0 || b.kinds == 0 {
 		return
 	}
 	shown := "what it is matched with"
 	if right != nil {
-		shown = source(right)
-		if constant(left) && !constant(right) {
-			left, a, b, shown = right, b, a, source(left)
+		shown = termText(right)
+		if isConstant(left) && !isConstant(right) {
+			left, a, b, shown = right, b, a, termText(left)
 		}
 	}
 	outcome := "is never"
@@ -141,22 +143,22 @@ func (w *walker) disjoint(t, left, right *ast.Term, a, b *shape, negative bool) 
 	switch {
 	case both == 0 && (a.kinds == null || b.kinds == null):
 		if _, isRef := left.Value.(ast.Ref); isRef && !negative {
-			w.say(t, Impossible, "it is always known", "%s is never null: it is %s", source(left), (a.kinds|b.kinds)&^null)
+			w.report(t, Impossible, "it is always known", "%s is never null: it is %s", termText(left), (a.kinds|b.kinds)&^null)
 		}
 	case both == 0:
-		w.say(t, Impossible, "", "%s is %s, %s is %s: one %s the other", source(left), a.kinds, shown, b.kinds, outcome)
-	case both == text && a.words != nil && b.words != nil && !overlap(a.words, b.words):
-		w.say(t, Impossible, meant(b.words[0], a.words), "%s %s %s", source(left), outcome, shown)
-	case both == text && (a.filled && empty(b) || b.filled && empty(a)):
+		w.report(t, Impossible, "", "%s is %s, %s is %s: one %s the other", termText(left), a.kinds, shown, b.kinds, outcome)
+	case both == text && a.literals != nil && b.literals != nil && !overlap(a.literals, b.literals):
+		w.report(t, Impossible, suggestion(b.literals[0], a.literals), "%s %s %s", termText(left), outcome, shown)
+	case both == text && (a.nonEmpty && onlyEmpty(b) || b.nonEmpty && onlyEmpty(a)):
 		hint := "it is never empty"
 		if a.kinds&null != 0 {
 			hint = "what is unknown is null: compare with null"
 		}
-		w.say(t, Impossible, hint, "%s %s %s", source(left), outcome, shown)
+		w.report(t, Impossible, hint, "%s %s %s", termText(left), outcome, shown)
 	}
 }
 
-func constant(t *ast.Term) bool {
+func isConstant(t *ast.Term) bool {
 	switch t.Value.(type) {
 	case ast.String, ast.Number, ast.Boolean, ast.Null:
 		return true
@@ -168,28 +170,29 @@ func overlap(a, b []string) bool {
 	return slices.ContainsFunc(a, func(x string) bool { return slices.Contains(b, x) })
 }
 
-func empty(s *shape) bool { return len(s.words) == 1 && s.words[0] == "" }
+func onlyEmpty(typ *valueType) bool { return len(typ.literals) == 1 && typ.literals[0] == "" }
 
-// order is <, <=, > and >=.
+// order reads <, <=, > and >=.
 func (w *walker) order(t, left, right *ast.Term) {
-	a, b := w.shapeOf(left), w.shapeOf(right)
+	a, b := w.typeOf(left), w.typeOf(right)
 	for _, side := range []struct {
 		term *ast.Term
-		s    *shape
+		typ  *valueType
 	}{{left, a}, {right, b}} {
-		if side.s == nil || side.s.kinds&null == 0 {
+		if side.typ == nil || side.typ.kinds&null == 0 {
 			continue
 		}
-		if w.key(side.term) != nil {
+		if w.factKey(side.term) != nil {
 			facts := w.facts
-			w.facts = w.all // a guard further down does as well: both must hold
-			later := w.again(side.term)
+			w.facts = w.bodyFacts // a guard further down counts too: both expressions must hold
+			guarded := w.typeQuietly(side.term)
 			w.facts = facts
-			if later == nil || later.kinds&null == 0 {
+			if guarded == nil || guarded.kinds&null == 0 {
 				continue
 			}
 		}
-		w.say(t, UnguardedNull, "test it too: "+source(side.term)+" != null", "%s may be null (unknown), and null is less than every number and string", source(side.term))
+		hint := "test it too: " + termText(side.term) + " != null"
+		w.report(t, UnguardedNull, hint, "%s may be null (unknown), and null is less than every number and string", termText(side.term))
 		return
 	}
 	if a == nil || b == nil {
@@ -197,29 +200,29 @@ func (w *walker) order(t, left, right *ast.Term) {
 	}
 	switch both := a.kinds & b.kinds &^ null; {
 	case both == 0 && a.kinds != 0 && b.kinds != 0:
-		w.say(t, Impossible, "", "%s is %s, %s is %s: their order is that of their kinds", source(left), a.kinds, source(right), b.kinds)
+		w.report(t, Impossible, "", "%s is %s, %s is %s: their order is that of their kinds", termText(left), a.kinds, termText(right), b.kinds)
 	case both == text && (a.enum || b.enum):
-		words := a.words
+		literals := a.literals
 		if !a.enum {
-			words = b.words
+			literals = b.literals
 		}
-		w.say(t, WordOrder, "list the words that count: x in {…}; "+oneOf(words), "%s compares words by their letters", source(t))
+		w.report(t, WordOrder, "list the words that count: x in {…}; "+knownHint(literals), "%s compares words by their letters", termText(t))
 	}
 }
 
-// again is the shape of a term once more, without reporting.
-func (w *walker) again(t *ast.Term) *shape {
-	quiet, also := w.quiet, w.also
+// typeQuietly is typeOf without reporting and narrowing.
+func (w *walker) typeQuietly(t *ast.Term) *valueType {
+	quiet, pending := w.quiet, w.pending
 	w.quiet = true
-	s := w.shapeOf(t)
-	w.quiet, w.also = quiet, also
-	return s
+	typ := w.typeOf(t)
+	w.quiet, w.pending = quiet, pending
+	return typ
 }
 
-// member is `x in xs`.
+// member reads `x in xs`.
 func (w *walker) member(t, x, xs *ast.Term) {
-	s, domain := w.shapeOf(x), w.shapeOf(xs)
-	elem := w.iterate(xs, domain)
+	typ, domain := w.typeOf(x), w.typeOf(xs)
+	elem := w.elementsOf(xs, domain)
 	var members []*ast.Term
 	switch v := xs.Value.(type) {
 	case *ast.Array:
@@ -228,12 +231,12 @@ func (w *walker) member(t, x, xs *ast.Term) {
 		members = v.Slice()
 	}
 	for _, m := range members {
-		if constant(m) {
-			w.disjoint(m, x, m, s, w.again(m), false)
+		if isConstant(m) {
+			w.reportDisjoint(m, x, m, typ, w.typeQuietly(m), false)
 		}
 	}
 	if members == nil && domain != nil {
-		w.disjoint(t, x, xs, s, elem, false)
+		w.reportDisjoint(t, x, xs, typ, elem, false)
 	}
 	if elem != nil {
 		w.narrow(x, elem.kinds)

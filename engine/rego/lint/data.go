@@ -8,62 +8,63 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
+// sortedKeys returns the keys of a map, sorted.
 func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// data walks a reference that begins with data: to a parameter, a rule, or a loaded document.
-func (w *walker) data(t *ast.Term, r ast.Ref) *shape {
-	names := constants(r[1:])
+// dataType is the type of what a reference that begins with data leads to: a parameter, a rule, or a loaded document.
+func (w *walker) dataType(r ast.Ref) *valueType {
+	names := constantKeys(r[1:])
 	switch {
 	case len(names) == 0:
-		return w.walk(nil, nil, r, 1)
+		return w.followRef(nil, nil, r, 1)
 	case names[0] == "params":
-		return w.param(r, names)
-	case w.p.loaded(names):
-		return w.walk(nil, nil, r, 1)
+		return w.paramRefType(r, names)
+	case w.program.isDocument(names):
+		return w.followRef(nil, nil, r, 1)
 	}
-	n := w.p.prefix(names)
-	for at := n; at > 0; at-- {
-		k := w.p.packages[strings.Join(names[:at], ".")]
-		if k == nil || at >= len(names) {
+	n := w.program.packagePrefix(names)
+	for prefix := n; prefix > 0; prefix-- {
+		pkg := w.program.packages[dotted(names[:prefix])]
+		if pkg == nil || prefix >= len(names) {
 			continue
 		}
-		if d := k.decls[names[at]]; d != nil {
-			return w.declared(d, r, at+2)
+		if d := pkg.decls[names[prefix]]; d != nil {
+			return w.declType(d, r, prefix+2)
 		}
 	}
 	if n < len(names) {
-		known := w.p.below(names[:n])
-		w.say(r[n+1], UnknownData, meant(names[n], known), "nothing defines %s", source(ast.NewTerm(r[:n+2])))
+		known := w.program.namesBelow(names[:n])
+		w.report(r[n+1], UnknownData, suggestion(names[n], known), "nothing defines %s", termText(ast.NewTerm(r[:n+2])))
 	}
-	return w.walk(nil, nil, r, len(names)+1)
+	return w.followRef(nil, nil, r, len(names)+1)
 }
 
-// declared walks from the value of a rule; index i of r is the first key below it.
-func (w *walker) declared(d *decl, r ast.Ref, i int) *shape {
-	w.decl.leans = true
+// declType is the type of what a reference to a rule leads to; index i of r is the first key below the rule.
+func (w *walker) declType(d *decl, r ast.Ref, i int) *valueType {
+	w.decl.dependsOnOthers = true
 	if d.pkg != w.decl.pkg {
-		d.used = true
+		d.usedOutside = true
 	}
-	w.promised(d, nil, false)
+	w.assumeGuarantees(d, nil, false)
 	if len(d.defs[0].rule.Head.Args) > 0 {
-		return w.walk(nil, nil, r, i)
+		return w.followRef(nil, nil, r, i)
 	}
-	return w.walk(d.value, nil, r, i)
+	return w.followRef(d.value, nil, r, i)
 }
 
-// loaded says that names lead into, or towards, a loaded data document.
-func (p *program) loaded(names []string) bool {
+// isDocument says whether names lead into a loaded data document, or to one.
+func (p *program) isDocument(names []string) bool {
 	for _, root := range p.in.DataRoots {
-		at := strings.Split(root, ".")
-		if n := min(len(at), len(names)); slices.Equal(at[:n], names[:n]) {
+		rootNames := strings.Split(root, ".")
+		if n := min(len(rootNames), len(names)); slices.Equal(rootNames[:n], names[:n]) {
 			return true
 		}
 	}
 	return false
 }
 
-// prefix is how many of names lead towards a package or a rule of one.
-func (p *program) prefix(names []string) int {
+// packagePrefix is how many of names lead to a package.
+func (p *program) packagePrefix(names []string) int {
 	best := 0
 	for _, k := range p.packages {
 		n := 0
@@ -75,8 +76,8 @@ func (p *program) prefix(names []string) int {
 	return best
 }
 
-// below is every name that packages define right below a path.
-func (p *program) below(path []string) []string {
+// namesBelow are the names that can follow a path below data, sorted.
+func (p *program) namesBelow(path []string) []string {
 	found := map[string]bool{}
 	for _, k := range p.packages {
 		switch {
@@ -96,25 +97,25 @@ func (p *program) below(path []string) []string {
 	return sortedKeys(found)
 }
 
-// param walks data.params["rule-id"].name.
-func (w *walker) param(r ast.Ref, names []string) *shape {
+// paramRefType is the type of what data.params["rule-id"].name leads to.
+func (w *walker) paramRefType(r ast.Ref, names []string) *valueType {
 	if len(names) < 2 {
-		return w.walk(nil, nil, r, 2)
+		return w.followRef(nil, nil, r, 2)
 	}
-	params, ok := w.p.params[names[1]]
+	params, ok := w.program.params[names[1]]
 	switch {
 	case !ok:
 		hint := "declare them in its METADATA: custom.params"
-		if near := nearest(names[1], sortedKeys(w.p.params)); near != "" {
+		if near := nearest(names[1], sortedKeys(w.program.params)); near != "" {
 			hint = "did you mean " + `"` + near + `"?`
 		}
-		w.say(r[2], UnknownParam, hint, "no rule %q declares parameters", names[1])
+		w.report(r[2], UnknownParam, hint, "no rule %q declares parameters", names[1])
 	case len(names) > 2:
-		s, ok := params[names[2]]
+		typ, ok := params[names[2]]
 		if ok {
-			return w.walk(s, nil, r, 4)
+			return w.followRef(typ, nil, r, 4)
 		}
-		w.say(r[3], UnknownParam, meant(names[2], sortedKeys(params)), "rule %q declares no parameter %q", names[1], names[2])
+		w.report(r[3], UnknownParam, suggestion(names[2], sortedKeys(params)), "rule %q declares no parameter %q", names[1], names[2])
 	}
-	return w.walk(nil, nil, r, min(3, len(r)))
+	return w.followRef(nil, nil, r, min(3, len(r)))
 }

@@ -13,7 +13,7 @@ import (
 	"github.com/vetoci/veto/policies"
 )
 
-func valid(t *testing.T, name string, value any) {
+func checkSchema(t *testing.T, name string, value any) {
 	t.Helper()
 	schema, err := jsonschema.UnmarshalJSON(bytes.NewReader(policies.InputSchema()))
 	if err != nil {
@@ -43,7 +43,7 @@ func valid(t *testing.T, name string, value any) {
 // The inputs that the library's tests are built from are whole: the schema accepts them.
 func TestFixturesFollowTheSchema(t *testing.T) {
 	c := compiler(t)
-	if c.Compile(folder(t, policies.Tests())); c.Failed() {
+	if c.Compile(parseFolder(t, policies.Tests())); c.Failed() {
 		t.Fatal(c.Errors)
 	}
 	for _, query := range []string{
@@ -57,7 +57,7 @@ func TestFixturesFollowTheSchema(t *testing.T) {
 		if err != nil || len(rs) != 1 {
 			t.Fatal(query, err, rs)
 		}
-		valid(t, query, rs[0].Bindings["x"])
+		checkSchema(t, query, rs[0].Bindings["x"])
 	}
 }
 
@@ -66,14 +66,15 @@ func TestGoFollowsTheSchema(t *testing.T) {
 	in := engine.Input{}
 	in.Layers = []engine.LayerInfo{{Verified: engine.VerifiedClaimed}}
 	in.Packages = []engine.Package{{Reached: "unknown"}}
-	in.Findings = []engine.Finding{{Kind: "vulnerability", Origin: engine.OriginUnknown, Severity: engine.Severity{Level: engine.Unknown}, Fix: "none", Reachable: "unknown"}}
+	in.Findings = []engine.Finding{{Kind: "vulnerability", Origin: engine.OriginUnknown, Severity: engine.Severity{Level: engine.Unknown},
+		Fix: "none", Reachable: "unknown"}}
 	in.Gaps = []engine.Gap{{Kind: engine.GapLimit}}
 	in.Waivers = []engine.Waiver{{State: "active"}}
 	in.Database = engine.Database{State: "ok", Shards: []engine.Shard{{}}, KEV: &engine.Shard{}}
 	in.OS = &engine.OS{}
 	in.Index = engine.NewIndex(&in.Facts)
 	engine.Fill(&in)
-	valid(t, "input", in)
+	checkSchema(t, "input", in)
 	in.OS, in.Database.KEV = nil, nil
-	valid(t, "input without distribution", in)
+	checkSchema(t, "input without distribution", in)
 }

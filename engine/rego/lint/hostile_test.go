@@ -16,10 +16,10 @@ import (
 func TestDeepPolicies(t *testing.T) {
 	const n = 300
 	for name, text := range map[string]string{
-		"comprehensions": "package a\n\nx := " + strings.Repeat("[y | y := ", n) + "input.packages" + strings.Repeat("]", n) + "\n",
-		"calls":          "package a\n\nf(x) := x\n\nx := " + strings.Repeat("f(", n) + "input.packages" + strings.Repeat(")", n) + "\n",
-		"arrays":         "package a\n\nx := " + strings.Repeat("[", n) + "input.packages" + strings.Repeat("]", n) + "\n",
-		"every":          "package a\n\nx if " + strings.Repeat("every y in input.packages { ", n) + "input.os.id" + strings.Repeat(" }", n) + "\n",
+		"comprehensions": "package a\n\nx := " + nest("[y | y := ", "input.packages", "]", n),
+		"calls":          "package a\n\nf(x) := x\n\nx := " + nest("f(", "input.packages", ")", n),
+		"arrays":         "package a\n\nx := " + nest("[", "input.packages", "]", n),
+		"every":          "package a\n\nx if " + nest("every y in input.packages { ", "input.os.id", " }", n),
 		"facts":          "package a\n\nx if {\n" + strings.Repeat("\tinput.config.user != null\n", n) + "}\n",
 		"chain":          "package a\n\nx0 := input\n\n" + chain(n),
 		"recursion":      "package a\n\nf(x) := [f(x), x]\n\ng(x) := {\"a\": g(x), \"b\": x}\n\ny := f(g(input))\n",
@@ -38,6 +38,11 @@ func TestDeepPolicies(t *testing.T) {
 	}
 }
 
+func nest(left, middle, right string, n int) string {
+	return strings.Repeat(left, n) + middle + strings.Repeat(right, n) + "\n"
+}
+
+// chain is n rules, each twice as large as the one before.
 func chain(n int) string {
 	var b strings.Builder
 	for i := range n {

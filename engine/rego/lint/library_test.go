@@ -32,8 +32,8 @@ func compiler(t testing.TB) *ast.Compiler {
 	return ast.NewCompiler().WithStrict(true).WithSchemas(schemas)
 }
 
-// defaults are the parameters of every rule as its METADATA declares them.
-func defaults(mods map[string]*ast.Module) map[string]any {
+// defaultParams are the parameters of every rule as its METADATA declares them.
+func defaultParams(mods map[string]*ast.Module) map[string]any {
 	params := map[string]any{}
 	for _, mod := range mods {
 		for _, a := range mod.Annotations {
@@ -54,8 +54,9 @@ func defaults(mods map[string]*ast.Module) map[string]any {
 
 func runTests(t *testing.T, mods map[string]*ast.Module) (n int) {
 	t.Helper()
-	store := inmem.NewFromObject(map[string]any{"params": defaults(mods)})
-	results, err := tester.NewRunner().SetCompiler(compiler(t)).SetStore(store).SetModules(mods).RaiseBuiltinErrors(true).RunTests(context.Background(), nil)
+	store := inmem.NewFromObject(map[string]any{"params": defaultParams(mods)})
+	runner := tester.NewRunner().SetCompiler(compiler(t)).SetStore(store).SetModules(mods).RaiseBuiltinErrors(true)
+	results, err := runner.RunTests(context.Background(), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -76,18 +77,18 @@ func runTests(t *testing.T, mods map[string]*ast.Module) (n int) {
 // The example of a policy of one's own is clean, formatted, and passes its tests beside the shipped policies.
 func TestExample(t *testing.T) {
 	fsys := os.DirFS("../../../examples/custom-policy")
-	mods := folder(t, fsys)
+	mods := parseFolder(t, fsys)
 	for name := range mods {
 		text, err := fs.ReadFile(fsys, name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		formatted(t, name, text)
+		checkFormatted(t, name, text)
 	}
 	if n := runTests(t, mods); n < 6 {
 		t.Errorf("only %d tests ran", n)
 	}
-	for name, m := range folder(t, policies.Library()) {
+	for name, m := range parseFolder(t, policies.Library()) {
 		mods[name] = m
 	}
 	for _, i := range lint.Check(lint.Input{Modules: mods, Schema: policies.InputSchema()}) {
@@ -97,7 +98,7 @@ func TestExample(t *testing.T) {
 
 // The shipped policies pass their tests, and every rule has tests that name it: one that fires, one that stays silent.
 func TestLibrary(t *testing.T) {
-	mods := folder(t, policies.Tests())
+	mods := parseFolder(t, policies.Tests())
 	if n := runTests(t, mods); n < 30 {
 		t.Errorf("only %d tests ran", n)
 	}
@@ -107,7 +108,7 @@ func TestLibrary(t *testing.T) {
 			tests = append(tests, r.Head.Ref()[0].String())
 		}
 	}
-	for id := range ids(t) {
+	for id := range ruleIDs(t) {
 		for _, kind := range []string{"fires", "silent"} {
 			prefix := "test_" + strings.ReplaceAll(id, "-", "_") + "_" + kind
 			if !slices.ContainsFunc(tests, func(name string) bool { return strings.HasPrefix(name, prefix) }) {
@@ -117,11 +118,11 @@ func TestLibrary(t *testing.T) {
 	}
 }
 
-// ids are the rules of the library with their METADATA.
-func ids(t testing.TB) map[string]*ast.Annotations {
+// ruleIDs are the rules of the library with their METADATA.
+func ruleIDs(t testing.TB) map[string]*ast.Annotations {
 	t.Helper()
 	out := map[string]*ast.Annotations{}
-	for _, mod := range folder(t, policies.Library()) {
+	for _, mod := range parseFolder(t, policies.Library()) {
 		for _, a := range mod.Annotations {
 			path := a.GetTargetPath()
 			if set := path[max(0, len(path)-2)].Value.String(); a.Scope == "rule" && slices.Contains([]string{`"deny"`, `"warn"`, `"info"`}, set) {
@@ -137,7 +138,7 @@ func TestLibraryHasItsMetadata(t *testing.T) {
 		"advisories-missing", "assessment-incomplete", "database-missing", "database-stale", "inventory-empty", "os-end-of-life",
 		"os-support-ended", "package-malicious", "secret-found", "user-root", "vuln-fixable", "vuln-known-exploited", "vuln-likely-exploited",
 	}
-	rules := ids(t)
+	rules := ruleIDs(t)
 	for _, id := range want {
 		a := rules[id]
 		if a == nil {
@@ -181,7 +182,7 @@ func TestEveryKindOfGapDenies(t *testing.T) {
 		t.Fatal(err)
 	}
 	kinds := schema.Properties.Gaps.Items.Properties.Kind.Enum
-	params := ids(t)["assessment-incomplete"].Custom["params"].(map[string]any)
+	params := ruleIDs(t)["assessment-incomplete"].Custom["params"].(map[string]any)
 	var listed []string
 	for _, k := range params["kinds"].(map[string]any)["default"].([]any) {
 		listed = append(listed, k.(string))
@@ -218,16 +219,16 @@ func TestSchemaInOPA(t *testing.T) {
 
 func TestLibraryIsFormatted(t *testing.T) {
 	fsys := policies.Tests()
-	for name := range folder(t, fsys) {
+	for name := range parseFolder(t, fsys) {
 		text, err := fs.ReadFile(fsys, name)
 		if err != nil {
 			t.Fatal(err)
 		}
-		formatted(t, name, text)
+		checkFormatted(t, name, text)
 	}
 }
 
-func formatted(t *testing.T, name string, text []byte) {
+func checkFormatted(t *testing.T, name string, text []byte) {
 	t.Helper()
 	want, err := format.SourceWithOpts(name, text, format.Opts{RegoVersion: ast.RegoV1})
 	if err != nil {

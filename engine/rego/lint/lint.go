@@ -1,11 +1,10 @@
 // Package lint finds the mistakes in policies that OPA's type checker lets pass, and that would make a rule silently never fire:
-// a misspelt field under a map or in a helper's argument, a word that no enumeration holds, an order comparison with null. What it
-// cannot type it passes over in silence; an issue is meant to be an error.
+// a misspelt field under a map or in a helper's argument, a word that no enumeration holds, an order comparison with null. It infers the
+// type of every term; of what it cannot infer it says nothing, so every issue is an error.
 package lint
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strings"
 
@@ -27,49 +26,39 @@ const (
 	BadSchema     = "bad-schema"     // Input.Schema is no JSON schema
 )
 
-// Input is what Check looks at.
+// Input is what Check reads.
 type Input struct {
 	// Modules are parsed with annotations and not compiled, by file name. Names that end in "_test.rego" are tests.
 	Modules map[string]*ast.Module
 	// Schema is the JSON schema of `input`; the subset that engine.Schema writes.
 	Schema []byte
-	// Params declares parameters of rules beyond what the METADATA of Modules declare: rule id, parameter, its declaration (type, default, enum).
-	Params map[string]map[string]any
 	// DataRoots are the loaded data documents, "exceptions" or "teams.owners"; nothing below them is checked.
 	DataRoots []string
 	// Builtins are veto's own built-in functions, by name, besides OPA's.
 	Builtins map[string]*ast.Builtin
 }
 
-// Issue is one mistake. Line and Col count from 1.
+// Issue is one mistake.
 type Issue struct {
 	File string
-	Line int
-	Col  int
-	Code string
+	Line int    // from 1; 0 when it is in no file
+	Col  int    // likewise
+	Code string // one of the constants above
 	Msg  string
 	Hint string // what to do; may be empty
 }
 
-// String is "file:line:col: message (code)", with the hint behind it.
-func (i Issue) String() string {
-	s := fmt.Sprintf("%s:%d:%d: %s (%s)", i.File, i.Line, i.Col, i.Msg, i.Code)
-	if i.Hint != "" {
-		s += "; " + i.Hint
-	}
-	return s
-}
-
-// Check returns the issues of all modules, by file and position, each once. A schema that cannot be read is an issue too.
+// Check returns the issues of all modules, sorted by file and position, each once. A schema that cannot be read is an issue too.
 func Check(in Input) []Issue {
 	p, err := newProgram(in)
 	if err != nil {
 		return []Issue{{Code: BadSchema, Msg: "the schema of input cannot be read: " + err.Error()}}
 	}
-	p.metadata()
-	p.run()
+	p.checkMetadata()
+	p.infer()
 	slices.SortFunc(p.issues, func(a, b Issue) int {
-		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Col-b.Col, strings.Compare(a.Code, b.Code), strings.Compare(a.Msg, b.Msg))
+		return cmp.Or(strings.Compare(a.File, b.File), a.Line-b.Line, a.Col-b.Col,
+			strings.Compare(a.Code, b.Code), strings.Compare(a.Msg, b.Msg))
 	})
 	return slices.Compact(p.issues)
 }

@@ -3,36 +3,12 @@ package lint
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// actions are the rule sets that veto reads.
-func actions() []string { return []string{"deny", "warn", "info", "skip"} }
-
-// resultKeys are what veto reads of a result.
-func resultKeys() []string {
-	return []string{"details", "finding", "findings", "layer", "msg", "path", "subject"}
-}
-
-// action is the rule set that a rule belongs to by its name, "" for a helper. conftest's names count too: violation, and a suffix
-// behind any of them but skip.
-func action(name string) string {
-	set, _, suffixed := strings.Cut(name, "_")
-	switch {
-	case set == "violation":
-		return "deny"
-	case set == "skip" && suffixed:
-		return ""
-	case slices.Contains(actions(), set):
-		return set
-	}
-	return ""
-}
-
-// metadata collects the declared parameters and checks the results' shapes. The rest of METADATA is checked where it is read.
-func (p *program) metadata() {
+// checkMetadata collects the parameters that METADATA declares, and checks the keys of results. Package rego checks the rest of METADATA.
+func (p *program) checkMetadata() {
 	for _, file := range p.files {
 		mod := p.in.Modules[file]
 		if mod == nil || mod.Package == nil {
@@ -40,23 +16,24 @@ func (p *program) metadata() {
 		}
 		for _, a := range mod.Annotations {
 			if a.Scope == "rule" || a.Scope == "document" {
-				p.annotation(mod, a)
+				p.declareParams(mod, a)
 			}
 		}
 		for _, r := range mod.Rules {
 			if set := action(ruleName(r)); set != "" && set != "skip" && r.Head.Key != nil && r.Head.Value == nil {
-				p.result(file, r)
+				p.checkResult(file, r)
 			}
 		}
 	}
 }
 
-func (p *program) annotation(mod *ast.Module, a *ast.Annotations) {
+// declareParams adds the parameters of one METADATA block.
+func (p *program) declareParams(mod *ast.Module, a *ast.Annotations) {
 	target := a.GetTargetPath()
 	if len(target) <= len(mod.Package.Path) {
 		return
 	}
-	names := constants(target[len(mod.Package.Path):])
+	names := constantKeys(target[len(mod.Package.Path):])
 	if len(names) == 0 || action(names[0]) == "" {
 		return
 	}
@@ -64,21 +41,19 @@ func (p *program) annotation(mod *ast.Module, a *ast.Annotations) {
 	switch {
 	case len(names) > 1:
 		id = names[1]
-	case id == "": // a set without ids is called by its package and name
-		id = strings.Join(strings.FieldsFunc(strings.ToLower(strings.Join(append(constants(mod.Package.Path[1:]), names[0]), "-")), func(r rune) bool {
-			return (r < 'a' || r > 'z') && (r < '0' || r > '9')
-		}), "-")
+	case id == "": // as conftest's policies are
+		id = DefaultID(dotted(constantKeys(mod.Package.Path[1:])), names[0])
 	}
 	if params, ok := a.Custom["params"].(map[string]any); ok && id != "" {
-		p.declare(id, params)
+		p.addParams(id, params)
 	}
 }
 
-// result checks what a rule adds to its set, when it is written out as an object.
-func (p *program) result(file string, r *ast.Rule) {
+// checkResult checks the keys of what a rule adds to its set, when that is an object that is written out.
+func (p *program) checkResult(file string, r *ast.Rule) {
 	key := r.Head.Key
 	if v, ok := key.Value.(ast.Var); ok {
-		if key = assigned(r.Body, v); key == nil {
+		if key = assignedTerm(r.Body, v); key == nil {
 			return
 		}
 	}
@@ -86,25 +61,26 @@ func (p *program) result(file string, r *ast.Rule) {
 	if !ok {
 		return
 	}
-	hasMsg, open := false, false
+	hasMsg, hasVariable := false, false
 	o.Foreach(func(k, _ *ast.Term) {
 		name, constant := k.Value.(ast.String)
 		switch {
 		case !constant:
-			open = true
+			hasVariable = true
 		case name == "msg":
 			hasMsg = true
-		case !slices.Contains(resultKeys(), string(name)):
-			p.issue(file, k.Location, ResultShape, fmt.Sprintf("veto reads no %q in a result", string(name)), meant(string(name), resultKeys())+"; what is your own goes under details")
+		case !slices.Contains(ResultKeys(), string(name)):
+			hint := suggestion(string(name), ResultKeys()) + "; what is your own goes under details"
+			p.addIssue(file, k.Location, ResultShape, fmt.Sprintf("veto reads no %q in a result", string(name)), hint)
 		}
 	})
-	if !hasMsg && !open {
-		p.issue(file, key.Location, ResultShape, `a result needs "msg"`, "")
+	if !hasMsg && !hasVariable {
+		p.addIssue(file, key.Location, ResultShape, `a result needs "msg"`, "")
 	}
 }
 
-// assigned is the term that a body assigns to a variable, when there is exactly one such expression.
-func assigned(b ast.Body, v ast.Var) *ast.Term {
+// assignedTerm is the term that a body assigns to a variable; nil unless exactly one expression does.
+func assignedTerm(b ast.Body, v ast.Var) *ast.Term {
 	var found *ast.Term
 	for _, e := range b {
 		terms, ok := e.Terms.([]*ast.Term)
@@ -120,70 +96,4 @@ func assigned(b ast.Body, v ast.Var) *ast.Term {
 		found = terms[2]
 	}
 	return found
-}
-
-// nearMisses reports sets called almost like one that veto reads, in packages that have none and that nothing else refers to.
-func (p *program) nearMisses() {
-	for _, d := range p.all() {
-		if d.used || action(d.name) != "" || d.pkg.acts() {
-			continue
-		}
-		meantSet := nearMiss(d.name)
-		one := d.defs[0]
-		if meantSet == "" || one.test || one.rule.Head.Key == nil || one.rule.Head.Value != nil {
-			continue
-		}
-		p.issue(one.file, one.rule.Location, NearMissRule, fmt.Sprintf("veto does not read the set %q, and the package has no other", d.name), fmt.Sprintf("did you mean %q?", meantSet))
-	}
-}
-
-func (k *pkg) acts() bool {
-	for name := range k.decls {
-		if action(name) != "" {
-			return true
-		}
-	}
-	return false
-}
-
-// nearMiss is the set whose name was probably meant.
-func nearMiss(name string) string {
-	name, _, _ = strings.Cut(strings.ToLower(name), "_")
-	switch name {
-	case "denied", "denies", "denial", "denials", "violations", "fail", "failure":
-		return "deny"
-	case "warning", "warnings", "warned":
-		return "warn"
-	case "infos", "information", "notice":
-		return "info"
-	case "skipped", "skips":
-		return "skip"
-	}
-	for _, a := range actions() {
-		if name == a || len(name) >= len(a)-1 && len(name) <= len(a)+1 && nearOne(name, a) {
-			return a
-		}
-	}
-	return ""
-}
-
-// nearOne says that one letter was added, lost or changed, or two neighbours swapped.
-func nearOne(word, of string) bool {
-	for i := range len(of) {
-		if len(word) == len(of)-1 && word == of[:i]+of[i+1:] {
-			return true
-		}
-		if len(word) == len(of) && word[:i] == of[:i] && word[i+1:] == of[i+1:] {
-			return true
-		}
-		if len(word) == len(of) && i+1 < len(of) && word == of[:i]+of[i+1:i+2]+of[i:i+1]+of[i+2:] {
-			return true
-		}
-	}
-	for i := range len(word) {
-		if len(word) == len(of)+1 && of == word[:i]+word[i+1:] {
-			return true
-		}
-	}
-	return false
 }

@@ -13,12 +13,15 @@ import (
 
 // Every constant key of every reference in the shipped policies is misspelt in turn: each time there is an issue.
 func TestEveryMisspeltKeyIsFound(t *testing.T) {
-	mods := folder(t, policies.Library())
+	t.Parallel()
+	mods := parseFolder(t, policies.Library())
 	schema := policies.InputSchema()
 	tried := 0
 	for file, mod := range mods {
 		visit(mod, func(where *ast.Location, change func(misspelt bool)) {
-			tried++
+			if tried++; testing.Short() && tried%4 > 0 {
+				return
+			}
 			change(true)
 			defer change(false)
 			for _, i := range lint.Check(lint.Input{Modules: mods, Schema: schema}) {

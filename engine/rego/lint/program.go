@@ -8,39 +8,39 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// rounds is how often every rule is read before the one that reports: a shape travels one call or rule reference per round, and one that
-// has not arrived is unknown, which is safe.
+// rounds is how often every declaration is read; the last round reports. A type gets from a declaration to those that call or refer to
+// it in one round, so with 5 it goes through four of them. Where it has not arrived the type is unknown, and nothing is reported.
 const rounds = 5
 
-// program is all modules, as one.
+// program is all modules together.
 type program struct {
-	in       Input
-	files    []string // sorted
-	input    *shape
-	params   map[string]map[string]*shape
-	packages map[string]*pkg // by dotted path below data
-	issues   []Issue
-	report   bool // the last round
+	in        Input
+	files     []string                         // names of the modules, sorted
+	input     *valueType                       // of the schema
+	params    map[string]map[string]*valueType // by rule id, then parameter
+	packages  map[string]*pkg                  // by dotted path below data: "veto.os"
+	issues    []Issue
+	reporting bool // this is the last round
 }
 
 // pkg is a Rego package over all its modules.
 type pkg struct {
-	path  []string
+	path  []string // below data
 	decls map[string]*decl
 }
 
 // decl is every definition of one name of a package: a rule, a set, an object or a function.
 type decl struct {
-	pkg      *pkg
-	name     string
-	defs     []*def
-	args     []*shape // of a function: the join over all calls of the last round, nil before
-	calls    []*shape // the same, gathered in this round
-	called   bool
-	value    *shape // of the last round
-	promises []promise
-	used     bool // something outside its own package refers to it
-	leans    bool // it refers to other declarations, so its shape may get known better from round to round
+	pkg             *pkg
+	name            string
+	defs            []*def
+	argTypes        []*valueType // of a function: the union over its calls in the last round; nil before, and without calls
+	nextArgTypes    []*valueType // the same, of the calls seen in this round
+	called          bool         // in this round
+	value           *valueType   // of the last round
+	guarantees      []guarantee  // of the last round
+	usedOutside     bool         // another package refers to it
+	dependsOnOthers bool         // it refers to other declarations, so its type may change from round to round
 }
 
 // def is one definition.
@@ -51,28 +51,27 @@ type def struct {
 	test bool
 }
 
-// promise says that where a call or a rule is true, a value is of certain kinds: that of an argument, or of input when arg is -1.
-type promise struct {
-	arg  int
-	path string // of the keys below, see factKey
+// guarantee says that where a call or a rule is true, an argument, or something below it, is of certain kinds.
+type guarantee struct {
+	arg  int    // position of the argument; -1 is input
+	path string // keys below it, by joinKey
 	keep kinds
 }
 
+// newProgram sorts the definitions of all modules by name. The error is that of the schema.
 func newProgram(in Input) (*program, error) {
-	input, err := inputShape(in.Schema)
+	input, err := inputType(in.Schema)
 	if err != nil {
 		return nil, err
 	}
-	p := &program{in: in, input: input, files: slices.Sorted(maps.Keys(in.Modules)), params: map[string]map[string]*shape{}, packages: map[string]*pkg{}}
-	for id, params := range in.Params {
-		p.declare(id, params)
-	}
+	p := &program{in: in, input: input, files: slices.Sorted(maps.Keys(in.Modules)),
+		params: map[string]map[string]*valueType{}, packages: map[string]*pkg{}}
 	for _, file := range p.files {
 		mod := in.Modules[file]
 		if mod == nil || mod.Package == nil {
 			continue
 		}
-		k := p.pkg(mod.Package.Path)
+		k := p.packageOf(mod.Package.Path)
 		for _, r := range mod.Rules {
 			name := ruleName(r)
 			d := k.decls[name]
@@ -87,28 +86,30 @@ func newProgram(in Input) (*program, error) {
 	return p, nil
 }
 
-func (p *program) declare(id string, params map[string]any) {
+// addParams adds the parameters that the METADATA of a rule declares.
+func (p *program) addParams(id string, params map[string]any) {
 	if p.params[id] == nil {
-		p.params[id] = map[string]*shape{}
+		p.params[id] = map[string]*valueType{}
 	}
 	for name, spec := range params {
-		p.params[id][name] = paramShape(spec)
+		p.params[id][name] = paramType(spec)
 	}
 }
 
-func (p *program) pkg(path ast.Ref) *pkg {
-	names := constants(path[min(1, len(path)):])
-	key := strings.Join(names, ".")
+// packageOf returns the package of a path that begins with data, which it makes if it is not there.
+func (p *program) packageOf(path ast.Ref) *pkg {
+	names := constantKeys(path[min(1, len(path)):])
+	key := dotted(names)
 	if p.packages[key] == nil {
 		p.packages[key] = &pkg{path: names, decls: map[string]*decl{}}
 	}
 	return p.packages[key]
 }
 
-// constants returns the leading constant string keys of a reference's operands.
-func constants(operands []*ast.Term) []string {
+// constantKeys returns the constant string keys that a reference begins with, up to the first other key.
+func constantKeys(keys []*ast.Term) []string {
 	var out []string
-	for _, t := range operands {
+	for _, t := range keys {
 		s, ok := t.Value.(ast.String)
 		if !ok {
 			break
@@ -117,6 +118,9 @@ func constants(operands []*ast.Term) []string {
 	}
 	return out
 }
+
+// dotted is a path as people write it: "veto.os".
+func dotted(names []string) string { return strings.Join(names, ".") }
 
 func ruleName(r *ast.Rule) string {
 	if ref := r.Head.Ref(); len(ref) > 0 {
@@ -127,32 +131,32 @@ func ruleName(r *ast.Rule) string {
 	return string(r.Head.Name)
 }
 
-// run reads every rule several times and reports in the last.
-func (p *program) run() {
-	all := p.all()
+// infer reads every declaration several times, and reports in the last round.
+func (p *program) infer() {
+	all := p.allDecls()
 	for round := range rounds {
-		p.report = round == rounds-1
+		p.reporting = round == rounds-1
 		for _, d := range all {
-			d.calls, d.called = nil, false
+			d.nextArgTypes, d.called = nil, false
 		}
-		values := map[*decl]*shape{}
-		promises := map[*decl][]promise{}
+		types := map[*decl]*valueType{}
+		guarantees := map[*decl][]guarantee{}
 		for _, d := range all {
-			if round == 0 || p.report || d.leans || d.args != nil {
-				values[d], promises[d] = p.read(d)
+			if round == 0 || p.reporting || d.dependsOnOthers || d.argTypes != nil {
+				types[d], guarantees[d] = p.inferDecl(d)
 			} else {
-				values[d], promises[d] = d.value, d.promises
+				types[d], guarantees[d] = d.value, d.guarantees
 			}
 		}
 		for _, d := range all {
-			d.value, d.promises, d.args = values[d], promises[d], d.calls
+			d.value, d.guarantees, d.argTypes = types[d], guarantees[d], d.nextArgTypes
 		}
 	}
-	p.nearMisses()
+	p.reportNearMisses()
 }
 
-// all returns every declaration in a stable order.
-func (p *program) all() []*decl {
+// allDecls returns every declaration in a stable order.
+func (p *program) allDecls() []*decl {
 	var out []*decl
 	for _, key := range slices.Sorted(maps.Keys(p.packages)) {
 		k := p.packages[key]
@@ -163,25 +167,24 @@ func (p *program) all() []*decl {
 	return out
 }
 
-// read analyses every definition of d and joins what they give.
-func (p *program) read(d *decl) (*shape, []promise) {
-	var values []*shape
-	var promises [][]promise
-	for _, one := range d.defs {
-		for rule, negated := one.rule, []*ast.Expr(nil); rule != nil; rule = rule.Else {
-			w := newWalker(p, d, one)
-			value, kept := w.rule(rule, negated)
-			values = append(values, value)
+// inferDecl infers the type of a declaration, which is the union over its definitions, and what all of these guarantee.
+func (p *program) inferDecl(d *decl) (*valueType, []guarantee) {
+	var types []*valueType
+	var guarantees [][]guarantee
+	for _, def := range d.defs {
+		for rule, negated := def.rule, []*ast.Expr(nil); rule != nil; rule = rule.Else {
+			w := newWalker(p, d, def)
+			value, kept := w.readRule(rule, negated)
+			types = append(types, value)
 			if !rule.Default || !isFalse(rule.Head.Value) {
-				promises = append(promises, kept)
+				guarantees = append(guarantees, kept)
 			}
-			if len(rule.Body) == 1 { // an else runs when the body before it did not hold; of several expressions nobody knows which one
+			if len(rule.Body) == 1 { // an else runs when the body before it does not hold; of several expressions it is unknown which
 				negated = append(negated, rule.Body[0])
 			}
 		}
 	}
-	value, _ := joinAll(values)
-	return value, common(promises)
+	return unionOf(types), commonGuarantees(guarantees)
 }
 
 func isFalse(t *ast.Term) bool {
@@ -189,18 +192,18 @@ func isFalse(t *ast.Term) bool {
 	return ok && !bool(b)
 }
 
-// common keeps the promises that every definition makes.
-func common(all [][]promise) []promise {
+// commonGuarantees are the guarantees that every definition gives, as weak as the weakest.
+func commonGuarantees(all [][]guarantee) []guarantee {
 	if len(all) == 0 {
 		return nil
 	}
 	out := all[0]
 	for _, more := range all[1:] {
-		var kept []promise
+		var kept []guarantee
 		for _, a := range out {
 			for _, b := range more {
 				if a.arg == b.arg && a.path == b.path {
-					kept = append(kept, promise{a.arg, a.path, a.keep | b.keep})
+					kept = append(kept, guarantee{a.arg, a.path, a.keep | b.keep})
 				}
 			}
 		}
@@ -209,7 +212,7 @@ func common(all [][]promise) []promise {
 	return out
 }
 
-func (p *program) issue(file string, loc *ast.Location, code, msg, hint string) {
+func (p *program) addIssue(file string, loc *ast.Location, code, msg, hint string) {
 	i := Issue{File: file, Code: code, Msg: msg, Hint: hint}
 	if loc != nil {
 		i.Line, i.Col = loc.Row, loc.Col

@@ -8,7 +8,7 @@ import (
 	"github.com/open-policy-agent/opa/v1/types"
 )
 
-// jsonSchema is the subset of draft 2020-12 that engine.Schema writes.
+// jsonSchema is the subset of JSON schema, draft 2020-12, that engine/schema writes.
 type jsonSchema struct {
 	Type       string                 `json:"type"`
 	Enum       []any                  `json:"enum"`
@@ -19,20 +19,20 @@ type jsonSchema struct {
 	AnyOf      []*jsonSchema          `json:"anyOf"`
 }
 
-// inputShape reads the schema of input. Arrays right under input are its sections; the numbers under input.index are positions in them,
-// as the names of the index's views say: "packages_by_name" holds positions in "packages".
-func inputShape(schema []byte) (*shape, error) {
+// inputType reads the schema of input. The arrays at its top level are sections, and the numbers under input.index are positions in them:
+// the view "packages_by_name" holds positions in "packages".
+func inputType(schema []byte) (*valueType, error) {
 	var s jsonSchema
 	if err := json.Unmarshal(schema, &s); err != nil {
 		return nil, err
 	}
-	in := s.shape("")
+	in := s.toType("")
 	if in == nil || in.kinds != object || !in.closed {
 		return nil, fmt.Errorf("input is no closed object")
 	}
 	for name, f := range in.fields {
 		if f != nil && f.kinds == array {
-			f.list = name
+			f.section = name
 		}
 	}
 	if s.Properties["index"] == nil {
@@ -41,151 +41,152 @@ func inputShape(schema []byte) (*shape, error) {
 	for name, view := range s.Properties["index"].Properties {
 		section, _, ok := strings.Cut(name, "_by_")
 		if ok && in.fields[section] != nil {
-			in.fields["index"].fields[name] = view.shape(section)
+			in.fields["index"].fields[name] = view.toType(section)
 		}
 	}
 	return in, nil
 }
 
-func (s *jsonSchema) shape(into string) *shape {
+// toType is the type that a schema allows. Numbers are positions in the section positionIn; "" is none.
+func (s *jsonSchema) toType(positionIn string) *valueType {
 	if s == nil {
 		return nil
 	}
 	if len(s.AnyOf) > 0 {
-		var all []*shape
+		var all []*valueType
 		for _, one := range s.AnyOf {
-			all = append(all, one.shape(into))
+			all = append(all, one.toType(positionIn))
 		}
-		out, _ := joinAll(all)
-		return out
+		return unionOf(all)
 	}
 	switch s.Type {
 	case "null":
-		return &shape{kinds: null}
+		return &valueType{kinds: null}
 	case "boolean":
-		return &shape{kinds: boolean}
+		return &valueType{kinds: boolean}
 	case "integer", "number":
-		return &shape{kinds: number, into: into}
+		return &valueType{kinds: number, positionIn: positionIn}
 	case "string":
-		out := &shape{kinds: text, filled: s.MinLength > 0}
-		out.words, out.filled = wordsOf(s.Enum, out.filled)
-		out.enum = out.words != nil
+		out := &valueType{kinds: text, nonEmpty: s.MinLength > 0}
+		out.literals, out.nonEmpty = enumLiterals(s.Enum, out.nonEmpty)
+		out.enum = out.literals != nil
 		return out
 	case "array":
-		return &shape{kinds: array, elem: s.Items.shape(into)}
+		return &valueType{kinds: array, elem: s.Items.toType(positionIn)}
 	case "object":
-		out := &shape{kinds: object, fields: map[string]*shape{}}
+		out := &valueType{kinds: object, fields: map[string]*valueType{}}
 		for name, p := range s.Properties {
-			out.fields[name] = p.shape(into)
+			out.fields[name] = p.toType(positionIn)
 		}
 		var more jsonSchema
 		switch {
 		case string(s.Additional) == "false":
 			out.closed = true
 		case json.Unmarshal(s.Additional, &more) == nil:
-			out.elem = more.shape(into)
+			out.elem = more.toType(positionIn)
 		}
 		return out
 	}
 	return nil
 }
 
-func wordsOf(enum []any, filled bool) ([]string, bool) {
-	var words []string
+// enumLiterals are the strings of an enumeration, nil when it has none or other values too; and whether a string is never empty, given
+// that without the enumeration.
+func enumLiterals(enum []any, nonEmpty bool) ([]string, bool) {
+	var literals []string
 	for _, e := range enum {
 		w, ok := e.(string)
 		if !ok {
-			return nil, filled
+			return nil, nonEmpty
 		}
-		words = append(words, w)
+		literals = append(literals, w)
 	}
-	if len(words) == 0 {
-		return nil, filled
+	if len(literals) == 0 {
+		return nil, nonEmpty
 	}
-	for _, w := range words {
+	for _, w := range literals {
 		if w == "" {
-			return words, false
+			return literals, false
 		}
 	}
-	return words, true
+	return literals, true
 }
 
-// paramShape reads the declaration of one parameter from METADATA: {type, default, enum, items …}, or its default alone.
-func paramShape(decl any) *shape {
+// paramType is the type of a parameter that METADATA declares: by {type, default, enum, items …}, or by its default alone.
+func paramType(decl any) *valueType {
 	spec, ok := decl.(map[string]any)
-	typ, typed := spec["type"].(string)
+	name, typed := spec["type"].(string)
 	switch {
 	case !ok:
-		return valueShape(decl)
+		return defaultType(decl)
 	case !typed:
-		return valueShape(spec["default"])
+		return defaultType(spec["default"])
 	}
 	enum, _ := spec["enum"].([]any)
-	words, filled := wordsOf(enum, false)
-	one := &shape{kinds: text, words: words, enum: words != nil, filled: filled}
-	var out *shape
-	switch typ {
+	literals, nonEmpty := enumLiterals(enum, false)
+	one := &valueType{kinds: text, literals: literals, enum: literals != nil, nonEmpty: nonEmpty}
+	var out *valueType
+	switch name {
 	case "boolean":
-		out = &shape{kinds: boolean}
+		out = &valueType{kinds: boolean}
 	case "integer", "number":
-		out = &shape{kinds: number}
+		out = &valueType{kinds: number}
 	case "string":
 		out = one
 	case "array":
-		out = &shape{kinds: array}
-		if items, _ := spec["items"].(string); items == "string" || words != nil {
+		out = &valueType{kinds: array}
+		if items, _ := spec["items"].(string); items == "string" || literals != nil {
 			out.elem = one
 		}
 	case "object":
-		out = &shape{kinds: object}
+		out = &valueType{kinds: object}
 	}
 	if d, ok := spec["default"]; ok && d == nil {
-		return join(out, &shape{kinds: null})
+		return union(out, &valueType{kinds: null})
 	}
 	return out
 }
 
-// valueShape is the shape of a parameter that is declared by its default.
-func valueShape(v any) *shape {
+// defaultType is the type of a parameter that is declared by its default alone.
+func defaultType(v any) *valueType {
 	switch v.(type) {
 	case bool:
-		return &shape{kinds: boolean}
+		return &valueType{kinds: boolean}
 	case string:
-		return &shape{kinds: text}
+		return &valueType{kinds: text}
 	case json.Number, int, int64, uint64, float64:
-		return &shape{kinds: number}
+		return &valueType{kinds: number}
 	case []any:
-		return &shape{kinds: array}
+		return &valueType{kinds: array}
 	}
 	return nil
 }
 
-// opaShape is what OPA's type of a built-in's argument or result says.
-func opaShape(t types.Type) *shape {
+// fromOPAType is the type of a built-in's argument or result, which OPA declares.
+func fromOPAType(t types.Type) *valueType {
 	switch t := t.(type) {
 	case *types.NamedType:
-		return opaShape(t.Type)
+		return fromOPAType(t.Type)
 	case types.Null:
-		return &shape{kinds: null}
+		return &valueType{kinds: null}
 	case types.Boolean:
-		return &shape{kinds: boolean}
+		return &valueType{kinds: boolean}
 	case types.Number:
-		return &shape{kinds: number}
+		return &valueType{kinds: number}
 	case types.String:
-		return &shape{kinds: text}
+		return &valueType{kinds: text}
 	case *types.Array:
-		return &shape{kinds: array, elem: opaShape(t.Dynamic())}
+		return &valueType{kinds: array, elem: fromOPAType(t.Dynamic())}
 	case *types.Set:
-		return &shape{kinds: set, elem: opaShape(t.Of())}
+		return &valueType{kinds: set, elem: fromOPAType(t.Of())}
 	case *types.Object:
-		return &shape{kinds: object}
+		return &valueType{kinds: object}
 	case types.Any:
-		var all []*shape
+		var all []*valueType
 		for _, one := range t {
-			all = append(all, opaShape(one))
+			all = append(all, fromOPAType(one))
 		}
-		out, _ := joinAll(all)
-		return out
+		return unionOf(all)
 	}
 	return nil
 }

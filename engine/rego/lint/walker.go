@@ -9,159 +9,165 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// walker interprets one definition over shapes instead of values.
+// walker infers the types of one definition: it evaluates the definition with types in the place of values (abstract interpretation).
 type walker struct {
-	p     *program
-	decl  *decl
-	def   *def
-	input *shape // changed by `with input as`
-	scope *scope
-	ids   int
-	// quiet is the first of two passes over a body: it binds what is used before it is bound, and gathers the guards; it reports
-	// nothing and enters no nested body.
-	quiet bool
-	facts []fact // what holds here: guards that were passed
-	all   []fact // what holds once the body has succeeded: guards further down too
-	also  []fact // gathered from calls in the current expression
+	program *program
+	decl    *decl
+	def     *def
+	input   *valueType // nil, which is unknown, inside of `with input as`
+	scope   *scope
+	lastID  int // of a binding
+	// quiet is set during the first of two passes over a body. That pass binds variables that are used before they are bound, and gathers
+	// the facts of the whole body. It reports nothing and enters no nested body.
+	quiet     bool
+	facts     []fact // hold here, by the expressions before
+	bodyFacts []fact // hold when the whole body does
+	pending   []fact // will hold after the current expression
 }
 
 // scope holds the variables of a body.
 type scope struct {
-	up   *scope
-	vars map[ast.Var]*binding
+	outer *scope // nil for that of the definition
+	vars  map[ast.Var]*binding
 }
 
+// binding is one variable.
 type binding struct {
-	id    string
-	shape *shape
-	bound bool
-	alias []string // the fact key of the reference that the variable was assigned from
+	id    string // unique in the definition
+	typ   *valueType
+	bound bool     // it has a value
+	alias []string // the fact key of the reference that it was assigned from; nil without one
 }
 
-// fact says that a value is of certain kinds. Its key is the identity of a variable, or "input", then the keys below: ".name", "$variable", "#position".
+// fact says that a value is of certain kinds. Its key begins with the id of a variable or with "input", and goes on with the keys below:
+// ".name" for a constant, "$id" for a variable, "#1" for a position.
 type fact struct {
 	key  []string
 	keep kinds
 }
 
-func newWalker(p *program, d *decl, one *def) *walker {
-	return &walker{p: p, decl: d, def: one, input: p.input, scope: &scope{vars: map[ast.Var]*binding{}}}
+func newWalker(p *program, d *decl, def *def) *walker {
+	return &walker{program: p, decl: d, def: def, input: p.input, scope: &scope{vars: map[ast.Var]*binding{}}}
 }
 
-// rule reads one body with its head and returns the shape of the whole declaration that it contributes, and its promises.
-func (w *walker) rule(r *ast.Rule, negated []*ast.Expr) (*shape, []promise) {
-	args := map[string]int{}
+// readRule infers one rule. It returns what the rule contributes to the type of its declaration, and its guarantees. negated are
+// expressions that do not hold where the rule is evaluated.
+func (w *walker) readRule(r *ast.Rule, negated []*ast.Expr) (*valueType, []guarantee) {
+	argIndex := map[string]int{}
 	for i, arg := range r.Head.Args {
-		var s *shape
-		if i < len(w.decl.args) {
-			s = w.decl.args[i]
+		var typ *valueType
+		if i < len(w.decl.argTypes) {
+			typ = w.decl.argTypes[i]
 		}
 		if v, ok := arg.Value.(ast.Var); ok && !v.IsWildcard() {
-			args[w.declare(v).id] = i
+			argIndex[w.declare(v).id] = i
 		}
-		w.bind(arg, s)
+		w.bind(arg, typ)
 	}
 	for _, e := range negated {
-		w.facts = append(w.facts, w.negation(e)...)
+		w.facts = append(w.facts, w.factsOfNegation(e)...)
 	}
-	w.body(r.Body)
-	w.facts = w.all
-	value := w.head(r.Head)
+	w.readBody(r.Body)
+	w.facts = w.bodyFacts
+	value := w.headType(r.Head)
 	if len(r.Head.Args) > 0 {
-		value = w.shapeOf(r.Head.Value)
+		value = w.typeOf(r.Head.Value)
 	}
-	return value, w.promises(args)
+	return value, w.guarantees(argIndex)
 }
 
-func (w *walker) promises(args map[string]int) []promise {
-	var out []promise
+// guarantees are the facts about arguments (argIndex has their positions by the ids of their variables) and about input.
+func (w *walker) guarantees(argIndex map[string]int) []guarantee {
+	var out []guarantee
 	for _, f := range w.facts {
-		i, ok := args[f.key[0]]
+		i, ok := argIndex[f.key[0]]
 		if f.key[0] == "input" {
 			i, ok = -1, true
 		}
-		if !ok || !named(f.key[1:]) {
+		if !ok || !onlyNames(f.key[1:]) {
 			continue
 		}
-		out = append(out, promise{i, join0(f.key[1:]), f.keep})
+		out = append(out, guarantee{i, joinKey(f.key[1:]), f.keep})
 	}
 	return out
 }
 
-func join0(key []string) string { return strings.Join(key, "\x00") }
+// joinKey makes one string of a key; NUL separates its parts, as no field name in a schema holds one.
+func joinKey(key []string) string { return strings.Join(key, "\x00") }
 
-func split0(path string) []string {
+func splitKey(path string) []string {
 	if path == "" {
 		return nil
 	}
 	return strings.Split(path, "\x00")
 }
 
-// named says that a key goes through constant names only, so that it means the same elsewhere.
-func named(key []string) bool {
+// onlyNames says whether a key goes through constant names only, so that it means the same in another definition.
+func onlyNames(key []string) bool {
 	return !slices.ContainsFunc(key, func(k string) bool { return k[0] != '.' })
 }
 
-// head is the shape of the declaration that a head stands for: `deny["x"] contains r` is an object with the key x that holds a set.
-func (w *walker) head(h *ast.Head) *shape {
-	var s *shape
+// headType is the type of the declaration that a head makes: `deny["x"] contains r` makes an object with a set under the key x.
+func (w *walker) headType(h *ast.Head) *valueType {
+	var typ *valueType
 	switch {
 	case h.Key != nil && h.Value == nil:
-		s = &shape{kinds: set, elem: w.shapeOf(h.Key)}
+		typ = &valueType{kinds: set, elem: w.typeOf(h.Key)}
 	case h.Value != nil:
-		s = w.shapeOf(h.Value)
+		typ = w.typeOf(h.Value)
 	}
 	ref := h.Ref()
 	for i := len(ref) - 1; i > 0; i-- {
 		if name, ok := ref[i].Value.(ast.String); ok {
-			s = &shape{kinds: object, fields: map[string]*shape{string(name): s}, closed: true}
+			typ = &valueType{kinds: object, fields: map[string]*valueType{string(name): typ}, closed: true}
 		} else {
-			w.shapeOf(ref[i])
-			s = &shape{kinds: object, elem: s}
+			w.typeOf(ref[i])
+			typ = &valueType{kinds: object, elem: typ}
 		}
 	}
-	return s
+	return typ
 }
 
-// body reads the expressions of a body twice.
-func (w *walker) body(b ast.Body) {
-	w.declareAll(b)
+// readBody reads the expressions of a body twice: quietly, and again with all that is known then.
+func (w *walker) readBody(b ast.Body) {
+	w.declareLocals(b)
 	facts, quiet := w.facts, w.quiet
 	w.quiet = true
 	for _, e := range b {
-		w.expr(e)
+		w.readExpr(e)
 	}
-	w.all = w.facts
+	w.bodyFacts = w.facts
 	w.facts, w.quiet = slices.Clip(facts), quiet
 	if w.quiet {
 		return
 	}
 	for _, e := range b {
-		w.expr(e)
+		w.readExpr(e)
 	}
 }
 
-// nested reads a body of its own scope: of a comprehension, every, not. What it learns stays inside, but for what keep wants.
-func (w *walker) nested(b ast.Body, before, after func()) {
+// readNested reads a body that has a scope of its own, such as that of a comprehension, every or not. before and after, which may be nil,
+// are called in that scope. What the body learns ends with it, so after must copy what it wants to keep.
+func (w *walker) readNested(b ast.Body, before, after func()) {
 	if w.quiet {
 		return
 	}
-	scopeHere, facts, all, also, input := w.scope, w.facts, w.all, w.also, w.input
-	w.scope = &scope{up: scopeHere, vars: map[ast.Var]*binding{}}
-	w.facts = slices.Clip(all)
+	outer, facts, bodyFacts, pending, input := w.scope, w.facts, w.bodyFacts, w.pending, w.input
+	w.scope = &scope{outer: outer, vars: map[ast.Var]*binding{}}
+	w.facts = slices.Clip(bodyFacts)
 	if before != nil {
 		before()
 	}
-	w.body(b)
+	w.readBody(b)
 	if after != nil {
-		w.facts = w.all
+		w.facts = w.bodyFacts
 		after()
 	}
-	w.scope, w.facts, w.all, w.also, w.input = scopeHere, facts, all, also, input
+	w.scope, w.facts, w.bodyFacts, w.pending, w.input = outer, facts, bodyFacts, pending, input
 }
 
-// declareAll declares what `some` and `:=` make local to a body, so that it hides what is outside.
-func (w *walker) declareAll(b ast.Body) {
+// declareLocals declares the variables that `some` and `:=` make local to a body, so that they hide those outside.
+func (w *walker) declareLocals(b ast.Body) {
 	for _, e := range b {
 		switch terms := e.Terms.(type) {
 		case *ast.SomeDecl:
@@ -182,6 +188,7 @@ func (w *walker) declareAll(b ast.Body) {
 	}
 }
 
+// declarePattern declares the variables of a term that stands on the left of `:=`, or is declared by `some`.
 func (w *walker) declarePattern(t *ast.Term) {
 	switch v := t.Value.(type) {
 	case ast.Var:
@@ -195,18 +202,20 @@ func (w *walker) declarePattern(t *ast.Term) {
 	}
 }
 
+// declare returns the variable of the current scope, which it makes if it is not there.
 func (w *walker) declare(v ast.Var) *binding {
 	if b, ok := w.scope.vars[v]; ok {
 		return b
 	}
-	w.ids++
-	b := &binding{id: string(v) + "#" + strconv.Itoa(w.ids)}
+	w.lastID++
+	b := &binding{id: string(v) + "#" + strconv.Itoa(w.lastID)}
 	w.scope.vars[v] = b
 	return b
 }
 
+// lookup returns the variable of the nearest scope that has it; nil when none has.
 func (w *walker) lookup(v ast.Var) *binding {
-	for s := w.scope; s != nil; s = s.up {
+	for s := w.scope; s != nil; s = s.outer {
 		if b, ok := s.vars[v]; ok {
 			return b
 		}
@@ -214,26 +223,26 @@ func (w *walker) lookup(v ast.Var) *binding {
 	return nil
 }
 
-// known narrows a shape by the facts about the value with this key.
-func (w *walker) known(key []string, s *shape) *shape {
-	if key == nil || s == nil {
-		return s
+// narrowed is a type after the facts about the value with this key and about what lies below it.
+func (w *walker) narrowed(key []string, typ *valueType) *valueType {
+	if key == nil || typ == nil {
+		return typ
 	}
 	for _, f := range w.facts {
-		if len(f.key) < len(key) || !slices.Equal(f.key[:len(key)], key) || !named(f.key[len(key):]) {
+		if len(f.key) < len(key) || !slices.Equal(f.key[:len(key)], key) || !onlyNames(f.key[len(key):]) {
 			continue
 		}
 		var path []string
 		for _, k := range f.key[len(key):] {
 			path = append(path, k[1:])
 		}
-		s = s.refine(path, f.keep)
+		typ = typ.refineAt(path, f.keep)
 	}
-	return s
+	return typ
 }
 
-// key is the identity of a variable or reference for facts; nil when it has none.
-func (w *walker) key(t *ast.Term) []string {
+// factKey is the key of a variable or reference for facts; nil when it has none.
+func (w *walker) factKey(t *ast.Term) []string {
 	switch v := t.Value.(type) {
 	case ast.Var:
 		if b := w.lookup(v); b != nil {
@@ -242,14 +251,14 @@ func (w *walker) key(t *ast.Term) []string {
 		if ast.Var("input") == v {
 			return []string{"input"}
 		}
-		if ref := w.global(v); ref != nil {
-			return w.key(ast.NewTerm(ref))
+		if ref := w.fullRef(v); ref != nil {
+			return w.factKey(ast.NewTerm(ref))
 		}
 	case ast.Ref:
 		if len(v) == 1 {
-			return w.key(v[0])
+			return w.factKey(v[0])
 		}
-		key := w.key(v[0])
+		key := w.factKey(v[0])
 		if key == nil {
 			return nil
 		}
@@ -261,11 +270,11 @@ func (w *walker) key(t *ast.Term) []string {
 			case ast.Number:
 				key = append(key, "#"+string(o))
 			case ast.Var:
-				k := w.lookup(o)
-				if k == nil || o.IsWildcard() {
+				b := w.lookup(o)
+				if b == nil || o.IsWildcard() {
 					return nil
 				}
-				key = append(key, "$"+k.id)
+				key = append(key, "$"+b.id)
 			default:
 				return nil
 			}
@@ -275,24 +284,24 @@ func (w *walker) key(t *ast.Term) []string {
 	return nil
 }
 
-// say reports an issue. A test is free to try what never happens, so of it only what does not exist is reported.
-func (w *walker) say(t *ast.Term, code, hint, format string, args ...any) {
-	if w.quiet || !w.p.report || w.def.test && code != UnknownField && code != UnknownData && code != UnknownParam {
+// report adds an issue at a term. A test may try what never happens, so in a test only references to what does not exist are issues.
+func (w *walker) report(t *ast.Term, code, hint, format string, args ...any) {
+	if w.quiet || !w.program.reporting || w.def.test && code != UnknownField && code != UnknownData && code != UnknownParam {
 		return
 	}
 	loc := t.Location
 	if loc == nil {
 		loc = w.def.rule.Location
 	}
-	w.p.issue(w.def.file, loc, code, fmt.Sprintf(format, args...), hint)
+	w.program.addIssue(w.def.file, loc, code, fmt.Sprintf(format, args...), hint)
 }
 
-// source is a term as a message shows it.
-func source(t *ast.Term) string {
-	const most = 80
+// termText is a term for a message, 80 characters at most, so that the message stays readable.
+func termText(t *ast.Term) string {
+	const limit = 80
 	s := strings.ReplaceAll(t.String(), "\n", " ")
-	if r := []rune(s); len(r) > most {
-		return string(r[:most]) + "…"
+	if r := []rune(s); len(r) > limit {
+		return string(r[:limit]) + "…"
 	}
 	return s
 }

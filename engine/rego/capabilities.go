@@ -2,12 +2,13 @@ package rego
 
 import "github.com/open-policy-agent/opa/v1/ast"
 
-// capabilities are what policies may use: OPA's built-ins without those that reach out, veto's own, and no host for what would fetch a schema.
+// capabilities are what policies may use: veto's own built-ins, and OPA's without those that make a verdict depend on anything but its
+// inputs. A schema is fetched from no host.
 func capabilities() *ast.Capabilities {
 	c := ast.CapabilitiesForThisVersion()
 	kept := make([]*ast.Builtin, 0, len(c.Builtins))
 	for _, b := range c.Builtins {
-		if removed(b.Name) == "" {
+		if removedBecause(b.Name) == "" {
 			kept = append(kept, b)
 		}
 	}
@@ -19,8 +20,8 @@ func capabilities() *ast.Capabilities {
 	return c
 }
 
-// removed says why a built-in is not there, "" when nobody took it away. time.now_ns stays: it is the frozen clock.
-func removed(name string) string {
+// removedBecause says why policies may not use one of OPA's built-ins, "" when they may. time.now_ns stays: it is the frozen clock.
+func removedBecause(name string) string {
 	switch name {
 	case "http.send", "net.lookup_ip_addr":
 		return "policies have no network, so that a verdict depends on its inputs alone; give what it fetches as a data file beside the policy"
@@ -31,7 +32,8 @@ func removed(name string) string {
 	case "io.jwt.encode_sign", "io.jwt.encode_sign_raw":
 		return "signing is random, and policies have no randomness"
 	case "crypto.x509.parse_and_verify_certificates", "crypto.x509.parse_and_verify_certificates_with_options":
-		return "it reads the machine's clock, and policies have the run's frozen clock only; parse the certificates and compare their dates with input.now"
+		return "it reads the machine's clock, and policies have the run's frozen clock only; " +
+			"parse the certificates and compare their dates with input.now"
 	}
 	return ""
 }

@@ -3,17 +3,19 @@ package rego
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/schema"
 )
 
 // What a rule reads has to be known completely: a section that is not built would be undefined, and the rule silent.
 func TestReadsOfEveryForm(t *testing.T) {
-	schema, err := json.Marshal(schema.Of(typeOfInput()))
+	schema, err := json.Marshal(schema.Of(reflect.TypeFor[engine.Input]()))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,12 +45,13 @@ func TestReadsOfEveryForm(t *testing.T) {
 		text := "package own\n\nimport input as aliased\n\ndeny[\"it\"] contains \"x\" if {\n\t" + body + "\n}\n\n" +
 			"branch := \"a\" if {\n\tinput.config.user == \"a\"\n} else := input.image.name\n\n" +
 			"helper(_) if count(input.gaps) > 0\n\nthrough := input\n\nlimited := input.now\n\nuses_alias if aliased.now == \"x\"\n"
-		p := compile(Options{Schema: schema, At: time.Unix(1, 0), Sources: []Source{{Name: "own.rego", FS: mapFS("own.rego", text), Path: "own.rego"}}}, false, false)
+		own := PolicyPath{Name: "own.rego", FS: mapFS("own.rego", text), Path: "own.rego"}
+		p := loadProgram(Options{Schema: schema, At: time.Unix(1, 0), Paths: []PolicyPath{own}}, false, false)
 		if p.compiler == nil || p.compiler.Failed() {
-			t.Errorf("%s: %v", body, p.problems.join())
+			t.Errorf("%s: %v", body, p.issues.asError())
 			continue
 		}
-		r := readsOf(p.compiler, p.rules[0].ref)
+		r := readSetOf(p.compiler, p.rules[0].ref)
 		got := slices.DeleteFunc(slices.Sorted(maps.Keys(r.sections)), func(s string) bool { return s == "index" })
 		for _, v := range slices.Sorted(maps.Keys(r.views)) {
 			got = append(got, "index:"+v)

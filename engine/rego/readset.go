@@ -7,56 +7,57 @@ import (
 	"github.com/open-policy-agent/opa/v1/ast"
 )
 
-// reads is which parts of the input rules refer to.
-type reads struct {
-	all      bool            // some reference is not constant: everything
+// readSet is the parts of the input that rules refer to.
+type readSet struct {
+	all      bool            // everything, because some reference is not constant
 	sections map[string]bool // top-level names
-	allViews bool            // of the index
-	views    map[string]bool
+	allViews bool            // every view of input.index
+	views    map[string]bool // views of input.index: "packages_by_name"
 }
 
-func (r *reads) add(o *reads) {
+// merge adds what another set has.
+func (r *readSet) merge(o *readSet) {
 	r.all, r.allViews = r.all || o.all, r.allViews || o.allViews
 	for s := range o.sections {
-		r.section(s)
+		r.addSection(s)
 	}
 	for v := range o.views {
-		r.view(v)
+		r.addView(v)
 	}
 }
 
-func (r *reads) section(name string) {
+func (r *readSet) addSection(name string) {
 	if r.sections == nil {
 		r.sections = map[string]bool{}
 	}
 	r.sections[name] = true
 }
 
-func (r *reads) view(name string) {
+func (r *readSet) addView(name string) {
 	if r.views == nil {
 		r.views = map[string]bool{}
 	}
 	r.views[name] = true
 }
 
-// needs says whether a section is read, by itself or through a view of the index that is made of it.
-func (r *reads) needs(section string) bool {
+// includes says whether a section is read, by itself or through a view of the index, which holds positions in it.
+func (r *readSet) includes(section string) bool {
 	if r.all || r.sections[section] || r.allViews && (section == "packages" || section == "findings" || section == "files") {
 		return true
 	}
 	for v := range r.views {
-		if of, _, ok := strings.Cut(v, "_by_"); ok && of == section {
+		if viewed, _, ok := strings.Cut(v, "_by_"); ok && viewed == section {
 			return true
 		}
 	}
 	return false
 }
 
-// lacking are the missing sections that are read, sorted.
-func (r *reads) lacking(missing []string) []string {
+// among returns those of the sections that are read, sorted, each once.
+func (r *readSet) among(sections []string) []string {
 	var out []string
-	for _, m := range missing {
-		if r.needs(m) && !slices.Contains(out, m) {
+	for _, m := range sections {
+		if r.includes(m) && !slices.Contains(out, m) {
 			out = append(out, m)
 		}
 	}
@@ -64,12 +65,12 @@ func (r *reads) lacking(missing []string) []string {
 	return out
 }
 
-// readsOf follows references from rules, through every helper that they could reach.
-func readsOf(c *ast.Compiler, from ...ast.Ref) *reads {
-	out := &reads{}
+// readSetOf is what rules read, by themselves and through every helper that they could call.
+func readSetOf(c *ast.Compiler, rules ...ast.Ref) *readSet {
+	out := &readSet{}
 	seen := map[*ast.Rule]bool{}
 	var queue []*ast.Rule
-	reach := func(ref ast.Ref) {
+	enqueue := func(ref ast.Ref) {
 		for _, r := range c.GetRulesDynamicWithOpts(ref, ast.RulesOptions{IncludeHiddenModules: true}) {
 			if !seen[r] {
 				seen[r] = true
@@ -77,8 +78,8 @@ func readsOf(c *ast.Compiler, from ...ast.Ref) *reads {
 			}
 		}
 	}
-	for _, ref := range from {
-		reach(ref)
+	for _, ref := range rules {
+		enqueue(ref)
 	}
 	for len(queue) > 0 {
 		r := queue[0]
@@ -86,9 +87,9 @@ func readsOf(c *ast.Compiler, from ...ast.Ref) *reads {
 		ast.WalkRefs(r, func(ref ast.Ref) bool {
 			switch {
 			case ref.HasPrefix(ast.InputRootRef):
-				out.input(ref)
+				out.addInputRef(ref)
 			case ref.HasPrefix(ast.DefaultRootRef):
-				reach(ref)
+				enqueue(ref)
 			}
 			return false
 		})
@@ -102,7 +103,8 @@ func readsOf(c *ast.Compiler, from ...ast.Ref) *reads {
 	return out
 }
 
-func (r *reads) input(ref ast.Ref) {
+// addInputRef adds what a reference that begins with input reads.
+func (r *readSet) addInputRef(ref ast.Ref) {
 	if len(ref) < 2 {
 		r.all = true
 		return
@@ -112,13 +114,13 @@ func (r *reads) input(ref ast.Ref) {
 		r.all = true
 		return
 	}
-	r.section(string(name))
+	r.addSection(string(name))
 	if name != "index" {
 		return
 	}
 	if len(ref) > 2 {
 		if view, ok := ref[2].Value.(ast.String); ok {
-			r.view(string(view))
+			r.addView(string(view))
 			return
 		}
 	}

@@ -1,8 +1,12 @@
 package rego
 
 import (
+	"bytes"
 	"encoding/json"
+	"io/fs"
+	"reflect"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,6 +15,8 @@ import (
 	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/schema"
 )
+
+func mapFS(name, text string) fs.FS { return fstest.MapFS{name: &fstest.MapFile{Data: []byte(text)}} }
 
 // sample is an input with every kind of field set and unset.
 func sample() *engine.Input {
@@ -22,8 +28,10 @@ func sample() *engine.Input {
 		OS:     &engine.OS{ID: "debian"},
 		Packages: []engine.Package{{Name: "a", Version: "1", Type: "deb", Source: engine.Source{Name: "s", Version: "2"}},
 			{Name: "b", Layer: "sha256:aa", Main: true}},
-		Findings: []engine.Finding{{ID: "CVE-2026-0001", CVEs: []string{"CVE-2026-0001"}, Ref: "v1", Severity: engine.Severity{Level: engine.High, Score: &score}},
-			{ID: "CVE-2026-0002", Ref: "v2"}},
+		Findings: []engine.Finding{
+			{ID: "CVE-2026-0001", CVEs: []string{"CVE-2026-0001"}, Ref: "v1", Severity: engine.Severity{Level: engine.High, Score: &score}},
+			{ID: "CVE-2026-0002", Ref: "v2"},
+		},
 		Gaps:     []engine.Gap{{Kind: engine.GapLimit, Ref: "c1", Count: 2}},
 		Database: engine.Database{State: "ok", Shards: []engine.Shard{{Ecosystem: "npm", AgeDays: &days}}},
 	}, Weakened: []engine.Relaxation{{What: "--now"}}}
@@ -34,7 +42,7 @@ func sample() *engine.Input {
 
 func TestInputEqualsItsJSON(t *testing.T) {
 	in := sample()
-	got, err := newBuilder().input(in, &reads{all: true})
+	got, err := newInputBuilder().build(in, &readSet{all: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -42,7 +50,7 @@ func TestInputEqualsItsJSON(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := ast.ValueFromReader(bytesReader(b))
+	want, err := ast.ValueFromReader(bytes.NewReader(b))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -52,11 +60,11 @@ func TestInputEqualsItsJSON(t *testing.T) {
 }
 
 func TestInputBuildsWhatIsRead(t *testing.T) {
-	r := &reads{}
-	r.section("now")
-	r.section("index")
-	r.view("packages_by_type")
-	got, err := newBuilder().input(sample(), r)
+	r := &readSet{}
+	r.addSection("now")
+	r.addSection("index")
+	r.addView("packages_by_type")
+	got, err := newInputBuilder().build(sample(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,11 +75,11 @@ func TestInputBuildsWhatIsRead(t *testing.T) {
 }
 
 func TestLibraryReadsAFewSections(t *testing.T) {
-	schema, err := json.Marshal(schema.Of(typeOfInput()))
+	schema, err := json.Marshal(schema.Of(reflect.TypeFor[engine.Input]()))
 	if err != nil {
 		t.Fatal(err)
 	}
-	p, err := Load(t.Context(), Options{At: time.Unix(1, 0), Schema: schema, Sources: []Source{{Name: "a.rego", FS: mapFS("a.rego", `package a
+	const a = `package a
 
 import input.config as c
 
@@ -82,7 +90,16 @@ deny["closure"] contains "x" if count([p | some p in input.packages; late(p)]) >
 late(p) if input.os.id == p.name
 
 deny["dynamic"] contains data.b[k] if some k in ["shown"]
-`), Path: "a.rego"}, {Name: "b.rego", FS: mapFS("b.rego", "package b\n\nshown := input.now\n\ndeny[\"b\"] contains \"x\" if input.platform.os == \"y\"\n"), Path: "b.rego"}}})
+`
+	const b = `package b
+
+shown := input.now
+
+deny["b"] contains "x" if input.platform.os == "y"
+`
+	p, err := Load(t.Context(), Options{At: time.Unix(1, 0), Schema: schema, Paths: []PolicyPath{
+		{Name: "a.rego", FS: mapFS("a.rego", a), Path: "a.rego"}, {Name: "b.rego", FS: mapFS("b.rego", b), Path: "b.rego"},
+	}})
 	if err != nil {
 		t.Fatal(err)
 	}
