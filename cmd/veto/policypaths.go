@@ -10,8 +10,8 @@ import (
 	"github.com/vetoci/veto/engine/rego"
 )
 
-// policies locates policy paths. A path that is given twice, in whatever spelling, or that a folder which is given holds, counts once: the configuration
-// names a folder, and a command line one file of it.
+// policies locates policy paths. A path that is given twice, in whatever spelling, or that a folder which is given holds, counts once: the
+// configuration names a folder, and a command line one file of it.
 func (ws *workspace) policies(paths []string) ([]rego.Source, error) {
 	var sources []rego.Source
 	places := make([]string, len(paths))

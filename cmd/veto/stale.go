@@ -11,8 +11,9 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// claim checks the files of the outputs before anything is evaluated, and removes what an earlier run left in them: a stale report must never be
-// taken for this run's. What the command reads is never removed: inputs are the files that its configuration names, and its arguments.
+// claim checks the files of the outputs before anything is evaluated, and removes what an earlier run left in them: a stale report must
+// never be taken for this run's. What the command reads is never removed: inputs are the files that its configuration names, and its
+// arguments.
 func claim(sys *system, outs []output, inputs []string) error {
 	seen := map[string]bool{}
 	for _, out := range outs {
@@ -46,8 +47,8 @@ func claim(sys *system, outs []output, inputs []string) error {
 	return nil
 }
 
-// isStale says whether an output's path holds what an earlier run can have left: a regular file, or a link to one or to nothing, of which the link is
-// removed. A pipe, a device or a link to one stays: it is written to as it is.
+// isStale says whether an output's path holds what an earlier run can have left: a regular file, or a link to one or to nothing, of which
+// the link is removed. A pipe, a device or a link to one stays: it is written to as it is.
 func isStale(path string, info fs.FileInfo) bool {
 	if info.Mode()&fs.ModeSymlink == 0 {
 		return info.Mode().IsRegular()
@@ -56,8 +57,8 @@ func isStale(path string, info fs.FileInfo) bool {
 	return err != nil || target.Mode().IsRegular()
 }
 
-// removeStale removes, after a mistake that ended the command before it claimed its outputs, what an earlier run left in them. The mistake is said
-// anyway, so failing to remove is not.
+// removeStale removes, after a mistake that ended the command before it claimed its outputs, what an earlier run left in them. The mistake
+// is said anyway, so failing to remove is not.
 func removeStale(sys *system) {
 	if len(sys.args) == 0 || !slices.Contains([]string{"scan", "judge", "render", "inspect"}, sys.args[0]) {
 		return
@@ -96,8 +97,8 @@ func namedOutputs(sys *system) (paths []string) {
 	return paths
 }
 
-// isInput says whether a file is one that the words of a command or its configuration name: as they are, behind a prefix (oci:DIR, osv=DIR), by another
-// spelling or through a link. The word that names the output itself, FORMAT=PATH, is none.
+// isInput says whether a file is one that the words of a command or its configuration name: as they are, behind a prefix (oci:DIR,
+// osv=DIR), by another spelling or through a link. The word that names the output itself, FORMAT=PATH, is none.
 func isInput(path string, words []string) bool {
 	file, err := os.Stat(path)
 	if err != nil || !file.Mode().IsRegular() {
