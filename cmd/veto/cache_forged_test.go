@@ -2,37 +2,14 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
 	"os"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/image/imagetest"
 )
-
-// scanLater scans in this process with a clock a minute ahead, so that files count as settled, and returns the exit code and the run.
-func scanLater(t *testing.T, source, kept string, more ...string) (int, *engine.Run) {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "run.json")
-	var stderr bytes.Buffer
-	sys := &system{stdin: strings.NewReader(""), stdout: &stderr, stderr: &stderr, environ: []string{"VETO_CACHE=" + kept}, dir: t.TempDir(),
-		now: func() time.Time { return time.Now().Add(time.Minute) }, width: 100}
-	code := run(t.Context(), append([]string{"scan", source, "-q", "-o", "json=" + out, "--now", clock,
-		"--config", filepath.Join(root(t), "examples", "quickstart", "veto.yaml"), "--db", filepath.Join(root(t), "examples", "quickstart",
-			"advisories")}, more...), sys)
-	b, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatalf("exit %d: %v: %s", code, err, &stderr)
-	}
-	r := &engine.Run{}
-	if err := json.Unmarshal(b, r); err != nil {
-		t.Fatal(err)
-	}
-	return code, r
-}
 
 // kinds of files in a cache's folder.
 func keptFiles(t *testing.T, kept, suffix string) int {
@@ -44,31 +21,13 @@ func keptFiles(t *testing.T, kept, suffix string) int {
 	return len(files)
 }
 
-func lodash(version string) imagetest.Layer {
-	return imagetest.Layer{Entries: []imagetest.Entry{imagetest.File("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n"),
-		imagetest.File("srv/node_modules/lodash/package.json", `{"name":"lodash","version":"`+version+`"}`)}}
-}
-
-func writeLayout(t *testing.T, m imagetest.Image) (string, *imagetest.Packed) {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "layout")
-	if err := imagetest.WriteOCILayout(dir, m); err != nil {
-		t.Fatal(err)
-	}
-	p, err := imagetest.Pack(m)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return dir, p
-}
-
 // A blob that is rewritten in place, with its size and its time of modification as before, is hashed again: the cache has other content.
 func TestRewrittenBlobIsNotTheCachedOne(t *testing.T) {
-	m := imagetest.Image{Layers: []imagetest.Layer{lodash("4.17.21")}, Compression: imagetest.Gzip}
+	m := imagetest.Image{Layers: []imagetest.Layer{lodashLayer("4.17.21")}, Compression: imagetest.Gzip}
 	dir, p := writeLayout(t, m)
 	kept := t.TempDir()
 	for i := range 2 {
-		if code, r := scanLater(t, dir, kept); code != exitPass {
+		if code, r := scanSettled(t, dir, kept); code != exitPass {
 			t.Fatalf("scan %d: exit %d: %+v", i, code, r.Reports[0].Decision)
 		}
 	}
@@ -93,7 +52,8 @@ func TestRewrittenBlobIsNotTheCachedOne(t *testing.T) {
 	if err := os.Chtimes(blob, time.Time{}, info.ModTime()); err != nil {
 		t.Fatal(err)
 	}
-	if code, r := scanLater(t, dir, kept); code != exitUndecided || !strings.Contains(r.Reports[0].Errors[0].What, "the blob has the digest") {
+	if code, r := scanSettled(t, dir, kept); code != exitUndecided ||
+		!strings.Contains(r.Reports[0].Errors[0].What, "the blob has the digest") {
 		t.Errorf("exit %d: %+v", code, r.Reports[0].Errors)
 	}
 }
@@ -121,21 +81,21 @@ func forge(t *testing.T, dir string, p *imagetest.Packed, diffID string) {
 // A configuration that names the diff ID of a layer that the cache knows as clean, over other content, hides nothing: what is kept is found
 // by what veto hashed.
 func TestForgedDiffIDFindsNothingInTheCache(t *testing.T) {
-	clean := imagetest.Image{Layers: []imagetest.Layer{lodash("4.17.21")}, Compression: imagetest.Gzip}
+	clean := imagetest.Image{Layers: []imagetest.Layer{lodashLayer("4.17.21")}, Compression: imagetest.Gzip}
 	cleanDir, cleanPacked := writeLayout(t, clean)
 	kept := t.TempDir()
-	if code, _ := scanLater(t, cleanDir, kept); code != exitPass {
+	if code, _ := scanSettled(t, cleanDir, kept); code != exitPass {
 		t.Fatalf("the clean image: exit %d", code)
 	}
-	dir, p := writeLayout(t, imagetest.Image{Layers: []imagetest.Layer{lodash("4.17.15")}, Compression: imagetest.Gzip})
+	dir, p := writeLayout(t, imagetest.Image{Layers: []imagetest.Layer{lodashLayer("4.17.15")}, Compression: imagetest.Gzip})
 	forge(t, dir, p, cleanPacked.DiffIDs[0])
 	for i := range 2 {
-		code, r := scanLater(t, dir, kept)
+		code, r := scanSettled(t, dir, kept)
 		if code != exitDenied || len(r.Reports[0].Findings) == 0 || r.Reports[0].Findings[0].Package.Version != "4.17.15" {
 			t.Errorf("scan %d: exit %d, findings %+v", i, code, r.Reports[0].Findings)
 		}
 	}
-	if code, r := scanLater(t, dir, kept, "--verify"); code != exitUndecided || !strings.Contains(r.Reports[0].Errors[0].What, "digest") {
+	if code, r := scanSettled(t, dir, kept, "--verify"); code != exitUndecided || !strings.Contains(r.Reports[0].Errors[0].What, "digest") {
 		t.Errorf("with --verify: exit %d: %+v", code, r.Reports[0].Errors)
 	}
 }

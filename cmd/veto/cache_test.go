@@ -7,7 +7,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -20,36 +19,10 @@ import (
 	"github.com/vetoci/veto/engine/scan"
 )
 
-// layout makes the quickstart's image as an OCI layout, whose layers are kept.
-func layout(t testing.TB) string {
-	t.Helper()
-	dir := filepath.Join(t.TempDir(), "layout")
-	if err := mkimage([]string{"oci", dir, filepath.Join(root(t), "examples", "quickstart", "image.txt")}); err != nil {
-		t.Fatal(err)
-	}
-	return dir
-}
-
-// scanLayout scans the layout in this process and returns the exit code and the run as JSON.
-func scanLayout(t testing.TB, source, kept string) (int, []byte) {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "run.json")
-	var stderr bytes.Buffer
-	sys := &system{stdin: strings.NewReader(""), stdout: &stderr, stderr: &stderr, environ: []string{"VETO_CACHE=" + kept}, dir: t.TempDir(),
-		now: time.Now, width: 100}
-	code := run(t.Context(), []string{"scan", source, "-q", "-o", "json=" + out, "--now", clock,
-		"--db", filepath.Join(root(t), "examples", "quickstart", "advisories")}, sys)
-	b, err := os.ReadFile(out)
-	if err != nil {
-		t.Fatalf("exit %d: %v: %s", code, err, &stderr)
-	}
-	return code, b
-}
-
 // Changing any byte of any file of the cache changes neither the verdict nor a byte of the report.
 func TestDamagedCacheChangesNothing(t *testing.T) {
-	source, kept := layout(t), t.TempDir()
-	wantCode, want := scanLayout(t, source, kept)
+	source, kept := quickstartLayout(t), t.TempDir()
+	wantCode, want := scanHere(t, time.Now, source, kept)
 	if wantCode != exitDenied {
 		t.Fatalf("exit %d", wantCode)
 	}
@@ -73,7 +46,7 @@ func TestDamagedCacheChangesNothing(t *testing.T) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if code, got := scanLayout(t, source, kept); code != wantCode || !bytes.Equal(got, want) {
+		if code, got := scanHere(t, time.Now, source, kept); code != wantCode || !bytes.Equal(got, want) {
 			t.Fatalf("sample %d: byte %d of %s: exit %d, report %.2000s", i, at, filepath.Base(path), code, got)
 		}
 	}
@@ -81,8 +54,8 @@ func TestDamagedCacheChangesNothing(t *testing.T) {
 
 // A hundred scans that share a cache, half of them killed at some moment: those that end say the same.
 func TestManyScansShareACache(t *testing.T) {
-	source, kept := layout(t), t.TempDir()
-	_, want := scanLayout(t, source, t.TempDir())
+	source, kept := quickstartLayout(t), t.TempDir()
+	_, want := scanHere(t, time.Now, source, t.TempDir())
 	self, err := os.Executable()
 	if err != nil {
 		t.Fatal(err)
@@ -96,7 +69,8 @@ func TestManyScansShareACache(t *testing.T) {
 			defer func() { <-room }()
 			out := filepath.Join(dir, "run"+string(rune('a'+i%26))+string(rune('a'+i/26))+".json")
 			cmd := exec.CommandContext(t.Context(), self, "scan", source, "-q", "-o", "json="+out, "--now", clock, "--cache-limit", "1MiB",
-				"--db", filepath.Join(root(t), "examples", "quickstart", "advisories"))
+				"--config", quickstart(t, "veto.yaml"),
+				"--db", quickstart(t, "advisories"))
 			cmd.Env = []string{runMain + "=1", "VETO_CACHE=" + kept, "HOME=" + dir}
 			if err := cmd.Start(); err != nil {
 				t.Error(err)
@@ -118,7 +92,7 @@ func TestManyScansShareACache(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	if code, got := scanLayout(t, source, kept); code != exitDenied || !bytes.Equal(got, want) {
+	if code, got := scanHere(t, time.Now, source, kept); code != exitDenied || !bytes.Equal(got, want) {
 		t.Errorf("afterwards: exit %d, report %.2000s", code, got)
 	}
 }

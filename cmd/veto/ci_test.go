@@ -147,27 +147,6 @@ func (r *runner) run(a action) bool {
 	return ok
 }
 
-// cleanEnv is the environment without variables that would steer veto or git from outside.
-func cleanEnv() (env []string) {
-	for _, kv := range os.Environ() {
-		if !strings.HasPrefix(kv, "VETO_") && !strings.HasPrefix(kv, "GIT_") && !strings.HasPrefix(kv, "GITHUB_") && !strings.HasPrefix(kv,
-			"CI_") {
-			env = append(env, kv)
-		}
-	}
-	return append(env, "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null")
-}
-
-func git(t *testing.T, dir string, args ...string) {
-	t.Helper()
-	cmd := exec.Command("git", append([]string{"-c", "user.name=a", "-c", "user.email=a@example.test", "-c", "init.defaultBranch=main", "-c",
-		"protocol.file.allow=always"}, args...)...)
-	cmd.Dir, cmd.Env = dir, cleanEnv()
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("git %v: %v: %s", args, err, out)
-	}
-}
-
 // pullRequest makes a bare repository with a target branch and a pull-request branch that weakens everything it can, and
 // returns a checkout of the latter.
 func pullRequest(t *testing.T) string {
@@ -176,14 +155,14 @@ func pullRequest(t *testing.T) string {
 	git(t, dir, "init", "-q", "--bare", "origin.git")
 	git(t, dir, "clone", "-q", "origin.git", "work")
 	work := filepath.Join(dir, "work")
-	image, err := os.ReadFile(filepath.Join(root(t), "examples", "quickstart", "image.tar"))
+	image, err := os.ReadFile(quickstart(t, "image.tar"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	write1(t, filepath.Join(work, "app.tar"), string(image))
-	write1(t, filepath.Join(work, "veto.yaml"), "version: 1\npolicies: [policy]\nwaivers: waivers.yaml\nrules: {database-stale: warn}\n")
-	write1(t, filepath.Join(work, "waivers.yaml"), "version: 1\nwaivers: []\n")
-	write1(t, filepath.Join(work, "policy", "own.rego"), `# METADATA
+	writeText(t, filepath.Join(work, "app.tar"), string(image))
+	writeText(t, filepath.Join(work, "veto.yaml"), "version: 1\npolicies: [policy]\nwaivers: waivers.yaml\nrules: {database-stale: warn}\n")
+	writeText(t, filepath.Join(work, "waivers.yaml"), "version: 1\nwaivers: []\n")
+	writeText(t, filepath.Join(work, "policy", "own.rego"), `# METADATA
 # scope: package
 package own
 
@@ -206,12 +185,12 @@ deny["no-nginx"] contains r if {
 		"advisories-missing", "database-missing", "database-stale", "inventory-empty", "user-root"} {
 		off.WriteString("  " + id + ": off\n")
 	}
-	write1(t, filepath.Join(work, "veto.yaml"), off.String())
-	write1(t, filepath.Join(work, "policy", "own.rego"), "package own\n\nwarn[\"no-nginx\"] contains \"never mind\" if false\n")
-	write1(t, filepath.Join(work, "waivers.yaml"),
+	writeText(t, filepath.Join(work, "veto.yaml"), off.String())
+	writeText(t, filepath.Join(work, "policy", "own.rego"), "package own\n\nwarn[\"no-nginx\"] contains \"never mind\" if false\n")
+	writeText(t, filepath.Join(work, "waivers.yaml"),
 		"version: 1\nwaivers:\n  - {rule: vuln-fixable, broad: true, reason: because, owner: me, expires: 2099-01-01}\n")
 	// A folder named like the revision must not be taken for it.
-	write1(t, filepath.Join(work, "refs", "veto", "trust", "veto.yaml"), off.String())
+	writeText(t, filepath.Join(work, "refs", "veto", "trust", "veto.yaml"), off.String())
 	git(t, work, "add", ".")
 	git(t, work, "commit", "-qm", "weaken the gate")
 	return work
@@ -219,7 +198,7 @@ deny["no-nginx"] contains r if {
 
 func TestActionTrustsTheTargetBranch(t *testing.T) {
 	a := readAction(t)
-	db := filepath.Join(root(t), "examples", "quickstart", "advisories")
+	db := quickstart(t, "advisories")
 	for name, c := range map[string]struct {
 		trust, baseRef string
 		ok             bool
@@ -305,7 +284,7 @@ func TestGitLabJobTrustsTheTargetBranch(t *testing.T) {
 		work := pullRequest(t)
 		cmd := exec.Command("bash", "-c", "set -eo pipefail\n"+strings.Join(job.Script, "\n"))
 		cmd.Dir = work
-		cmd.Env = append(cleanEnv(), "CI=true", "VETO_IMAGE=./app.tar", "VETO_DB="+filepath.Join(root(t), "examples", "quickstart", "advisories"),
+		cmd.Env = append(cleanEnv(), "CI=true", "VETO_IMAGE=./app.tar", "VETO_DB="+quickstart(t, "advisories"),
 			"CI_MERGE_REQUEST_TARGET_BRANCH_NAME="+target, "PATH="+bin+":"+os.Getenv("PATH"))
 		for k, v := range job.Variables {
 			cmd.Env = append(cmd.Env, k+"="+v)
@@ -343,7 +322,7 @@ func TestPrePush(t *testing.T) {
 		cmd := exec.Command("git", append([]string{"push", "-q", "origin"}, args...)...)
 		cmd.Dir = work
 		cmd.Env = append(cleanEnv(), "PATH="+bin+":"+os.Getenv("PATH"), "VETO_IMAGE="+image,
-			"VETO_DB="+filepath.Join(root(t), "examples", "quickstart", "advisories"))
+			"VETO_DB="+quickstart(t, "advisories"))
 		out, err := cmd.CombinedOutput()
 		return string(out), err
 	}

@@ -1,12 +1,8 @@
 package main
 
 import (
-	"io"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
-	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -14,71 +10,20 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// cutting forwards connections to a server and breaks each one after some bytes of its answers: least to most of them, by chance.
-func cutting(t *testing.T, server string, seed uint64, least, most int64) (address string, seen func() (cuts int, bytes int64)) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	var mu sync.Mutex
-	rnd, n, all := rand.New(rand.NewPCG(seed, 1)), 0, int64(0)
-	go func() {
-		for {
-			down, err := l.Accept()
-			if err != nil {
-				return
-			}
-			up, err := net.Dial("tcp", server)
-			if err != nil {
-				down.Close()
-				continue
-			}
-			mu.Lock()
-			size := least + rnd.Int64N(most-least)
-			mu.Unlock()
-			go func() {
-				_, _ = io.Copy(up, down)
-				up.Close()
-			}()
-			go func() {
-				sent, _ := io.CopyN(down, up, size)
-				mu.Lock()
-				all += sent
-				if sent == size {
-					n++
-				}
-				mu.Unlock()
-				if sent == size {
-					_ = down.(*net.TCPConn).SetLinger(0) // a reset, as when a peer dies
-				}
-				down.Close()
-				up.Close()
-			}()
-		}
-	}()
-	return l.Addr().String(), func() (int, int64) {
-		mu.Lock()
-		defer mu.Unlock()
-		return n, all
-	}
-}
-
 // A pull whose connections break again and again ends in the right answer or in exit 3, never in a part of the answer.
 func TestRegistryThatIsCut(t *testing.T) {
 	server := realRegistry(t)
-	big, small := filepath.Join(images(t), "web-oci"), layout(t)
-	push(t, server, "shop/web", "1.0", big)
-	push(t, server, "shop/small", "1.0", small)
+	big, small := filepath.Join(images(t), "web-oci"), quickstartLayout(t)
+	pushLayout(t, server, "shop/web", "1.0", big)
+	pushLayout(t, server, "shop/small", "1.0", small)
 	dir := t.TempDir()
 	out := filepath.Join(dir, "run.json")
 	env := []string{"VETO_REGISTRY_USER=" + registryUser, "VETO_REGISTRY_PASSWORD=" + registryPassword}
 	right, undecided, broken := 0, 0, 0
 	try := func(name, local string, seed uint64, least, most int64) {
 		t.Helper()
-		want, _ := scanJSON(t, local)
-		address, cuts := cutting(t, server, seed, least, most)
+		want, _ := scanReal(t, local)
+		address, cuts := cuttingProxy(t, server, seed, least, most)
 		if err := os.RemoveAll(out); err != nil {
 			t.Fatal(err)
 		}
@@ -91,7 +36,7 @@ func TestRegistryThatIsCut(t *testing.T) {
 			undecided++
 		case exitDenied:
 			right++
-			if diff := cmp.Diff(want.Reports[0].Findings, scanFile(t, out).Reports[0].Findings); diff != "" {
+			if diff := cmp.Diff(want.Reports[0].Findings, readRun(t, out).Reports[0].Findings); diff != "" {
 				t.Errorf("%s, seed %d: another answer:\n%.2000s", name, seed, diff)
 			}
 		default:
@@ -114,19 +59,19 @@ func TestRegistryThatIsCut(t *testing.T) {
 // What the cache holds is not pulled again: manifest and configuration travel, layers do not.
 func TestCachedLayersAreNotPulled(t *testing.T) {
 	server := realRegistry(t)
-	push(t, server, "shop/web", "1.0", filepath.Join(images(t), "web-zstd"))
+	pushLayout(t, server, "shop/web", "1.0", filepath.Join(images(t), "web-zstd"))
 	dir, kept := t.TempDir(), t.TempDir()
 	env := []string{"VETO_REGISTRY_USER=" + registryUser, "VETO_REGISTRY_PASSWORD=" + registryPassword, "VETO_CACHE=" + kept}
 	var runs [2]*engine.Run
 	var travelled [2]int64
 	for i := range runs {
-		address, seen := cutting(t, server, 1, 1<<40, 1<<41)
+		address, seen := cuttingProxy(t, server, 1, 1<<40, 1<<41)
 		out := filepath.Join(dir, "run.json")
 		code, _, stderr := vetoIn(t, dir, env, "scan", address+"/shop/web:1.0", "--db", databaseDir(t), "--now", clock, "-q", "-o", "json="+out)
 		if code != exitDenied {
 			t.Fatalf("exit %d: %s", code, stderr)
 		}
-		runs[i] = scanFile(t, out)
+		runs[i] = readRun(t, out)
 		_, travelled[i] = seen()
 	}
 	t.Logf("%d bytes travelled for the first scan, %d for the second", travelled[0], travelled[1])

@@ -1,12 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"io"
-	"log"
 	"net"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -14,47 +11,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
 	"github.com/vetoci/veto/engine"
 )
 
-// serveDaemon speaks what veto asks of the Docker Engine API on a socket of its own; get answers an export.
-func serveDaemon(t *testing.T, get http.HandlerFunc) (socket string) {
-	t.Helper()
-	dir, err := os.MkdirTemp("", "sock") // a socket's path must be short
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	socket = filepath.Join(dir, "d.sock")
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "unix", socket)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		switch {
-		case r.URL.Path == "/_ping":
-			w.Header().Set("Api-Version", "1.47")
-			fmt.Fprint(w, "OK")
-		case strings.HasPrefix(r.URL.Path, "/v1.47/images/example.test/good:1/"):
-			get(w, r)
-		default:
-			w.WriteHeader(http.StatusNotFound)
-			fmt.Fprint(w, `{"message":"No such image"}`)
-		}
-	}))
-	s.Listener.Close()
-	s.Listener, s.Config.ErrorLog = l, log.New(io.Discard, "", 0)
-	s.Start()
-	t.Cleanup(s.Close)
-	return "unix://" + socket
-}
-
 // An image of a daemon is judged as the archive that it exports; whatever is less than that archive is not judged at all.
 func TestDaemonStory(t *testing.T) {
-	f := &faultDir{t, t.TempDir()}
+	f := &caseDir{t, t.TempDir()}
 	f.good()
 	whole := f.read("image.tar")
 	good := serveDaemon(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, whole) })
@@ -77,12 +39,12 @@ func TestDaemonStory(t *testing.T) {
 	if code, out := scan(good, "./image.tar"); code != exitPass {
 		t.Fatalf("the archive: exit %d:\n%s", code, out)
 	}
-	want := scanFile(t, filepath.Join(f.dir, "run.json"))
+	want := readRun(t, filepath.Join(f.dir, "run.json"))
 	for _, prefix := range []string{"docker", "podman"} {
 		if code, out := scan(good, prefix+":example.test/good:1"); code != exitPass {
 			t.Fatalf("%s: exit %d:\n%s", prefix, code, out)
 		}
-		sameFacts(t, want, scanFile(t, filepath.Join(f.dir, "run.json")))
+		sameFacts(t, want, readRun(t, filepath.Join(f.dir, "run.json")))
 	}
 	for i, host := range cuts {
 		code, out := scan(host, "docker:example.test/good:1")
@@ -108,21 +70,6 @@ func TestDaemonStory(t *testing.T) {
 	}
 }
 
-// sameFacts compares what two sources of one image brought: all but how it is named, and how surely each layer is known.
-func sameFacts(t *testing.T, want, got *engine.Run) {
-	t.Helper()
-	a, b := want.Reports[0], got.Reports[0]
-	if a.Image.Digest != b.Image.Digest {
-		t.Errorf("digest %s, want %s", b.Image.Digest, a.Image.Digest)
-	}
-	if diff := cmp.Diff(a.Packages, b.Packages); diff != "" {
-		t.Errorf("packages -archive +daemon:\n%s", diff)
-	}
-	if diff := cmp.Diff(a.Layers, b.Layers, cmpopts.IgnoreFields(engine.LayerInfo{}, "Verified", "Digest")); diff != "" {
-		t.Errorf("layers -archive +daemon:\n%s", diff)
-	}
-}
-
 // The same with a real Podman: the image that it was given is the one that is judged.
 func TestRealPodman(t *testing.T) {
 	bin := os.Getenv("VETO_PODMAN_BIN")
@@ -141,7 +88,7 @@ func TestRealPodman(t *testing.T) {
 		cmd.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + dir, "XDG_RUNTIME_DIR=" + dir}
 		return cmd
 	}
-	f := &faultDir{t, t.TempDir()}
+	f := &caseDir{t, t.TempDir()}
 	f.good()
 	if out, err := podman("load", "-q", "-i", filepath.Join(f.dir, "image.tar")).CombinedOutput(); err != nil {
 		t.Fatalf("podman load: %v\n%s", err, out)
@@ -168,7 +115,7 @@ func TestRealPodman(t *testing.T) {
 		if code != exitPass {
 			t.Fatalf("%s: exit %d:\n%s%s", source, code, stdout, stderr)
 		}
-		return scanFile(t, filepath.Join(f.dir, "run.json"))
+		return readRun(t, filepath.Join(f.dir, "run.json"))
 	}
 	sameFacts(t, scan("./image.tar"), scan("podman:example.test/good:1"))
 }

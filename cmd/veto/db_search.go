@@ -64,8 +64,8 @@ func newDBSearch(sys *system) *cobra.Command {
 		Use:   "search ID|PACKAGE[@VERSION]",
 		Short: "Show what the database says of a vulnerability or a package, and why a version is affected",
 		Long: `Search looks up an id, an alias or the exact name of a package, as advisories write it: of a distribution mostly the source
-package. It shows each record with its other ids, ranges, fixes, severities with their sources, exploitation, and the date of the data. Given a
-version, it says of each record whether a scan would report that version, and why or why not.
+package. It shows each record with its other ids, ranges, fixes, severities with their sources, exploitation, and the date of the data.
+Given a version, it says of each record whether a scan would report that version, and why or why not.
 
 EXIT STATUS
   0  the database was asked: also when it knows nothing of it, which the last line says

@@ -17,8 +17,8 @@ import (
 // The same image, data, policies and clock give the same bytes in every format: whatever the directory, the number of processors,
 // the state of the cache.
 func TestSameBytes(t *testing.T) {
-	image := filepath.Join(root(t), "examples", "quickstart", "image.tar")
-	advisories := filepath.Join(root(t), "examples", "quickstart", "advisories")
+	image := quickstart(t, "image.tar")
+	advisories := quickstart(t, "advisories")
 	sameBytes(t, image, advisories, 20)
 }
 

@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -12,7 +11,7 @@ import (
 
 // TestExamples packs each example's image from its description and runs each example's test.txtar. A folder without one fails.
 func TestExamples(t *testing.T) {
-	update := flag.Lookup("update").Value.String() == "true"
+	update := updating()
 	repo := root(t)
 	folders, err := os.ReadDir(filepath.Join(repo, "examples"))
 	if err != nil {
@@ -38,11 +37,6 @@ func TestExamples(t *testing.T) {
 				Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits}})
 		})
 	}
-}
-
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
 }
 
 // checkPacked holds a committed image against its description: the packing is deterministic.

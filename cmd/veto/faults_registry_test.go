@@ -24,8 +24,8 @@ func registryFaults() []fault {
 			w.WriteHeader(code)
 		}
 	}
-	serve := func(handler http.HandlerFunc) func(*faultDir) []string {
-		return func(f *faultDir) []string {
+	serve := func(handler http.HandlerFunc) func(*caseDir) []string {
+		return func(f *caseDir) []string {
 			s := httptest.NewServer(handler)
 			f.t.Cleanup(s.CloseClientConnections)
 			f.t.Cleanup(s.Close)
@@ -33,8 +33,8 @@ func registryFaults() []fault {
 		}
 	}
 	// image serves a good image from a layout, with a fault on the way of its layer.
-	image := func(fault func(w http.ResponseWriter, body []byte)) func(*faultDir) []string {
-		return func(f *faultDir) []string {
+	image := func(fault func(w http.ResponseWriter, body []byte)) func(*caseDir) []string {
+		return func(f *caseDir) []string {
 			f.image("oci", goodImage)
 			path, m := f.manifest()
 			s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -73,7 +73,7 @@ func registryFaults() []fault {
 		{name: "404", prepare: serve(status(404)), code: 3, says: "docker save"},
 		{name: "429", prepare: serve(status(429)), code: 3, says: "429"},
 		{name: "500", prepare: serve(status(500)), code: 3, says: "500"},
-		{name: "nobody listens", prepare: func(f *faultDir) []string { return f.scan("127.0.0.1:1/shop/web:1") }, code: 3, says: "127.0.0.1:1"},
+		{name: "nobody listens", prepare: func(f *caseDir) []string { return f.scan("127.0.0.1:1/shop/web:1") }, code: 3, says: "127.0.0.1:1"},
 		{name: "a manifest that is no JSON", prepare: serve(func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "<html>") }), code: 3,
 			says: "manifest"},
 		{name: "a manifest without an end", prepare: serve(func(w http.ResponseWriter, r *http.Request) {
@@ -83,7 +83,7 @@ func registryFaults() []fault {
 				}
 			}
 		}), code: 3, says: "limit"},
-		{name: "another manifest than the digest asked for", prepare: func(f *faultDir) []string {
+		{name: "another manifest than the digest asked for", prepare: func(f *caseDir) []string {
 			args := image(func(w http.ResponseWriter, b []byte) { w.Write(b) })(f)
 			last := len(args) - 1
 			args[last] = strings.TrimSuffix(args[last], ":1") + "@sha256:" + strings.Repeat("0", 64)
@@ -94,7 +94,7 @@ func registryFaults() []fault {
 		{name: "a layer that is cut every time", prepare: image(cut), code: 3, says: "layer 1"},
 		{name: "a layer that is missing", prepare: image(func(w http.ResponseWriter, _ []byte) { w.WriteHeader(http.StatusNotFound) }), code: 3,
 			says: "404"},
-		{name: "no such platform", prepare: func(f *faultDir) []string {
+		{name: "no such platform", prepare: func(f *caseDir) []string {
 			return append(image(func(w http.ResponseWriter, b []byte) { w.Write(b) })(f), "--platform", "linux/s390x")
 		}, code: 3, says: "linux/s390x"},
 		{name: "it hangs", prepare: serve(func(_ http.ResponseWriter, r *http.Request) {
@@ -112,21 +112,21 @@ func registryFaults() []fault {
 
 func pathFaults() []fault {
 	out := []fault{
-		{name: "no such file", prepare: func(f *faultDir) []string { return f.scan("./missing.tar") }, code: 2, says: "missing.tar"},
-		{name: "no such folder", prepare: func(f *faultDir) []string { return f.scan("oci:missing") }, code: 2, says: "missing"},
-		{name: "a source tree", prepare: func(f *faultDir) []string { f.write("src/main.go", "package main\n"); return f.scan("./src") }, code: 2,
+		{name: "no such file", prepare: func(f *caseDir) []string { return f.scan("./missing.tar") }, code: 2, says: "missing.tar"},
+		{name: "no such folder", prepare: func(f *caseDir) []string { return f.scan("oci:missing") }, code: 2, says: "missing"},
+		{name: "a source tree", prepare: func(f *caseDir) []string { f.write("src/main.go", "package main\n"); return f.scan("./src") }, code: 2,
 			says: "hint:"},
-		{name: "the working directory", prepare: func(f *faultDir) []string { f.write("Dockerfile", "FROM scratch\n"); return f.scan(".") },
+		{name: "the working directory", prepare: func(f *caseDir) []string { f.write("Dockerfile", "FROM scratch\n"); return f.scan(".") },
 			code: 2, says: "hint:"},
-		{name: "a text file", prepare: func(f *faultDir) []string { return f.scan("./" + f.write("notes.txt", "hello\n")) }, code: 3,
+		{name: "a text file", prepare: func(f *caseDir) []string { return f.scan("./" + f.write("notes.txt", "hello\n")) }, code: 3,
 			says: "notes.txt"},
-		{name: "a daemon that is not there", prepare: func(f *faultDir) []string { return f.scan("docker:nginx") }, code: 3,
+		{name: "a daemon that is not there", prepare: func(f *caseDir) []string { return f.scan("docker:nginx") }, code: 3,
 			says: "no docker daemon"},
-		{name: "no source at all", prepare: func(f *faultDir) []string { return f.scan() }, code: 2, says: "SOURCE"},
-		{name: "a name that no registry allows", prepare: func(f *faultDir) []string { return f.scan("Nginx:UPPER/case") }, code: 2,
+		{name: "no source at all", prepare: func(f *caseDir) []string { return f.scan() }, code: 2, says: "SOURCE"},
+		{name: "a name that no registry allows", prepare: func(f *caseDir) []string { return f.scan("Nginx:UPPER/case") }, code: 2,
 			says: "Nginx"},
 		{name: "an output folder that is not there",
-			prepare: func(f *faultDir) []string { return append(f.scan(f.good()), "-o", "sarif=no/such/x.sarif") }, code: 2, says: "no/such"},
+			prepare: func(f *caseDir) []string { return append(f.scan(f.good()), "-o", "sarif=no/such/x.sarif") }, code: 2, says: "no/such"},
 	}
 	for i := range out {
 		out[i].class = "no image there"
@@ -135,17 +135,17 @@ func pathFaults() []fault {
 }
 
 func wordFaults() []fault {
-	settings := func(text string) func(*faultDir) []string {
-		return func(f *faultDir) []string { f.write("veto.yaml", "version: 1\n"+text); return f.bare(f.good()) }
+	settings := func(text string) func(*caseDir) []string {
+		return func(f *caseDir) []string { f.write("veto.yaml", "version: 1\n"+text); return f.bare(f.good()) }
 	}
-	args := func(more ...string) func(*faultDir) []string {
-		return func(f *faultDir) []string { return append(f.scan(f.good()), more...) }
+	args := func(more ...string) func(*caseDir) []string {
+		return func(f *caseDir) []string { return append(f.scan(f.good()), more...) }
 	}
 	out := []fault{
 		{name: "flag", prepare: args("--quite"), code: 2, says: `"quiet"`},
 		{name: "format", prepare: args("-o", "sariff=x"), code: 2, says: `"sarif"`},
-		{name: "command", prepare: func(*faultDir) []string { return []string{"scna"} }, code: 2, says: `"scan"`},
-		{name: "sub-command", prepare: func(*faultDir) []string { return []string{"db", "updaet"} }, code: 2, says: `"update"`},
+		{name: "command", prepare: func(*caseDir) []string { return []string{"scna"} }, code: 2, says: `"scan"`},
+		{name: "sub-command", prepare: func(*caseDir) []string { return []string{"db", "updaet"} }, code: 2, says: `"update"`},
 		{name: "key", prepare: settings("ruels: {}\n"), code: 2, says: `"rules"`},
 		{name: "key, with its line", prepare: settings("\n\nruels: {}\n"), code: 2, says: "veto.yaml:4"},
 		{name: "key twice", prepare: settings("rules: {user-root: deny}\nrules: {}\n"), code: 2, says: "twice"},
@@ -154,9 +154,9 @@ func wordFaults() []fault {
 		{name: "parameter", prepare: settings("params: {database-stale: {max_age_dys: 3}}\n"), code: 2, says: `"max_age_days"`},
 		{name: "parameter of another type", prepare: settings("params: {database-stale: {max_age_days: often}}\n"), code: 2,
 			says: "max_age_days"},
-		{name: "version of the settings", prepare: func(f *faultDir) []string { f.write("veto.yaml", "version: 2\n"); return f.bare(f.good()) },
+		{name: "version of the settings", prepare: func(f *caseDir) []string { f.write("veto.yaml", "version: 2\n"); return f.bare(f.good()) },
 			code: 2, says: "version"},
-		{name: "ecosystem", prepare: func(f *faultDir) []string {
+		{name: "ecosystem", prepare: func(f *caseDir) []string {
 			return []string{"db", "update", "--db", "db", "--source", filepath.Join(root(f.t), "examples"), "--ecosystem", "Debain"}
 		}, code: 2, says: `"Debian"`},
 		{name: "variable", prepare: args(), code: 2, says: `"VETO_TRUST"`, environ: []string{"VETO_TURST=main"}},

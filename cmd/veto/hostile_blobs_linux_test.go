@@ -55,7 +55,7 @@ func (h *hostileDir) zeros(pack string, head []byte, size int64) *hostileBlob {
 	return b
 }
 
-// header is a tar header whose size field says anything, and no body.
+// rawHeader is a tar header whose size field says anything, and no body.
 func rawHeader(size []byte) []byte {
 	var b bytes.Buffer
 	_ = tar.NewWriter(&b).WriteHeader(&tar.Header{Name: "f", Mode: 0o644})
@@ -70,7 +70,7 @@ func rawHeader(size []byte) []byte {
 	return h
 }
 
-func raw(pack string, b []byte) func(*hostileDir) string {
+func rawLayer(pack string, b []byte) func(*hostileDir) string {
 	return func(h *hostileDir) string {
 		return h.save(h.base(), h.layer(pack, func(w io.Writer) { _, _ = w.Write(b) }))
 	}
@@ -130,15 +130,15 @@ func hostileBlobs() []hostile {
 	}
 	for _, pack := range []string{"", "gzip"} {
 		out = append(out,
-			limit("a negative size "+pack, "layer 2", raw(pack, rawHeader([]byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xf0")))),
-			limit("a size that overflows "+pack, "layer 2", raw(pack, rawHeader([]byte("\x80\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")))),
-			limit("a size of 8 EB "+pack, "layer 2", raw(pack, rawHeader([]byte("\x80\x00\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xff")))),
+			limit("a negative size "+pack, "layer 2", rawLayer(pack, rawHeader([]byte("\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xf0")))),
+			limit("a size that overflows "+pack, "layer 2", rawLayer(pack, rawHeader([]byte("\x80\x7f\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff")))),
+			limit("a size of 8 EB "+pack, "layer 2", rawLayer(pack, rawHeader([]byte("\x80\x00\x00\x00\x7f\xff\xff\xff\xff\xff\xff\xff")))),
 			limit("a wrong checksum "+pack, "layer 2",
-				raw(pack, bytes.Replace(rawHeader([]byte("00000000000")), []byte("f\x00"), []byte("g\x00"), 1))),
-			limit("a PAX name with NUL "+pack, "layer 2", raw(pack, paxTar("path", "a\x00b"))),
-			limit("a PAX header of 2 MB "+pack, "layer 2", raw(pack, paxTar("path", strings.Repeat("x", 2<<20)))),
+				rawLayer(pack, bytes.Replace(rawHeader([]byte("00000000000")), []byte("f\x00"), []byte("g\x00"), 1))),
+			limit("a PAX name with NUL "+pack, "layer 2", rawLayer(pack, paxTar("path", "a\x00b"))),
+			limit("a PAX header of 2 MB "+pack, "layer 2", rawLayer(pack, paxTar("path", strings.Repeat("x", 2<<20)))),
 			limit("a sparse file of 8 EB "+pack, "layer 2",
-				raw(pack, paxTar("GNU.sparse.major", "1", "GNU.sparse.minor", "0", "GNU.sparse.realsize", "9223372036854775807"))))
+				rawLayer(pack, paxTar("GNU.sparse.major", "1", "GNU.sparse.minor", "0", "GNU.sparse.realsize", "9223372036854775807"))))
 	}
 	return append(out,
 		hostile{name: "a zstd frame with a window of 1 GB", code: 1, says: "assessment-incomplete", kind: engine.GapLimit,

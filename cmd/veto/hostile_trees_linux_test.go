@@ -56,7 +56,7 @@ func hostileTrees(canary string) []hostile {
 	both := func(c hostile, write func(add)) {
 		for _, pack := range []string{"", "gzip"} {
 			d := c
-			d.image = one(pack, write)
+			d.image = baseAndLayer(pack, write)
 			if pack != "" {
 				d.name += ", packed"
 			}

@@ -1,23 +1,17 @@
 package main
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"go/ast"
 	"go/parser"
 	"go/token"
-	"io"
 	"os"
-	"os/exec"
 	"path"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 )
-
-const module = "github.com/vetoci/veto"
 
 // room says what a package may import of this module, and why. A package in no row fails the test; so does a row without a package.
 type room struct {
@@ -77,50 +71,6 @@ func homes() []struct{ prefix, home, why string } {
 		{"golang.org/x/term", "cmd/veto", "is this a terminal, and how wide"},
 		{"go.yaml.in/yaml/v3", "cmd/veto engine/document engine/waiver engine/rego", "veto.yaml, waiver files, policy data"},
 	}
-}
-
-type goPackage struct {
-	ImportPath, Dir        string
-	GoFiles                []string
-	Imports                []string
-	TestGoFiles            []string
-	Standard, DepOnlyField bool
-}
-
-func listPackages(t *testing.T) []goPackage {
-	t.Helper()
-	cmd := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports,TestGoFiles", "./...")
-	cmd.Dir = root(t)
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("go list: %v", err)
-	}
-	var pkgs []goPackage
-	for dec := json.NewDecoder(strings.NewReader(string(out))); ; {
-		var p goPackage
-		if err := dec.Decode(&p); errors.Is(err, io.EOF) {
-			return pkgs
-		} else if err != nil {
-			t.Fatal(err)
-		}
-		pkgs = append(pkgs, p)
-	}
-}
-
-// root is the repository's root.
-func root(t testing.TB) string {
-	t.Helper()
-	dir, err := os.Getwd()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for ; dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
-		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
-			return dir
-		}
-	}
-	t.Fatal("no go.mod above the test")
-	return ""
 }
 
 func TestHouseImports(t *testing.T) {
@@ -199,13 +149,6 @@ func TestHouseDependencies(t *testing.T) {
 		}
 	}
 }
-
-const (
-	maxFile      = 400  // lines
-	maxFunc      = 60   // lines
-	maxInterface = 4    // methods
-	maxEngine    = 1200 // lines of engine's own functions, without blank lines and comments; its types are the facts, and may grow
-)
 
 func TestHouseShape(t *testing.T) {
 	banned := []string{"util", "utils", "common", "helper", "helpers", "misc", "shared", "base", "types", "manager", "handler"}

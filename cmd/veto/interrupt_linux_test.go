@@ -45,7 +45,7 @@ func TestInterruptedAnywhere(t *testing.T) {
 			if err := syscall.Mkfifo(fifo, 0o600); err != nil {
 				t.Fatal(err)
 			}
-			write1(t, filepath.Join(dir, "slow.rego"), slowPolicy)
+			writeText(t, filepath.Join(dir, "slow.rego"), slowPolicy)
 			if c.both {
 				f, err := os.OpenFile(fifo, os.O_RDWR, 0)
 				if err != nil {

@@ -23,7 +23,7 @@ func peakMemory(t *testing.T, want int, stdin, source string) int64 {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, "scan", source, "-q", "--no-cache", "--now", clock, "--db",
-		filepath.Join(root(t), "examples", "quickstart", "advisories"))
+		quickstart(t, "advisories"))
 	cmd.Env = []string{runMain + "=1", "HOME=" + t.TempDir(), "GOMAXPROCS=2"}
 	if stdin != "" {
 		f, err := os.Open(stdin)

@@ -118,7 +118,7 @@ func instruction(dir, verb, rest string) ([]imagetest.Entry, error) {
 	if len(f) == 0 {
 		return nil, fmt.Errorf("%s wants more", verb)
 	}
-	one := func(e imagetest.Entry) ([]imagetest.Entry, error) { return []imagetest.Entry{e}, nil }
+	entry := func(e imagetest.Entry) ([]imagetest.Entry, error) { return []imagetest.Entry{e}, nil }
 	switch verb {
 	case "add":
 		return tree(filepath.Join(dir, f[0]))
@@ -132,19 +132,19 @@ func instruction(dir, verb, rest string) ([]imagetest.Entry, error) {
 		}
 		return []imagetest.Entry{e}, err
 	case "text":
-		return one(imagetest.File(f[0], strings.ReplaceAll(strings.TrimSpace(strings.TrimPrefix(rest, f[0])), `\n`, "\n")))
+		return entry(imagetest.File(f[0], strings.ReplaceAll(strings.TrimSpace(strings.TrimPrefix(rest, f[0])), `\n`, "\n")))
 	case "link":
-		return one(imagetest.Symlink(f[0], f[1]))
+		return entry(imagetest.Symlink(f[0], f[1]))
 	case "hardlink":
-		return one(imagetest.Hardlink(f[0], f[1]))
+		return entry(imagetest.Hardlink(f[0], f[1]))
 	case "dir":
-		return one(imagetest.Dir(f[0]))
+		return entry(imagetest.Dir(f[0]))
 	case "whiteout":
-		return one(imagetest.Whiteout(f[0]))
+		return entry(imagetest.Whiteout(f[0]))
 	case "opaque":
-		return one(imagetest.Opaque(f[0]))
+		return entry(imagetest.Opaque(f[0]))
 	case "program":
-		return one(imagetest.Program(f[0], goProgram(f[1], f[2:])))
+		return entry(imagetest.Program(f[0], goProgram(f[1], f[2:])))
 	}
 	return nil, fmt.Errorf("unknown instruction %q", verb)
 }
@@ -218,8 +218,8 @@ func goProgram(goVersion string, modules []string) []byte {
 	return elf.Bytes()
 }
 
-// packed packs a folder as an image of one layer and returns its path.
-func packed(t *testing.T, dir string) string {
+// packFolder packs a folder as an image of one layer and returns its path.
+func packFolder(t *testing.T, dir string) string {
 	t.Helper()
 	entries, err := tree(dir)
 	if err != nil {
@@ -235,8 +235,8 @@ func packed(t *testing.T, dir string) string {
 	return out
 }
 
-// layerOf is the entries of a tar, for tests that change a packed image.
-func layerOf(t *testing.T, archive string) []imagetest.Entry {
+// entriesOf is the entries of a tar, for tests that change a packed image.
+func entriesOf(t *testing.T, archive string) []imagetest.Entry {
 	t.Helper()
 	f, err := os.Open(archive)
 	if err != nil {
@@ -258,4 +258,30 @@ func layerOf(t *testing.T, archive string) []imagetest.Entry {
 		}
 		out = append(out, imagetest.Entry{Path: h.Name, Type: h.Typeflag, Body: b, Link: h.Linkname, Mode: h.Mode})
 	}
+}
+
+func lodashLayer(version string) imagetest.Layer {
+	return imagetest.Layer{Entries: []imagetest.Entry{imagetest.File("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n"),
+		imagetest.File("srv/node_modules/lodash/package.json", `{"name":"lodash","version":"`+version+`"}`)}}
+}
+
+func saveArchive(t *testing.T, m imagetest.Image) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := imagetest.WriteDockerArchive(&b, m); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+// packRelease packs an image of one layer with an os-release and a package database.
+func packRelease(t *testing.T, osRelease, path, database string) string {
+	t.Helper()
+	out := filepath.Join(t.TempDir(), "image.tar")
+	m := imagetest.Image{Name: "example.test/release:1", Layers: []imagetest.Layer{{CreatedBy: "ADD rootfs.tar /", Entries: []imagetest.Entry{
+		imagetest.File("etc/os-release", osRelease), imagetest.File(path, database)}}}}
+	if err := packImage("save", out, m); err != nil {
+		t.Fatal(err)
+	}
+	return out
 }

@@ -3,29 +3,14 @@ package main
 import (
 	"archive/zip"
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"fmt"
 	"io"
-	"log"
-	"math/big"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
-	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
-	"time"
 )
 
 // Answers worked out by hand from what curl and Go's net/http say of the three variables.
@@ -98,118 +83,9 @@ func TestProxies(t *testing.T) {
 	}
 }
 
-// authority is a private one, and what it issued: for servers of these names and of loopback.
-type authority struct{ pem, cert, key []byte }
-
-func newAuthority(t *testing.T, names ...string) authority {
-	t.Helper()
-	key := func() *ecdsa.PrivateKey {
-		k, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return k
-	}
-	block := func(kind string, b []byte, err error) []byte {
-		if err != nil {
-			t.Fatal(err)
-		}
-		return pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: b})
-	}
-	from, to := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
-	ca := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true,
-		BasicConstraintsValid: true,
-		KeyUsage:              x509.KeyUsageCertSign, NotBefore: from, NotAfter: to}
-	server := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "server"}, DNSNames: names,
-		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth}, NotBefore: from, NotAfter: to}
-	caKey, serverKey := key(), key()
-	var a authority
-	der, err := x509.CreateCertificate(rand.Reader, ca, ca, &caKey.PublicKey, caKey)
-	a.pem = block("CERTIFICATE", der, err)
-	der, err = x509.CreateCertificate(rand.Reader, server, ca, &serverKey.PublicKey, caKey)
-	a.cert = block("CERTIFICATE", der, err)
-	der, err = x509.MarshalECPrivateKey(serverKey)
-	a.key = block("EC PRIVATE KEY", der, err)
-	return a
-}
-
-// serveTLS serves on loopback with a certificate of the authority's, and returns the address.
-func serveTLS(t *testing.T, a authority, h http.Handler) string {
-	t.Helper()
-	pair, err := tls.X509KeyPair(a.cert, a.key)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := httptest.NewUnstartedServer(h)
-	s.TLS, s.Config.ErrorLog = &tls.Config{Certificates: []tls.Certificate{pair}}, log.New(io.Discard, "", 0)
-	s.StartTLS()
-	t.Cleanup(s.Close)
-	t.Cleanup(s.CloseClientConnections)
-	return strings.TrimPrefix(s.URL, "https://")
-}
-
-// connectProxy speaks CONNECT alone and leads to one address, whatever is asked for. asked returns for what, sorted, each once.
-func connectProxy(t *testing.T, to string) (address string, asked func() []string) {
-	t.Helper()
-	var mu sync.Mutex
-	seen := []string{}
-	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		mu.Lock()
-		seen = append(seen, r.Method+" "+r.Host)
-		mu.Unlock()
-		up, err := (&net.Dialer{}).DialContext(r.Context(), "tcp", to)
-		if err != nil || r.Method != http.MethodConnect {
-			w.WriteHeader(http.StatusBadGateway)
-			return
-		}
-		defer up.Close()
-		down, early, err := w.(http.Hijacker).Hijack()
-		if err != nil {
-			panic(err)
-		}
-		defer down.Close()
-		fmt.Fprint(down, "HTTP/1.1 200 Connected\r\n\r\n")
-		go func() {
-			io.Copy(down, up)
-			down.Close()
-		}()
-		io.Copy(up, io.MultiReader(io.LimitReader(early, int64(early.Reader.Buffered())), down))
-	}))
-	t.Cleanup(s.Close)
-	t.Cleanup(s.CloseClientConnections)
-	return s.URL, func() []string {
-		mu.Lock()
-		defer mu.Unlock()
-		out := slices.Clone(seen)
-		slices.Sort(out)
-		return slices.Compact(out)
-	}
-}
-
-// layoutHandler is a registry that holds the one image of an OCI layout under every name.
-func layoutHandler(f *faultDir) http.Handler {
-	f.image("oci", goodImage)
-	path, _ := f.manifest()
-	manifest := f.read(path)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
-		switch {
-		case r.URL.Path == "/v2/":
-		case strings.HasSuffix(r.URL.Path, "/manifests/1"):
-			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
-			fmt.Fprint(w, manifest)
-		case strings.Contains(r.URL.Path, "/blobs/"):
-			http.ServeFile(w, r, filepath.Join(f.dir, blobPath(name)))
-		default:
-			w.WriteHeader(http.StatusNotFound)
-		}
-	})
-}
-
 func TestPrivateAuthority(t *testing.T) {
 	a, other := newAuthority(t, "registry.test"), newAuthority(t)
-	f := &faultDir{t, t.TempDir()}
+	f := &caseDir{t, t.TempDir()}
 	address := serveTLS(t, a, layoutHandler(f))
 	f.write("ca.pem", string(a.pem))
 	f.write("other.pem", string(other.pem))
@@ -258,7 +134,7 @@ func TestPrivateAuthority(t *testing.T) {
 
 func TestProxyStory(t *testing.T) {
 	a := newAuthority(t, "registry.test", "feeds.test")
-	f := &faultDir{t, t.TempDir()}
+	f := &caseDir{t, t.TempDir()}
 	f.write("ca.pem", string(a.pem))
 	proxy, asked := connectProxy(t, serveTLS(t, a, layoutHandler(f)))
 	args := f.scan("--ca-file", "ca.pem", "registry.test/shop/web:1")
@@ -280,7 +156,7 @@ func TestProxyStory(t *testing.T) {
 // Advisories come the same way as images.
 func TestFeedsBehindProxy(t *testing.T) {
 	a := newAuthority(t, "feeds.test")
-	f := &faultDir{t, t.TempDir()}
+	f := &caseDir{t, t.TempDir()}
 	f.write("ca.pem", string(a.pem))
 	files := map[string][]byte{"/osv/ecosystems.txt": []byte("npm\n"), "/osv/npm/all.zip": advisoryZip(t)}
 	address := serveTLS(t, a, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -332,55 +208,16 @@ func advisoryZip(t *testing.T) []byte {
 	return b.Bytes()
 }
 
-// startRegistry starts Debian's docker-registry on loopback over the storage in dir, with more of its configuration from http on, after
-// what has to be prepared for that.
-func startRegistry(t *testing.T, dir, more string, prepare ...func()) string {
-	t.Helper()
-	bin := os.Getenv("VETO_REGISTRY_BIN")
-	if bin == "" {
-		t.Skip("no registry: set VETO_REGISTRY_BIN to docker-registry's path")
-	}
-	for _, do := range prepare {
-		do()
-	}
-	l, err := (&net.ListenConfig{}).Listen(t.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	address := l.Addr().String()
-	if err := l.Close(); err != nil {
-		t.Fatal(err)
-	}
-	config := filepath.Join(t.TempDir(), "config.yml")
-	write1(t, config, fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %q%s}\n", dir,
-		address, more))
-	cmd := exec.CommandContext(t.Context(), bin, "serve", config)
-	cmd.Env = []string{"HOME=" + dir} // REGISTRY_… would change its configuration
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
-	for range 100 {
-		if c, err := net.Dial("tcp", address); err == nil {
-			c.Close()
-			return address
-		}
-		time.Sleep(50 * time.Millisecond)
-	}
-	t.Fatal("the registry did not start")
-	return ""
-}
-
 // A real registry behind a private authority and a proxy: the same image as on disk, or none.
 func TestRealRegistryBehindProxy(t *testing.T) {
 	a := newAuthority(t, "registry.test")
-	f := &faultDir{t, t.TempDir()}
+	f := &caseDir{t, t.TempDir()}
 	layout := f.image("oci", goodImage)
 	f.write("ca.pem", string(a.pem))
 	f.write("cert.pem", string(a.cert))
 	f.write("key.pem", string(a.key))
 	data := t.TempDir()
-	push(t, startRegistry(t, data, ""), "shop/web", "1", filepath.Join(f.dir, layout))
+	pushLayout(t, startRegistry(t, data, ""), "shop/web", "1", filepath.Join(f.dir, layout))
 	address := startRegistry(t, data, fmt.Sprintf(", tls: {certificate: %s, key: %s}", filepath.Join(f.dir, "cert.pem"),
 		filepath.Join(f.dir, "key.pem")))
 	proxy, asked := connectProxy(t, address)
@@ -394,7 +231,7 @@ func TestRealRegistryBehindProxy(t *testing.T) {
 	if code, out := scan(nil, layout); code != exitPass {
 		t.Fatalf("on disk: exit %d:\n%s", code, out)
 	}
-	local := scanFile(t, filepath.Join(f.dir, "run.json"))
+	local := readRun(t, filepath.Join(f.dir, "run.json"))
 	for _, c := range []struct {
 		environ []string
 		ref     string
@@ -404,6 +241,6 @@ func TestRealRegistryBehindProxy(t *testing.T) {
 		if code, out := scan(c.environ, "--ca-file", "ca.pem", c.ref); code != exitPass || (len(asked()) > 0) != c.proxied {
 			t.Fatalf("%s: exit %d, the proxy was asked for %q:\n%s", c.ref, code, asked(), out)
 		}
-		sameFacts(t, local, scanFile(t, filepath.Join(f.dir, "run.json")))
+		sameFacts(t, local, readRun(t, filepath.Join(f.dir, "run.json")))
 	}
 }

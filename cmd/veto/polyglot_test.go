@@ -12,33 +12,15 @@ import (
 	"github.com/vetoci/veto/engine/image/imagetest"
 )
 
-func mustArchive(t *testing.T, m imagetest.Image) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	if err := imagetest.WriteDockerArchive(&b, m); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
-}
-
-func mustWrite(t *testing.T, b []byte) string {
-	t.Helper()
-	p := filepath.Join(t.TempDir(), "image.tar")
-	if err := os.WriteFile(p, b, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	return p
-}
-
 // An archive that is gzip's and tar's at once is read as runtimes read it, by its first bytes: what stands in the gzip header as a clean
 // image hides nothing of the one that is packed.
 func TestGzipThatIsATarToo(t *testing.T) {
-	clean := mustArchive(t, imagetest.Image{Layers: []imagetest.Layer{lodash("4.17.21")}})
+	clean := saveArchive(t, imagetest.Image{Layers: []imagetest.Layer{lodashLayer("4.17.21")}})
 	var b bytes.Buffer
 	z := gzip.NewWriter(&b)
 	// The extra field begins at byte 12 of the file; with the first bytes of a tar's name before it, a reader of tars would see a header.
 	z.Extra = clean[12:min(len(clean), 60_000)]
-	if _, err := z.Write(mustArchive(t, imagetest.Image{Layers: []imagetest.Layer{lodash("4.17.15")}})); err != nil {
+	if _, err := z.Write(saveArchive(t, imagetest.Image{Layers: []imagetest.Layer{lodashLayer("4.17.15")}})); err != nil {
 		t.Fatal(err)
 	}
 	if err := z.Close(); err != nil {
@@ -47,7 +29,7 @@ func TestGzipThatIsATarToo(t *testing.T) {
 	if got := b.Bytes(); string(got[257:262]) != "ustar" {
 		t.Fatalf("no tar: %q", got[257:262])
 	}
-	code, r := scanLater(t, mustWrite(t, b.Bytes()), t.TempDir())
+	code, r := scanSettled(t, writeTemp(t, b.Bytes()), t.TempDir())
 	if code != exitDenied || len(r.Reports[0].Packages) != 1 || r.Reports[0].Packages[0].Version != "4.17.15" {
 		t.Errorf("exit %d, %+v", code, r.Reports[0].Packages)
 	}
@@ -55,17 +37,17 @@ func TestGzipThatIsATarToo(t *testing.T) {
 
 // What stands after a plain layer's end is no part of the image, to runtimes and to veto.
 func TestTarAfterTheEnd(t *testing.T) {
-	clean, err := imagetest.Tar(lodash("4.17.21").Entries...)
+	clean, err := imagetest.Tar(lodashLayer("4.17.21").Entries...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	more, err := imagetest.Tar(lodash("4.17.15").Entries...)
+	more, err := imagetest.Tar(lodashLayer("4.17.15").Entries...)
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := mustWrite(t, mustArchive(t, imagetest.Image{Layers: []imagetest.Layer{{Tar: append(clean, more...)}}}))
+	p := writeTemp(t, saveArchive(t, imagetest.Image{Layers: []imagetest.Layer{{Tar: append(clean, more...)}}}))
 	for _, verify := range []string{"--verify", "--no-cache"} {
-		code, r := scanLater(t, p, t.TempDir(), verify)
+		code, r := scanSettled(t, p, t.TempDir(), verify)
 		if code != exitPass || len(r.Reports[0].Packages) != 1 || r.Reports[0].Packages[0].Version != "4.17.21" {
 			t.Errorf("%s: exit %d, %+v, %+v", verify, code, r.Reports[0].Packages, r.Reports[0].Errors)
 		}
@@ -74,7 +56,7 @@ func TestTarAfterTheEnd(t *testing.T) {
 
 // A configuration that would do as an index is a configuration, and nothing that it lists is opened.
 func TestConfigurationThatIsAnIndexToo(t *testing.T) {
-	dir, p := writeLayout(t, imagetest.Image{Layers: []imagetest.Layer{lodash("4.17.15")}, Compression: imagetest.Gzip})
+	dir, p := writeLayout(t, imagetest.Image{Layers: []imagetest.Layer{lodashLayer("4.17.15")}, Compression: imagetest.Gzip})
 	both := bytes.Replace(p.Config, []byte("{"),
 		[]byte(`{"schemaVersion":2,"manifests":[],"mediaType":"application/vnd.oci.image.index.v1+json",`), 1)
 	blob := func(digest string) string { return filepath.Join(dir, "blobs", strings.Replace(digest, ":", "/", 1)) }
@@ -92,7 +74,7 @@ func TestConfigurationThatIsAnIndexToo(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if code, r := scanLater(t, dir, t.TempDir()); code != exitDenied || len(r.Reports[0].Packages) != 1 {
+	if code, r := scanSettled(t, dir, t.TempDir()); code != exitDenied || len(r.Reports[0].Packages) != 1 {
 		t.Errorf("exit %d, %+v", code, r.Reports[0].Errors)
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -29,7 +28,7 @@ func TestReadmeShowsRealOutput(t *testing.T) {
 	if code != exitDenied || stderr != "" {
 		t.Fatalf("exit %d: %s", code, stderr)
 	}
-	if flag.Lookup("update").Value.String() == "true" {
+	if updating() {
 		if err := os.WriteFile(path, []byte(text[:shown[2]]+stdout+text[shown[3]:]), 0o644); err != nil {
 			t.Fatal(err)
 		}

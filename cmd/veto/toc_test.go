@@ -22,7 +22,7 @@ import (
 
 // tocStory is a registry on loopback with one image of layers with tables of contents, and a folder from which it is scanned.
 type tocStory struct {
-	faultDir
+	caseDir
 	packed *imagetest.Packed
 	ref    string
 	mu     sync.Mutex
@@ -30,17 +30,17 @@ type tocStory struct {
 	sent   int // bytes of layers
 }
 
-//nolint:lll // one line describes one file
 const denyingImage = `name example.test/denied:1
 layer FROM debian:12
 text etc/os-release ID=debian\nVERSION_ID="12"\nPRETTY_NAME="Debian GNU/Linux 12 (bookworm)"\n
-text var/lib/dpkg/status Package: nghttp2\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.52.0-1\n\nPackage: base-files\nStatus: install ok installed\nArchitecture: amd64\nVersion: 12.4\n
+text var/lib/dpkg/status Package: nghttp2\nStatus: install ok installed\nArchitecture: amd64\nVersion: 1.52.0-1\n\n` +
+	`Package: base-files\nStatus: install ok installed\nArchitecture: amd64\nVersion: 12.4\n
 text srv/decoy Package: base-files\nStatus: install ok installed\nArchitecture: amd64\nVersion: 12.4\n
 `
 
 func newTOCStory(t *testing.T, description string, c imagetest.Compression, edit func([]byte) []byte) *tocStory {
 	t.Helper()
-	s := &tocStory{faultDir: faultDir{t, t.TempDir()}}
+	s := &tocStory{caseDir: caseDir{t, t.TempDir()}}
 	m, err := describeImage(s.dir, description)
 	if err != nil {
 		t.Fatal(err)
@@ -99,7 +99,7 @@ func (s *tocStory) judge(code int, cache string, args ...string) (said string, r
 	if got != code {
 		s.t.Fatalf("%v: exit %d, want %d\n%s%s", args, got, code, stdout, stderr)
 	}
-	return stdout + stderr, scanFile(s.t, filepath.Join(s.dir, "run.json")).Reports[0], s.sent
+	return stdout + stderr, readRun(s.t, filepath.Join(s.dir, "run.json")).Reports[0], s.sent
 }
 
 func tocGaps(r engine.Report) (fingerprint string, n int) {
@@ -263,7 +263,7 @@ func hideStatus(t *testing.T) func([]byte) []byte {
 func TestTOCRealRegistry(t *testing.T) {
 	address := realRegistry(t)
 	for tag, c := range map[string]imagetest.Compression{"estargz": imagetest.EStargz, "zstd": imagetest.ZstdChunked} {
-		f := &faultDir{t, t.TempDir()}
+		f := &caseDir{t, t.TempDir()}
 		m, err := describeImage(f.dir, denyingImage)
 		if err != nil {
 			t.Fatal(err)
@@ -273,13 +273,13 @@ func TestTOCRealRegistry(t *testing.T) {
 		if err := imagetest.WriteOCILayout(layout, m); err != nil {
 			t.Fatal(err)
 		}
-		push(t, address, "shop/web", tag, layout)
+		pushLayout(t, address, "shop/web", tag, layout)
 		code, _, stderr := vetoIn(t, f.dir, []string{"VETO_REGISTRY_USER=" + registryUser, "VETO_REGISTRY_PASSWORD=" + registryPassword},
 			f.scan("--toc", "--now", clock, address+"/shop/web:"+tag)...)
 		if code != exitDenied {
 			t.Fatalf("%s: exit %d: %s", c, code, stderr)
 		}
-		r := scanFile(t, filepath.Join(f.dir, "run.json")).Reports[0]
+		r := readRun(t, filepath.Join(f.dir, "run.json")).Reports[0]
 		if _, n := tocGaps(r); n != 1 || len(r.Findings) == 0 {
 			t.Errorf("%s: %d gaps, %d findings", c, n, len(r.Findings))
 		}
@@ -289,7 +289,7 @@ func TestTOCRealRegistry(t *testing.T) {
 // Reading parts of layers and hashing the whole of them exclude each other.
 func TestTOCUsage(t *testing.T) {
 	for _, more := range [][]string{{"--verify"}, {"--base", "./base.tar"}} {
-		f := &faultDir{t, t.TempDir()}
+		f := &caseDir{t, t.TempDir()}
 		code, _, stderr := vetoIn(t, f.dir, nil, append(f.scan(f.good(), "--toc"), more...)...)
 		if code != exitUsage || !strings.Contains(stderr, "--toc") {
 			t.Errorf("%v: exit %d, %s", more, code, stderr)

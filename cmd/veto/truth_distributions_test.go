@@ -3,45 +3,12 @@ package main
 import (
 	"fmt"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
-
-	"github.com/vetoci/veto/engine/image/imagetest"
 )
-
-// fixes are the fixed versions that a release's records name, by package.
-func fixes(t *testing.T, export, ecosystem string) map[string][]string {
-	t.Helper()
-	out := map[string][]string{}
-	for _, rec := range readRecords(t, export) {
-		for _, a := range rec.Affected {
-			for _, r := range a.Ranges {
-				for _, e := range r.Events {
-					if a.Package.Ecosystem == ecosystem && e["fixed"] != "" && e["fixed"] != "0" {
-						out[a.Package.Name] = append(out[a.Package.Name], e["fixed"])
-					}
-				}
-			}
-		}
-	}
-	return out
-}
-
-// release packs an image of one layer with an os-release and a package database.
-func release(t *testing.T, osRelease, path, database string) string {
-	t.Helper()
-	out := filepath.Join(t.TempDir(), "image.tar")
-	m := imagetest.Image{Name: "example.test/release:1", Layers: []imagetest.Layer{{CreatedBy: "ADD rootfs.tar /", Entries: []imagetest.Entry{
-		imagetest.File("etc/os-release", osRelease), imagetest.File(path, database)}}}}
-	if err := packImage("save", out, m); err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
 
 // Debian's older releases: a status file with versions on both sides of the fixes of DSAs and DLAs, dpkg as the oracle. Binaries are called
 // otherwise than their sources, and some have a version of their own.
@@ -76,8 +43,8 @@ func TestOlderDebianTruth(t *testing.T) {
 					fmt.Fprintf(&status, "Package: %s\nStatus: install ok installed\nArchitecture: amd64\n%s\n", binary, source)
 				}
 			}
-			image := release(t, "ID=debian\nVERSION_ID=\""+number+"\"\n", "var/lib/dpkg/status", status.String())
-			compare(t, "deb", image, judged(t, "Debian", ecosystem, installed, dpkgOrder))
+			image := packRelease(t, "ID=debian\nVERSION_ID=\""+number+"\"\n", "var/lib/dpkg/status", status.String())
+			compareWithOracle(t, "deb", image, judgeByOrder(t, "Debian", ecosystem, installed, dpkgOrder))
 		})
 	}
 }
@@ -103,7 +70,7 @@ for line in sys.stdin:
 
 func apkOrder(t *testing.T, asked map[string]bool) map[string]int {
 	t.Helper()
-	return answers(t, asked, "python3", "-c", apkOracle)
+	return askOrder(t, asked, "python3", "-c", apkOracle)
 }
 
 // Alpine 3.11: an installed database with versions on both sides of each fix. What a version is to the fix that it was made from is known
@@ -167,6 +134,6 @@ func TestAlpineTruth(t *testing.T) {
 			t.Errorf("%s: the oracle's order is %d, made as older: %v", pair, c, made[pair])
 		}
 	}
-	image := release(t, "ID=alpine\nVERSION_ID=3.11.6\n", "lib/apk/db/installed", database.String())
-	compare(t, "apk", image, judged(t, "Alpine", ecosystem, installed, apkOrder))
+	image := packRelease(t, "ID=alpine\nVERSION_ID=3.11.6\n", "lib/apk/db/installed", database.String())
+	compareWithOracle(t, "apk", image, judgeByOrder(t, "Alpine", ecosystem, installed, apkOrder))
 }

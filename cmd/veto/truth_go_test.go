@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"golang.org/x/mod/semver"
 )
 
 // goReachable are programs over old modules. The first calls into all of them, the second holds them without calling most, the rest is
@@ -108,7 +110,7 @@ func goVulnerabilities(t *testing.T) (dir string, whole, elsewhere map[string]bo
 		if rec.Withdrawn != "" {
 			continue
 		}
-		write1(t, filepath.Join(dir, "ID", rec.ID+".json"), string(b))
+		writeText(t, filepath.Join(dir, "ID", rec.ID+".json"), string(b))
 		for _, a := range rec.Affected {
 			name, imports := a.Package.Name, a.Specific.Imports
 			if at := modules[name]; len(at) == 0 || at[len(at)-1].ID != rec.ID {
@@ -136,7 +138,7 @@ func goVulnerabilities(t *testing.T) (dir string, whole, elsewhere map[string]bo
 		if err != nil {
 			t.Fatal(err)
 		}
-		write1(t, filepath.Join(dir, "index", name+".json"), string(b))
+		writeText(t, filepath.Join(dir, "index", name+".json"), string(b))
 	}
 	return dir, whole, elsewhere
 }
@@ -175,7 +177,7 @@ func govulncheck(t *testing.T, tool, database, program string) map[string]bool {
 // no packages, which govulncheck takes for all of them. Of a stripped program govulncheck knows no functions; veto's answer is that of
 // the program before it was stripped.
 func TestGoReachTruth(t *testing.T) {
-	oracles(t)
+	needOracles(t)
 	bin := t.TempDir()
 	if err := goIn(t, bin, []string{"GOBIN=" + bin, "GOFLAGS="}, "install", "golang.org/x/vuln/cmd/govulncheck@v1.9.0"); err != nil {
 		t.Skip(err)
@@ -185,7 +187,7 @@ func TestGoReachTruth(t *testing.T) {
 	programs := goReachable()
 	for _, name := range sortedKeys(programs) {
 		src := t.TempDir()
-		write1(t, filepath.Join(src, "go.mod"), goReachableModule)
+		writeText(t, filepath.Join(src, "go.mod"), goReachableModule)
 		imports := ""
 		for _, p := range []string{"fmt", "os", "strings", "github.com/buger/jsonparser", "github.com/golang-jwt/jwt/v4",
 			"github.com/gorilla/websocket", "github.com/miekg/dns",
@@ -197,7 +199,7 @@ func TestGoReachTruth(t *testing.T) {
 			}
 			imports += fmt.Sprintf("\t%s %q\n", short, p)
 		}
-		write1(t, filepath.Join(src, "main.go"), "package main\n\nimport (\n"+imports+")\n\nfunc main() {\n\t"+programs[name]+"\n}\n")
+		writeText(t, filepath.Join(src, "main.go"), "package main\n\nimport (\n"+imports+")\n\nfunc main() {\n\t"+programs[name]+"\n}\n")
 		dir, stripped := t.TempDir(), t.TempDir()
 		at := filepath.Join("usr", "bin", name)
 		for _, args := range [][]string{{"mod", "tidy"}, {"build", "-o", filepath.Join(dir, at), "."},
@@ -208,7 +210,7 @@ func TestGoReachTruth(t *testing.T) {
 		}
 		want := govulncheck(t, filepath.Join(bin, "govulncheck"), database, filepath.Join(dir, at))
 		for how, root := range map[string]string{"as built": dir, "stripped": stripped} {
-			run, _ := scanJSON(t, packed(t, root))
+			run, _ := scanReal(t, packFolder(t, root))
 			got := map[string]string{}
 			for _, f := range run.Reports[0].Findings {
 				for _, id := range f.Evidence.Records {
@@ -236,4 +238,102 @@ func TestGoReachTruth(t *testing.T) {
 	if count["as built, yes"] < 30 || count["as built, no"] < 30 {
 		t.Errorf("%v: at least 30 of each make a truth", count)
 	}
+}
+
+// goPrograms are two real programs: the same modules before and after fixes.
+func goPrograms() map[string][2]string {
+	return map[string][2]string{
+		"golang.org/x/text/language":          {"v0.3.5", "v0.22.0"},
+		"golang.org/x/net/html":               {"v0.0.0-20210119194325-5f4716e94777", "v0.38.0"},
+		"golang.org/x/crypto/ssh":             {"v0.0.0-20200622213623-75b288015ac9", "v0.36.0"},
+		"gopkg.in/yaml.v2":                    {"v2.2.2", "v2.4.0"},
+		"gopkg.in/yaml.v3":                    {"v3.0.0-20200313102051-9f266ea9e77c", "v3.0.1"},
+		"github.com/dgrijalva/jwt-go":         {"v3.2.0+incompatible", "v3.2.0+incompatible"},
+		"github.com/golang-jwt/jwt/v4":        {"v4.4.1", "v4.5.2"},
+		"github.com/gorilla/websocket":        {"v1.4.0", "v1.5.3"},
+		"github.com/tidwall/gjson":            {"v1.6.4", "v1.18.0"},
+		"github.com/buger/jsonparser":         {"v1.0.0", "v1.1.1"},
+		"github.com/miekg/dns":                {"v1.1.20", "v1.1.62"},
+		"github.com/ulikunitz/xz":             {"v0.5.6", "v0.5.15"},
+		"github.com/satori/go.uuid":           {"v1.2.0", "v1.2.0"},
+		"github.com/gin-gonic/gin":            {"v1.6.3", "v1.10.0"},
+		"github.com/russellhaering/goxmldsig": {"v1.1.0", "v1.4.0"},
+	}
+}
+
+func TestGoTruth(t *testing.T) {
+	needOracles(t)
+	dir := t.TempDir()
+	linked := map[string][]string{}
+	for i := range 2 {
+		src := t.TempDir()
+		mod, imports := "module example.test/program\n\ngo 1.21\n\nrequire (\n", "package main\n\nimport (\n"
+		for _, pkg := range sortedKeys(goPrograms()) {
+			module := pkg
+			for _, sub := range []string{"/language", "/html", "/ssh"} {
+				module = strings.TrimSuffix(module, sub)
+			}
+			mod += "\t" + module + " " + goPrograms()[pkg][i] + "\n"
+			imports += fmt.Sprintf("\t_ %q\n", pkg)
+		}
+		writeText(t, filepath.Join(src, "go.mod"), mod+")\n")
+		writeText(t, filepath.Join(src, "main.go"), imports+")\n\nfunc main() {}\n")
+		program := filepath.Join(dir, "usr/bin", fmt.Sprintf("program%d", i))
+		for _, args := range [][]string{{"mod", "tidy"}, {"build", "-o", program, "."}} {
+			cmd := exec.Command("go", args...)
+			cmd.Dir, cmd.Env = src, append(os.Environ(), "GOFLAGS=-mod=mod", "CGO_ENABLED=0")
+			if out, err := cmd.CombinedOutput(); err != nil {
+				t.Fatalf("go %v: %v: %s", args, err, out)
+			}
+		}
+		out, err := exec.Command("go", "version", "-m", program).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for n, line := range strings.Split(string(out), "\n") {
+			f := strings.Fields(line)
+			switch {
+			case n == 0:
+				linked["stdlib"] = []string{strings.TrimPrefix(f[len(f)-1], "go")}
+			case len(f) >= 3 && f[0] == "dep":
+				linked[f[1]] = append(linked[f[1]], f[2])
+			}
+		}
+	}
+	t.Logf("%d modules linked", len(linked)-1)
+	if len(linked) < 11 {
+		t.Errorf("%d modules linked, want 10 and the standard library", len(linked))
+	}
+	compareWithOracle(t, "golang", packFolder(t, dir), goOracle(t, linked))
+}
+
+func goOracle(t *testing.T, linked map[string][]string) map[string]bool {
+	t.Helper()
+	out := map[string]bool{}
+	at := func(v string) string { return "v" + strings.TrimPrefix(v, "v") }
+	for _, rec := range readRecords(t, "Go") {
+		for _, a := range rec.Affected {
+			for _, v := range linked[a.Package.Name] {
+				if rec.Withdrawn != "" {
+					continue
+				}
+				hit := false
+				for _, r := range a.Ranges {
+					state := false
+					for _, e := range r.Events {
+						switch {
+						case e["introduced"] == "0" || e["introduced"] != "" && semver.Compare(at(v), at(e["introduced"])) >= 0:
+							state = true
+						case e["fixed"] != "" && semver.Compare(at(v), at(e["fixed"])) >= 0:
+							state = false
+						}
+					}
+					hit = hit || state && r.Type == "SEMVER"
+				}
+				key := a.Package.Name + "@" + v + " " + rec.ID
+				out[key] = out[key] || hit
+			}
+		}
+	}
+	return out
 }

@@ -90,7 +90,7 @@ func manifests(t *testing.T, layers ...string) (found map[string]manifest, recor
 func TestOwnedTruth(t *testing.T) {
 	dir := images(t)
 	found, recorded := manifests(t, filepath.Join(dir, "base.tar"), filepath.Join(dir, "stack.tar"), filepath.Join(dir, "app.tar"))
-	run, _ := scanJSON(t, filepath.Join(dir, "web.tar"))
+	run, _ := scanReal(t, filepath.Join(dir, "web.tar"))
 	report := run.Reports[0]
 	owner := map[string]string{} // "path name version" to its owner
 	listed := map[string]int{}
@@ -163,7 +163,7 @@ func TestForgedOwnership(t *testing.T) {
 		if err := packImage("save", out, image); err != nil {
 			t.Fatal(err)
 		}
-		run, _ := scanJSON(t, out)
+		run, _ := scanReal(t, out)
 		count, listed := map[string]int{}, false
 		for _, p := range run.Reports[0].Packages {
 			listed = listed || p.Type == "pypi" && p.Name == "django"

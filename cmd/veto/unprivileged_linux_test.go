@@ -45,7 +45,7 @@ func TestUnprivileged(t *testing.T) {
 		if form == "oci" {
 			out = filepath.Join(work, "layout")
 		}
-		if err := mkimage([]string{form, out, filepath.Join(root(t), "examples", "quickstart", "image.txt")}); err != nil {
+		if err := mkimage([]string{form, out, quickstart(t, "image.txt")}); err != nil {
 			t.Fatal(err)
 		}
 	}

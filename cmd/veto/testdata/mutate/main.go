@@ -2,9 +2,10 @@
 //
 //	go run ./cmd/veto/testdata/mutate -dir engine/image -n 40 -seed 1
 //
-// The mistakes are those of sites.go: a condition negated or forced, a boundary moved by one, && for ||, an error not returned, a statement left out,
-// a result replaced by its zero value. A seeded sample is tried: each mutant goes through the tests of its own package, and if those pass
-// through the end-to-end tests of cmd/veto. The tree itself is never changed: a mutant is an overlay (go help build, -overlay).
+// The mistakes are those of sites.go: a condition negated or forced, a boundary moved by one, && for ||, an error not returned, a
+// statement left out, a result replaced by its zero value. A seeded sample is tried: each mutant goes through the tests of its own package,
+// and if those pass through the end-to-end tests of cmd/veto. The tree itself is never changed: a mutant is an overlay (go help build,
+// -overlay).
 package main
 
 import (
@@ -80,7 +81,8 @@ func mutate(dir string, n, from int, seed uint64, only string, timeout time.Dura
 		count[verdict]++
 		fmt.Printf("%-14s %5d  %s  %s\n", verdict, from+i, s.where(), s.what)
 	}
-	fmt.Printf("%d tried, %d noticed, %d survived (%d more did not build)\n", count[noticed]+count[survived], count[noticed], count[survived], count[unbuilt])
+	fmt.Printf("%d tried, %d noticed, %d survived (%d more did not build)\n", count[noticed]+count[survived], count[noticed], count[survived],
+		count[unbuilt])
 	return nil
 }
 
