@@ -125,6 +125,14 @@ func readFacts(sys *system, name string) (*engine.Input, error) {
 		return nil, engine.Hint(engine.Usage("%s: schema_version is %s, this veto reads %q", name, orNone(v), engine.SchemaVersion),
 			"record the facts again with this version of veto")
 	}
+	// Before gaps were called gaps, an empty list said what an empty list says today.
+	if old := sections["coverage"]; sections["gaps"] == nil && string(bytes.Join(bytes.Fields(old), nil)) == "[]" {
+		sections["gaps"] = old
+		delete(sections, "coverage")
+		if data, err = json.Marshal(sections); err != nil {
+			return nil, err
+		}
+	}
 	if sections["coverage"] != nil {
 		return nil, engine.Hint(engine.Usage("%s: its section \"coverage\" is called \"gaps\" now, and this veto reads no facts of before that",
 			name),

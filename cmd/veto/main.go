@@ -52,8 +52,8 @@ func main() {
 	os.Exit(code)
 }
 
-// patience is how long a command that was interrupted, or uses too much memory, has to end by itself. A read of a silent pipe, or a function of a
-// policy, ends when it likes.
+// patience is how long a command that was interrupted, or uses too much memory, has to end by itself. A read of a silent pipe, or a
+// function of a policy, ends when it likes.
 const patience = 600 * time.Millisecond
 
 // endNow ends the process where it cannot be trusted to end by itself. What an earlier run left in its outputs has been removed.

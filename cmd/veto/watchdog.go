@@ -31,8 +31,8 @@ func (w watched) Info() engine.PolicyInfo {
 	return info
 }
 
-// Decide evaluates until the rules are done or the heap has grown by maxEvaluation. What does not stop when it is asked, such as a built-in function that
-// makes a text of gigabytes, ends with the process.
+// Decide evaluates until the rules are done or the heap has grown by maxEvaluation. What does not stop when it is asked, such as a built-in
+// function that makes a text of gigabytes, ends with the process.
 func (w watched) Decide(ctx context.Context, in *engine.Input) ([]engine.RuleResult, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
