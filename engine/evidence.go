@@ -23,6 +23,13 @@ type Anchored interface {
 	Anchors() []string
 }
 
+// Placed is the ability of an Inspector that wants files for the folder that they are in. It is asked about links too: a file that is not wanted where it
+// is may be wanted where a link leads to it.
+type Placed interface {
+	// BaseNames are the names that its files can have. One that begins with "*" is how a name ends.
+	BaseNames() []string
+}
+
 // Sparse is the ability of an Inspector that looks at many files and finds something in few: of the others no evidence is kept.
 type Sparse interface {
 	FindsLittle()

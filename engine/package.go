@@ -124,12 +124,14 @@ const (
 	GapPlatformNotScanned GapKind = "platform_not_scanned"
 	GapTOCOnly            GapKind = "toc_only"
 	GapThirdParty         GapKind = "third_party"
+	GapRuntimesDiffer     GapKind = "runtimes_differ"
+	GapUnlisted           GapKind = "unlisted"
 )
 
 // Gap is something that veto recognised but could not assess. Policies see it, the default policy denies it.
 type Gap struct {
 	//nolint:lll // a struct tag has one line
-	Kind        GapKind `json:"kind" enum:"unreadable,malformed,limit,unsupported,no_advisories,unknown_os,platform_not_scanned,toc_only,third_party"`
+	Kind        GapKind `json:"kind" enum:"unreadable,malformed,limit,unsupported,no_advisories,unknown_os,platform_not_scanned,toc_only,third_party,runtimes_differ,unlisted"`
 	Path        Maybe   `json:"path"`
 	Layer       Maybe   `json:"layer"`   // diff ID
 	Subject     Maybe   `json:"subject"` // what has no path: an ecosystem, a package type, a platform

@@ -15,6 +15,7 @@ type Node struct {
 	Brought   int    // index of the oldest layer from which the path has been a file of this type without a break
 	BodyLayer int    // layer and path (as that layer names it) where the body stands: differs from Layer and Path for a hard link
 	BodyPath  string // or where a parent directory is a link
+	Relinked  bool   // a hard link to it gave it another mode than its own entry has
 }
 
 // Removal says that a path which was there was taken away by a whiteout, an opaque directory or a change of type.

@@ -108,7 +108,7 @@ func realLayers(t testing.TB, name string) (layers []engine.LayerFacts) {
 	enough := errors.New("enough")
 	reader, err := scan.NewReader(scan.Parts{
 		Inspectors: catalog.All(), Matcher: advisory.None(), Workers: 2, Memory: engine.MaxMemory, Assemble: catalog.Assemble,
-		Merge: func(all []engine.LayerFacts) (*engine.Tree, error) {
+		Merge: func(all []engine.LayerFacts) ([]*engine.Tree, error) {
 			layers = all
 			return nil, enough
 		},

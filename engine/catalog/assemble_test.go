@@ -56,11 +56,11 @@ func layersOf(t *testing.T, layers ...[]item) []engine.LayerFacts {
 
 func assembled(t *testing.T, facts []engine.LayerFacts) *engine.Inventory {
 	t.Helper()
-	tree, err := image.Merge(facts)
+	trees, err := image.Merge(facts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	inv, err := Assemble(tree, facts)
+	inv, err := Assemble(trees[0], facts)
 	if err != nil {
 		t.Fatal(err)
 	}

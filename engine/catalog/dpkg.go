@@ -22,6 +22,9 @@ type dpkg struct{}
 func (dpkg) Name() string      { return "dpkg/3" }
 func (dpkg) Anchors() []string { return []string{dpkgStatus, dpkgStatusD} }
 
+// BaseNames implements engine.Placed.
+func (dpkg) BaseNames() []string { return []string{} }
+
 func (dpkg) Wants(p string, _ fs.FileMode, _ int64) bool {
 	return p == dpkgStatus || path.Dir(p) == dpkgStatusD && !strings.HasSuffix(p, ".md5sums")
 }

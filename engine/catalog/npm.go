@@ -16,6 +16,9 @@ type npm struct{}
 func (npm) Name() string { return "npm/2" }
 
 // Wants takes node_modules/NAME/package.json and node_modules/@SCOPE/NAME/package.json. A deeper one is a file of a package, not a package.
+// BaseNames implements engine.Placed.
+func (npm) BaseNames() []string { return []string{"package.json"} }
+
 func (npm) Wants(p string, _ fs.FileMode, _ int64) bool {
 	dir, ok := strings.CutSuffix(p, "/package.json")
 	if !ok {

@@ -17,6 +17,9 @@ type python struct{}
 
 func (python) Name() string { return "python/3" }
 
+// BaseNames implements engine.Placed.
+func (python) BaseNames() []string { return []string{"METADATA", "PKG-INFO", "*.egg-info"} }
+
 func (python) Wants(p string, _ fs.FileMode, _ int64) bool {
 	switch base := path.Base(p); base {
 	case "METADATA":

@@ -25,6 +25,9 @@ func (rpm) Anchors() []string { return rpmFolders() }
 // Records implements engine.Recording. Each package's header says which of them its files have.
 func (rpm) Records() engine.Algorithms { return engine.AllSums }
 
+// BaseNames implements engine.Placed.
+func (rpm) BaseNames() []string { return []string{} }
+
 func (rpm) Wants(p string, _ fs.FileMode, size int64) bool {
 	switch p[strings.LastIndexByte(p, '/')+1:] {
 	case "Packages", "Packages.db", "rpmdb.sqlite":

@@ -101,18 +101,27 @@ func FuzzMerge(f *testing.F) {
 				l.Entries = append(l.Entries, e)
 			}
 		}
-		tree, err := image.Merge(layers)
+		trees, err := image.Merge(layers)
 		if err != nil {
 			return
 		}
-		for p := range tree.Nodes {
-			for i := range p {
-				if p[i] == '/' {
-					if n := tree.Nodes[p[:i]]; n == nil || n.Type != engine.TypeDir {
-						t.Fatalf("%q has no directory %q", p, p[:i])
-					}
-				}
-			}
+		for _, tree := range trees {
+			checkTree(t, tree)
 		}
 	})
+}
+
+// checkTree holds the parents of every node to be directories.
+func checkTree(t *testing.T, tree *engine.Tree) {
+	t.Helper()
+	for p := range tree.Nodes {
+		for i := range p {
+			if p[i] != '/' {
+				continue
+			}
+			if n := tree.Nodes[p[:i]]; n == nil || n.Type != engine.TypeDir {
+				t.Fatalf("%q has no directory %q", p, p[:i])
+			}
+		}
+	}
 }

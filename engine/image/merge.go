@@ -21,33 +21,76 @@ const (
 // rarely behind links, needs less than one for each entry.
 const maxSteps = 50_000_000
 
-// Merge applies layers, oldest first, and returns the file system that a container would see (image-spec layer.md, "Applying Changesets").
-// Entries take effect in the order of their tar, and the last of several wins. Whiteouts and opaque directories remove what lower layers
-// brought, wherever in the tar they stand. Links on the way to an entry are followed inside the image, as container runtimes do. What no
-// runtime could unpack is an error: a hard link without its target, a path below a file, a link loop. Reaching a limit is an
-// engine.LimitError. Merge keeps the entries' strings, but not the entries.
-func Merge(layers []engine.LayerFacts) (*engine.Tree, error) {
+// Merge applies layers, oldest first, and returns the file systems that containers see (image-spec layer.md, "Applying Changesets"): one where all
+// runtimes agree, else that of overlay file systems first (overlay.go), then that of one layer over the other. Entries take effect in the
+// order of their tar, and the last of several wins. Whiteouts and opaque directories remove what lower layers brought. Links on the way to an
+// entry are followed inside the image. What no runtime could unpack is an error: a hard link without its target, a path below a file, a link
+// loop. Reaching a limit is an engine.LimitError. Merge keeps the entries' strings, but not the entries.
+func Merge(layers []engine.LayerFacts) ([]*engine.Tree, error) {
+	over, differ, err := mergeOver(layers)
+	if err == nil && !differ {
+		return []*engine.Tree{over}, nil
+	}
+	limit := (*engine.LimitError)(nil)
+	if errors.As(err, &limit) {
+		return nil, err
+	}
+	overlay, oerr := mergeOverlay(layers)
+	switch {
+	case errors.As(oerr, &limit):
+		return nil, oerr
+	case err != nil && oerr != nil:
+		return nil, err
+	case err != nil:
+		return []*engine.Tree{overlay}, nil
+	case oerr != nil || sameTree(overlay, over):
+		return []*engine.Tree{over}, nil
+	}
+	return []*engine.Tree{overlay, over}, nil
+}
+
+// mergeOver unpacks one layer over the other, and says whether overlay file systems could make something else of the layers.
+func mergeOver(layers []engine.LayerFacts) (tree *engine.Tree, differ bool, err error) {
+	m := newMerger(layers)
+	for i := range layers {
+		m.layer = i + 1
+		if err := m.applyAll(&layers[i], len(layers)); err != nil {
+			return nil, true, err
+		}
+	}
+	return m.finish(layers), m.differ, nil
+}
+
+func newMerger(layers []engine.LayerFacts) *merger {
 	total := 0
 	for _, l := range layers {
 		total += len(l.Entries)
 	}
 	m := &merger{tree: &engine.Tree{Nodes: make(map[string]*engine.Node, total), Moved: map[int]map[string]string{}}}
 	m.waste.wasted = make([]int64, len(layers))
-	for i := range layers {
-		m.layer = i + 1
-		m.cleared = nil
-		aufs := false
-		for j := range layers[i].Entries {
-			e := &layers[i].Entries[j]
-			aufs = aufs || strings.HasPrefix(e.Path, whiteoutMeta)
-			if err := m.apply(e); err != nil {
-				return nil, fmt.Errorf("layer %d of %d: %q: %w", m.layer, len(layers), e.Path, err)
-			}
-		}
-		if aufs {
-			m.removeAUFSMeta()
+	return m
+}
+
+// applyAll applies the entries of the current layer.
+func (m *merger) applyAll(l *engine.LayerFacts, of int) error {
+	m.cleared, m.hidden, m.resolved = nil, nil, nil
+	aufs := false
+	for i := range l.Entries {
+		e := &l.Entries[i]
+		aufs = aufs || strings.HasPrefix(e.Path, whiteoutMeta)
+		if err := m.apply(e); err != nil {
+			return fmt.Errorf("layer %d of %d: %q: %w", m.layer, of, e.Path, err)
 		}
 	}
+	if aufs && m.alone == nil {
+		m.differ = true
+		m.removeAUFSMeta()
+	}
+	return nil
+}
+
+// finish sorts what the merge recorded.
+func (m *merger) finish(layers []engine.LayerFacts) *engine.Tree {
 	sort.Slice(m.tree.Removals, func(i, j int) bool {
 		a, b := m.tree.Removals[i], m.tree.Removals[j]
 		if a.Layer != b.Layer {
@@ -56,7 +99,7 @@ func Merge(layers []engine.LayerFacts) (*engine.Tree, error) {
 		return a.Path < b.Path
 	})
 	m.tree.Wasted, m.tree.Efficiency = m.waste.wasted, m.waste.efficiency(layers)
-	return m.tree, nil
+	return m.tree
 }
 
 // merger is one merge. Its invariant: the parents of every node are nodes of directories, so no path of a node leads through a link.
@@ -68,6 +111,9 @@ type merger struct {
 	cleared  map[string]bool      // directories from which this layer has removed what lower ones brought
 	steps    int                  // see maxSteps
 	waste    wasteCount
+	alone    *alone          // set while a layer is unpacked into a folder of its own
+	hidden   map[string]bool // paths for which this layer has a whiteout
+	differ   bool            // overlay file systems could show something else
 
 	pathBytes int               // see maxPathBytes
 	resolved  map[string]string // where directories behind links are; emptied whenever that may change
@@ -97,6 +143,9 @@ func (m *merger) apply(e *engine.Entry) error {
 		return nil
 	}
 	dir, base := splitPath(e.Path)
+	if strings.HasPrefix(base, whiteoutPrefix) && m.alone != nil {
+		return m.markWhiteout(dir, base)
+	}
 	if strings.HasPrefix(base, whiteoutPrefix) && (base == whiteoutOpaque || dir != "" || !strings.HasPrefix(base, whiteoutMeta)) {
 		return m.whiteout(dir, base[len(whiteoutPrefix):])
 	}
@@ -117,17 +166,34 @@ func (m *merger) apply(e *engine.Entry) error {
 	n := m.newNode()
 	*n = engine.Node{Entry: *e, Layer: m.layer, Brought: m.layer, BodyLayer: m.layer, BodyPath: e.Path}
 	n.Path = at
+	m.replaceWhiteout(at)
 	if e.Type == engine.TypeHardlink {
 		target, err := m.hardlinkTarget(e, at)
 		if err != nil {
 			return err
 		}
 		n.Type, n.Size, n.Link, n.BodyLayer, n.BodyPath = target.Type, target.Size, target.Link, target.BodyLayer, target.BodyPath
+		if n.Type != engine.TypeSymlink { // of a link's entry runtimes take owner and mode, for all names of the file
+			target.Relinked = target.Relinked || target.Mode != e.Mode
+			target.Mode, target.UID, target.GID = e.Mode, e.UID, e.GID
+		}
+		m.differ = m.differ || target.Layer != m.layer
 		if n.Type == engine.TypeFile {
 			m.waste.addName(n)
 		}
 	}
 	return m.put(n, e.Path)
+}
+
+// replaceWhiteout notes that an entry stands in the place of a whiteout of its own layer. One layer over the other, the whiteout removes what lower
+// layers had there; as an overlay the entry replaces the whiteout, and a folder then merges with the lower one.
+func (m *merger) replaceWhiteout(at string) {
+	if m.alone != nil {
+		delete(m.alone.whiteouts, at)
+		delete(m.alone.implied, at)
+		return
+	}
+	m.differ = m.differ || m.hidden[at]
 }
 
 // hardlinkTarget returns the node that a hard link at the path at names. Links among its directories are followed, its last part is not
@@ -225,6 +291,9 @@ func (m *merger) add(n *engine.Node) error {
 
 // addDir adds a directory that no entry describes, as runtimes do.
 func (m *merger) addDir(p string) error {
+	if m.alone != nil {
+		m.alone.implied[p] = true
+	}
 	n := m.newNode()
 	*n = m.impliedDir(p)
 	return m.add(n)
@@ -307,7 +376,10 @@ func (m *merger) follow(dir string, create bool) (string, error) {
 			m.steps += len(at) / 16 // for the copy
 		}
 		n, ok := m.tree.Nodes[at]
+		m.differ = m.differ || ok && n.Type != engine.TypeDir && n.Layer < m.layer
 		switch {
+		case m.alone != nil && m.alone.whiteouts[at]:
+			return "", errNotDir
 		case !ok && !create:
 			return "", fs.ErrNotExist
 		case !ok:

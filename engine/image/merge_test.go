@@ -107,7 +107,7 @@ func describeStack(layers []engine.LayerFacts) string {
 func compareStack(tb testing.TB, layers []engine.LayerFacts) bool {
 	tb.Helper()
 	want, removals, put, werr := reference(layers)
-	tree, err := image.Merge(layers)
+	tree, err := image.MergeOver(layers)
 	if (werr != nil) != (err != nil) {
 		tb.Fatalf("Merge: %v; the reference: %v\n%s", err, werr, describeStack(layers))
 	}

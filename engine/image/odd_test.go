@@ -94,7 +94,7 @@ func TestWhiteoutsIgnoreTheirOrder(t *testing.T) {
 	lower := []engine.Entry{{Path: "d/old", Type: engine.TypeFile}, {Path: "d/sub/old", Type: engine.TypeFile}}
 	upper := []engine.Entry{{Path: "d/.wh..wh..opq", Type: engine.TypeFile}, {Path: "d/new", Type: engine.TypeFile}}
 	for range 2 {
-		tree, err := image.Merge([]engine.LayerFacts{{Entries: lower}, {Entries: upper}})
+		tree, err := image.MergeOver([]engine.LayerFacts{{Entries: lower}, {Entries: upper}})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -25,6 +25,19 @@ func (l *wasteCount) addName(n *engine.Node) {
 	l.names[b] = max(l.names[b], 1) + 1
 }
 
+// shareBodies notes how many names the bodies of a whole layer have.
+func (l *wasteCount) shareBodies(names map[bodyID]int) {
+	for b, n := range names {
+		if n < 2 {
+			continue
+		}
+		if l.names == nil {
+			l.names = map[bodyID]int{}
+		}
+		l.names[b] = n
+	}
+}
+
 // ownSize is the size of the body that a node brought; 0 for a hard link, which brings none.
 func (l *wasteCount) ownSize(n *engine.Node) int64 {
 	if n.Type != engine.TypeFile || n.BodyLayer != n.Layer || n.BodyPath != n.Path && l.names[bodyID{n.BodyLayer, n.BodyPath}] > 0 {

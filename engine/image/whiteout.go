@@ -8,11 +8,13 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
+var errNoWhiteoutName = errors.New("the whiteout names no file")
+
 // whiteout removes from the directory dir what lower layers have under a name; with the name of the opaque marker it removes all that they
 // have there (image-spec layer.md, "Whiteouts").
 func (m *merger) whiteout(dir, name string) error {
 	if name == "" || name == "." || name == ".." {
-		return errors.New("the whiteout names no file")
+		return errNoWhiteoutName
 	}
 	parent, err := m.resolve(dir, false)
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotDir) {
@@ -22,14 +24,20 @@ func (m *merger) whiteout(dir, name string) error {
 		return err
 	}
 	if whiteoutPrefix+name == whiteoutOpaque {
+		m.differ = m.differ || parent == "" // the kernel knows no opaque root
 		m.removeLower(parent)
 		return nil
 	}
 	at := joinPath(parent, name)
+	if m.hidden == nil {
+		m.hidden = map[string]bool{}
+	}
+	m.hidden[at] = true
 	n, ok := m.tree.Nodes[at]
 	if !ok {
 		return nil
 	}
+	m.differ = m.differ || n.Layer == m.layer
 	m.removeLowerNode(n, n.Type == engine.TypeDir && m.removeLower(at))
 	return nil
 }

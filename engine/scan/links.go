@@ -21,8 +21,10 @@ type rereading struct {
 // rereadings are those of one layer, by the path of the body in it.
 type rereadings map[string][]rereading
 
-// followLinks reads what is wanted only after links resolve: hard links, files below linked directories, and anchors that are links. It
-// adds the evidence to the layer that holds the body. What cannot be read a second time becomes a gap.
+// followLinks lets evidence follow content: a body counts under every name that the merged tree has for it. What the walk of its layer found under
+// another name is taken from there, or read again where the name matters: hard links, files below linked directories, links to files and
+// directories that an inspector wants for their place. It adds the evidence to the layer that holds the body. What cannot be read a second
+// time becomes a gap.
 func (w *walker) followLinks(ctx context.Context, layers []engine.Layer, facts []engine.LayerFacts, tree *engine.Tree) error {
 	jobs := w.wantedBehindLinks(facts, tree)
 	for i, l := range layers {
@@ -31,59 +33,6 @@ func (w *walker) followLinks(ctx context.Context, layers []engine.Layer, facts [
 		}
 	}
 	return nil
-}
-
-// wantedBehindLinks lists what to read again, by the index of the layer.
-func (w *walker) wantedBehindLinks(facts []engine.LayerFacts, tree *engine.Tree) []rereadings {
-	type read struct {
-		by    string
-		layer int
-		path  string // of the body
-	}
-	have := map[read]bool{}
-	for _, lf := range facts {
-		for _, ev := range lf.Evidence {
-			have[read{ev.Inspector, ev.Layer, ev.Path}] = true
-		}
-	}
-	jobs := make([]rereadings, len(facts)+1)
-	add := func(as string, n *engine.Node, insp engine.Inspector) {
-		key := read{insp.Name(), n.BodyLayer, n.BodyPath}
-		// What is wanted under the body's own path has been read by the walk.
-		if n.Type != engine.TypeFile || have[key] || insp.Wants(n.BodyPath, n.Mode, n.Size) || !insp.Wants(as, n.Mode, n.Size) {
-			return
-		}
-		have[key] = true
-		if jobs[n.BodyLayer] == nil {
-			jobs[n.BodyLayer] = rereadings{}
-		}
-		jobs[n.BodyLayer][n.BodyPath] = append(jobs[n.BodyLayer][n.BodyPath], rereading{as, n, insp})
-	}
-	moved := movedNodes(tree)
-	for _, insp := range w.inspectors {
-		for _, n := range moved {
-			add(n.Path, n, insp)
-		}
-		if anchored, ok := insp.(engine.Anchored); ok {
-			if err := eachAnchor(tree, anchored.Anchors(), func(as string, n *engine.Node) { add(as, n, insp) }); err != nil {
-				facts[0].Evidence = append(facts[0].Evidence, engine.Evidence{Inspector: insp.Name(), Layer: 1,
-					Gaps: []engine.Gap{{Kind: engine.GapUnreadable, Detail: err.Error()}}})
-			}
-		}
-	}
-	return jobs
-}
-
-// movedNodes are those whose body stands under another path or in another layer, sorted by path.
-func movedNodes(tree *engine.Tree) []*engine.Node {
-	var moved []*engine.Node
-	for p, n := range tree.Nodes {
-		if n.BodyPath != p || n.BodyLayer != n.Layer {
-			moved = append(moved, n)
-		}
-	}
-	sort.Slice(moved, func(i, j int) bool { return moved[i].Path < moved[j].Path })
-	return moved
 }
 
 // eachAnchor calls found for each file that an anchor leads to by way of a link.
@@ -147,10 +96,7 @@ func (w *walker) readAgain(ctx context.Context, l engine.Layer, lf *engine.Layer
 		r := wanted[[2]string{ev.Inspector, ev.Path}]
 		ev = ofLayer(ev, lf.Info)
 		ev.Layer = r.node.Layer
-		if tree.Moved[ev.Layer] == nil {
-			tree.Moved[ev.Layer] = map[string]string{}
-		}
-		tree.Moved[ev.Layer][r.as] = r.node.Path
+		place(tree, r.node, r.as)
 		lf.Evidence = append(lf.Evidence, ev)
 	}
 	return nil

@@ -21,11 +21,12 @@ import (
 // Parts are the stages of a Reader. All are needed but for those that say so.
 type Parts struct {
 	Inspectors []engine.Inspector
-	Merge      func(layers []engine.LayerFacts) (*engine.Tree, error)
-	Assemble   func(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory, error)
-	Matcher    engine.Matcher
-	Workers    int   // layers read at once, at least 1
-	Memory     int64 // bytes that files under inspection may hold together
+	// Merge returns the file systems that container runtimes make of the layers: one where they agree, the one that most people get first.
+	Merge    func(layers []engine.LayerFacts) ([]*engine.Tree, error)
+	Assemble func(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory, error)
+	Matcher  engine.Matcher
+	Workers  int   // layers read at once, at least 1
+	Memory   int64 // bytes that files under inspection may hold together
 	// Base says what the image was built on; nil when nothing asks.
 	Base func(c engine.Config, layers []engine.LayerInfo) *engine.Base
 	// Cache keeps what was found in layers; nil for none.
@@ -123,16 +124,22 @@ func (r *Reader) content(ctx context.Context, img engine.Image) (*content, error
 	if err != nil {
 		return nil, err
 	}
-	tree, err := r.p.Merge(layers)
+	trees, err := r.p.Merge(layers)
 	if err != nil {
 		return nil, fmt.Errorf("merging layers: %w", err)
 	}
-	if err := w.followLinks(ctx, img.Layers(), layers, tree); err != nil {
-		return nil, err
+	inventories := make([]*engine.Inventory, len(trees))
+	for i, tree := range trees {
+		ofTree := layers
+		if len(trees) > 1 {
+			ofTree = clone(layers) // what one tree reveals is no evidence of another
+		}
+		if err := w.followLinks(ctx, img.Layers(), ofTree, tree); err != nil {
+			return nil, err
+		}
+		if inventories[i], err = r.p.Assemble(tree, ofTree); err != nil {
+			return nil, fmt.Errorf("assembling the inventory: %w", err)
+		}
 	}
-	inventory, err := r.p.Assemble(tree, layers)
-	if err != nil {
-		return nil, fmt.Errorf("assembling the inventory: %w", err)
-	}
-	return &content{layers, tree, inventory}, nil
+	return &content{layers, unite(trees), uniteInventories(inventories)}, nil
 }

@@ -86,7 +86,7 @@ func (n namer) Match(_ context.Context, inv *engine.Inventory, _ time.Time) (*en
 }
 
 // lastWins merges by path alone, which is all that these tests need.
-func lastWins(layers []engine.LayerFacts) (*engine.Tree, error) {
+func lastWins(layers []engine.LayerFacts) ([]*engine.Tree, error) {
 	t := &engine.Tree{Nodes: map[string]*engine.Node{}, Moved: map[int]map[string]string{}}
 	for _, l := range layers {
 		for _, e := range l.Entries {
@@ -103,7 +103,7 @@ func lastWins(layers []engine.LayerFacts) (*engine.Tree, error) {
 			t.Nodes[e.Path] = n
 		}
 	}
-	return t, nil
+	return []*engine.Tree{t}, nil
 }
 
 func assemble(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory, error) {
@@ -249,7 +249,7 @@ func TestAStageThatFails(t *testing.T) {
 	broken := errors.New("out of order")
 	img := memoryImage{{files: []engine.Node{entry("want", "a")}}}
 	for name, spoil := range map[string]func(*Parts){
-		"merge": func(p *Parts) { p.Merge = func([]engine.LayerFacts) (*engine.Tree, error) { return nil, broken } },
+		"merge": func(p *Parts) { p.Merge = func([]engine.LayerFacts) ([]*engine.Tree, error) { return nil, broken } },
 		"assemble": func(p *Parts) {
 			p.Assemble = func(*engine.Tree, []engine.LayerFacts) (*engine.Inventory, error) { return nil, broken }
 		},

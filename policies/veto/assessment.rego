@@ -19,7 +19,7 @@ package veto.assessment
 #     kinds:
 #       type: array
 #       items: string
-#       default: [unreadable, malformed, limit, unsupported, unknown_os, platform_not_scanned, toc_only, third_party]
+#       default: [unreadable, malformed, limit, unsupported, unknown_os, platform_not_scanned, toc_only, third_party, runtimes_differ, unlisted]
 #       description: The kinds of gaps that deny. Packages without advisories have a rule of their own, advisories-missing.
 deny["assessment-incomplete"] contains r if {
 	some c in input.gaps
