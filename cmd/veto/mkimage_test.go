@@ -30,7 +30,7 @@ import (
 //	file PATH FILE [MODE]
 //	text PATH WORDS…             \n is a new line
 //	link PATH TARGET
-//	hardlink PATH TARGET
+//	hardlink PATH TARGET [MODE]
 //	dir PATH
 //	whiteout PATH
 //	opaque DIR
@@ -136,7 +136,15 @@ func instruction(dir, verb, rest string) ([]imagetest.Entry, error) {
 	case "link":
 		return entry(imagetest.Symlink(f[0], f[1]))
 	case "hardlink":
-		return entry(imagetest.Hardlink(f[0], f[1]))
+		e := imagetest.Hardlink(f[0], f[1])
+		if len(f) > 2 {
+			mode, err := strconv.ParseInt(f[2], 8, 64)
+			if err != nil {
+				return nil, err
+			}
+			e.Mode = mode
+		}
+		return entry(e)
 	case "dir":
 		return entry(imagetest.Dir(f[0]))
 	case "whiteout":

@@ -17,11 +17,15 @@ import (
 // manifest is an inspector of files that each name packages of one language, read whole.
 type manifestReader struct {
 	name  string
+	base  string // of its files; one that begins with "*" is how names end
 	wants func(dir, base string) bool
 	read  func(dir string, body []byte, ev *engine.Evidence) error
 }
 
 func (m manifestReader) Name() string { return m.name }
+
+// BaseNames implements engine.Placed.
+func (m manifestReader) BaseNames() []string { return []string{m.base} }
 
 func (m manifestReader) Wants(p string, _ fs.FileMode, _ int64) bool {
 	i := strings.LastIndexByte(p, '/') + 1
@@ -50,24 +54,24 @@ func languagePackage(typ, ecosystem, name, version string, licenses ...string) *
 // manifests are the languages whose packages lie in single files.
 func manifestReaders() []engine.Inspector {
 	return []engine.Inspector{
-		manifestReader{"gem/3", func(dir, base string) bool {
+		manifestReader{"gem/3", "*.gemspec", func(dir, base string) bool {
 			return strings.HasSuffix(base, ".gemspec") && (strings.HasSuffix(dir, "specifications/") || strings.HasSuffix(dir, "specifications/default/"))
 		}, readGemspec},
-		manifestReader{"composer/2", func(dir, base string) bool {
+		manifestReader{"composer/2", "installed.json", func(dir, base string) bool {
 			return base == "installed.json" && (strings.HasSuffix(dir, "vendor/composer/") || strings.HasSuffix(dir, "3rdparty/composer/"))
 		}, readComposer},
-		manifestReader{"nuget/2", func(_, base string) bool { return strings.HasSuffix(base, ".deps.json") }, readDotNet},
-		manifestReader{"conda/1", func(dir, base string) bool {
+		manifestReader{"nuget/2", "*.json", func(_, base string) bool { return strings.HasSuffix(base, ".deps.json") }, readDotNet},
+		manifestReader{"conda/1", "*.json", func(dir, base string) bool {
 			return strings.HasSuffix(dir, "conda-meta/") && strings.HasSuffix(base, ".json")
 		}, readConda},
-		manifestReader{"cran/2", func(dir, base string) bool {
+		manifestReader{"cran/2", "DESCRIPTION", func(dir, base string) bool {
 			folder := path.Base(path.Dir(strings.TrimSuffix(dir, "/")))
 			return base == "DESCRIPTION" && (folder == "library" || folder == "site-library")
 		}, readR},
-		manifestReader{"hex/2", func(dir, base string) bool {
+		manifestReader{"hex/2", "*.app", func(dir, base string) bool {
 			return strings.HasSuffix(base, ".app") && strings.HasSuffix(dir, "/ebin/")
 		}, readErlang},
-		manifestReader{"pub/3", func(_, base string) bool { return base == "pubspec.lock" }, readPubspec},
+		manifestReader{"pub/3", "pubspec.lock", func(_, base string) bool { return base == "pubspec.lock" }, readPubspec},
 	}
 }
 
