@@ -17,12 +17,13 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// TestKinds runs the cases of testdata/kinds: small images of one kind each, with what is true of them. A file holds, after the words that say why,
+// TestKinds runs the cases of testdata/kinds: small images of one kind each, with what is true of them. A file holds, after the words that
+// say why,
 //
 //	case NAME exit 1[,3] [FACT…]       begins a case; what follows is a description for mkimage, up to the next one
 //
-// and files for it behind. The line "base" stands for a layer of Debian 12 with one package. Facts are finding:ECOSYSTEM/NAME, package:TYPE/NAME@VERSION, gap:KIND, owned:NAME, each also with no-. In every
-// ecosystem the versions of "bad" below 2.0 are vulnerable.
+// and files for it behind. The line "base" stands for a layer of Debian 12 with one package. Facts are finding:ECOSYSTEM/NAME,
+// package:TYPE/NAME@VERSION, gap:KIND, owned:NAME, each also with no-. In every ecosystem the versions of "bad" below 2.0 are vulnerable.
 func TestKinds(t *testing.T) {
 	files, err := filepath.Glob(filepath.Join("testdata", "kinds", "*.txtar"))
 	if err != nil || len(files) == 0 {
@@ -57,7 +58,8 @@ text etc/debian_version 12.8\n
 text var/lib/dpkg/status ` + kindStanza + `
 `
 
-const kindStanza = `Package: base-files\nStatus: install ok installed\nMaintainer: Santiago Vila <sanvila@debian.org>\nArchitecture: amd64\nVersion: 12.4\n\n`
+const kindStanza = `Package: base-files\nStatus: install ok installed\n` +
+	`Maintainer: Santiago Vila <sanvila@debian.org>\nArchitecture: amd64\nVersion: 12.4\n\n`
 
 // kindCase is one case of a file.
 type kindCase struct {
@@ -158,7 +160,8 @@ func kindsDatabase(t *testing.T) string {
 		{"NuGet", "Bad", "ECOSYSTEM", "2.0"}, {"crates.io", "bad", "SEMVER", "2.0.0"}, {"Hex", "bad", "ECOSYSTEM", "2.0.0"},
 		{"Pub", "bad", "SEMVER", "2.0.0"}, {"CRAN", "bad", "ECOSYSTEM", "2.0"}, {"Bitnami", "bad", "SEMVER", "2.0.0"},
 		{"Debian:12", "bad", "ECOSYSTEM", "2.0-1"}, {"Debian:11", "bad", "ECOSYSTEM", "2.0-1"}, {"Ubuntu:22.04:LTS", "bad", "ECOSYSTEM", "2.0-1"},
-		{"Alpine:v3.20", "bad", "ECOSYSTEM", "2.0-r0"}, {"AlmaLinux:9", "bad", "ECOSYSTEM", "0:2.0-1.el9"}, {"Wolfi", "bad", "ECOSYSTEM", "2.0-r0"},
+		{"Alpine:v3.20", "bad", "ECOSYSTEM", "2.0-r0"}, {"AlmaLinux:9", "bad", "ECOSYSTEM", "0:2.0-1.el9"}, {"Wolfi", "bad", "ECOSYSTEM",
+			"2.0-r0"},
 	} {
 		id := fmt.Sprintf("T-%02d", i+1)
 		writeText(t, filepath.Join(dir, id+".json"), fmt.Sprintf(`{"schema_version": "1.7.0", "id": %q, "modified": "2026-11-20T00:00:00Z",
@@ -168,6 +171,7 @@ func kindsDatabase(t *testing.T) string {
 			id, 9000+i, a.ecosystem, a.name, a.kind, a.fixed))
 	}
 	writeText(t, filepath.Join(dir, "as_of.txt"), "2026-11-23\n")
-	writeText(t, filepath.Join(dir, "kev.json"), `{"catalogVersion": "2026.11.23", "dateReleased": "2026-11-23T00:00:00.0000Z", "count": 0, "vulnerabilities": []}`)
+	writeText(t, filepath.Join(dir, "kev.json"),
+		`{"catalogVersion": "2026.11.23", "dateReleased": "2026-11-23T00:00:00.0000Z", "count": 0, "vulnerabilities": []}`)
 	return dir
 }

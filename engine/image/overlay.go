@@ -9,11 +9,11 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// Container runtimes unpack layers in two ways. With the overlay driver of docker, podman and containerd, which nearly everybody uses, each layer is
-// unpacked into a folder of its own, and the kernel shows the folders as one (Documentation/filesystems/overlayfs.rst). Drivers such as vfs, and
-// tools that build or convert images, unpack one layer over the other (merge.go). They agree on what honest tools write. They differ where a
-// layer's path leads through a link or a file of a lower layer, has a whiteout for what the layer itself holds, an opaque marker at its root, AUFS's own
-// names, or a hard link to a lower layer's file.
+// Container runtimes unpack layers in two ways. With the overlay driver of docker, podman and containerd, which nearly everybody uses, each
+// layer is unpacked into a folder of its own, and the kernel shows the folders as one (Documentation/filesystems/overlayfs.rst). Drivers
+// such as vfs, and tools that build or convert images, unpack one layer over the other (merge.go). They agree on what honest tools write.
+// They differ where a layer's path leads through a link or a file of a lower layer, has a whiteout for what the layer itself holds, an
+// opaque marker at its root, AUFS's own names, or a hard link to a lower layer's file.
 
 // mergeOverlay merges layers as overlay file systems do. What such a runtime refuses to unpack is an error.
 func mergeOverlay(layers []engine.LayerFacts) (*engine.Tree, error) {
@@ -39,8 +39,8 @@ type alone struct {
 	implied   map[string]bool // folders that no entry describes
 }
 
-// markWhiteout takes a whiteout or an opaque marker of a layer that is unpacked alone. What it hides is of lower layers; what stands in its place is
-// of this one, and then the runtime fails to make the device.
+// markWhiteout takes a whiteout or an opaque marker of a layer that is unpacked alone. What it hides is of lower layers; what stands in its
+// place is of this one, and then the runtime fails to make the device.
 func (m *merger) markWhiteout(dir, base string) error {
 	parent, err := m.resolve(dir, true)
 	if err != nil {

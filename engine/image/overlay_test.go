@@ -13,7 +13,8 @@ import (
 
 // stack reads layers as words: "file a/b", "dir a", "link a/b TARGET", "hard a/b TARGET", one entry each; a whiteout is a file.
 func stack(layers ...string) []engine.LayerFacts {
-	kinds := map[string]engine.EntryType{"file": engine.TypeFile, "dir": engine.TypeDir, "link": engine.TypeSymlink, "hard": engine.TypeHardlink}
+	kinds := map[string]engine.EntryType{"file": engine.TypeFile, "dir": engine.TypeDir, "link": engine.TypeSymlink,
+		"hard": engine.TypeHardlink}
 	var out []engine.LayerFacts
 	for i, text := range layers {
 		lf := engine.LayerFacts{Info: engine.LayerInfo{Index: i + 1}}
@@ -76,14 +77,15 @@ func TestRuntimesThatDiffer(t *testing.T) {
 			[]string{".wh..wh.x/evil=1:.wh..wh.x/evil a=1:a", "a=1:a"}},
 		"a folder over its own whiteout": {[]string{"file d/a", "file .wh.d, dir d, file d/b"},
 			[]string{"d/a=1:d/a d/b=2:d/b", "d/b=2:d/b"}},
-		"a file over its own whiteout":    {[]string{"file d", "file .wh.d, file d"}, []string{"d=2:d"}},
-		"a whiteout after what it names":  {[]string{"file d", "file d, file .wh.d"}, []string{"d=2:d"}}, // overlay refuses it
-		"a hard link to a lower file":     {[]string{"file a", "hard b a"}, []string{"a=1:a b=1:a"}},
-		"a file below a lower file":       {[]string{"file a", "file a/b"}, []string{"a/b=2:a/b"}},
-		"a file below a lower dead link":  {[]string{"link a nowhere", "file a/b"}, []string{"a/b=2:a/b", "a>nowhere nowhere/b=2:a/b"}},
-		"a file in place of a folder":     {[]string{"file d/a", "file d"}, []string{"d=2:d"}},
-		"a folder in place of a file":     {[]string{"file d", "file d/a, dir d"}, []string{"d/a=2:d/a"}},
-		"a plain image":                   {[]string{"dir a, file a/x, link b a", "file a/.wh.x, file a/y", "file a/y"}, []string{"a/y=3:a/y b>a"}},
+		"a file over its own whiteout":   {[]string{"file d", "file .wh.d, file d"}, []string{"d=2:d"}},
+		"a whiteout after what it names": {[]string{"file d", "file d, file .wh.d"}, []string{"d=2:d"}}, // overlay refuses it
+		"a hard link to a lower file":    {[]string{"file a", "hard b a"}, []string{"a=1:a b=1:a"}},
+		"a file below a lower file":      {[]string{"file a", "file a/b"}, []string{"a/b=2:a/b"}},
+		"a file below a lower dead link": {[]string{"link a nowhere", "file a/b"}, []string{"a/b=2:a/b", "a>nowhere nowhere/b=2:a/b"}},
+		"a file in place of a folder":    {[]string{"file d/a", "file d"}, []string{"d=2:d"}},
+		"a folder in place of a file":    {[]string{"file d", "file d/a, dir d"}, []string{"d/a=2:d/a"}},
+		"a plain image": {[]string{"dir a, file a/x, link b a", "file a/.wh.x, file a/y", "file a/y"},
+			[]string{"a/y=3:a/y b>a"}},
 		"hard links of one layer":         {[]string{"file a", "file x, hard y x", "file .wh.x"}, []string{"a=1:a y=2:x"}},
 		"a whiteout of a lower directory": {[]string{"file d/a, file d/e/f", "file .wh.d"}, []string{""}},
 	} {
@@ -101,7 +103,8 @@ func TestRuntimesThatDiffer(t *testing.T) {
 		}
 	}
 	for name, layers := range map[string][]string{
-		"a file below a file of its own layer": {"file a, file a/b"}, "a hard link to nothing": {"hard a b"}, "a hard link to a folder": {"dir a, hard b a"},
+		"a file below a file of its own layer": {"file a, file a/b"}, "a hard link to nothing": {"hard a b"},
+		"a hard link to a folder": {"dir a, hard b a"},
 		"a link loop of its own layer": {"link a b, link b a, file a/x"}, "a whiteout without a name": {"file .wh."},
 	} {
 		if trees, err := image.Merge(stack(layers...)); err == nil {

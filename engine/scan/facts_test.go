@@ -24,8 +24,8 @@ func (m referredImage) Referrers(ctx context.Context) ([]engine.Referrer, error)
 	return []engine.Referrer{{Digest: "sha256:5161"}}, ctx.Err()
 }
 
-// Referrers and files are facts where somebody reads them, and missing sections elsewhere: a rule that reads one has no data then. Referrers
-// that cannot be listed are a gap.
+// Referrers and files are facts where somebody reads them, and missing sections elsewhere: a rule that reads one has no data then.
+// Referrers that cannot be listed are a gap.
 func TestSectionsThatCostSomething(t *testing.T) {
 	img := referredImage{memoryImage: memoryImage{{files: []engine.Node{entry("want", "x")}}}}
 	for _, c := range []struct {

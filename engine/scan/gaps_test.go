@@ -80,8 +80,8 @@ func TestEntriesLeftOutAreGaps(t *testing.T) {
 	}
 }
 
-// A limit amid a layer leaves what was read, a gap that says where it ended, and no verified content. Of a source that passes by once it is an
-// error, since nobody knows which layer it was.
+// A limit amid a layer leaves what was read, a gap that says where it ended, and no verified content. Of a source that passes by once it is
+// an error, since nobody knows which layer it was.
 func TestALimitAmidALayer(t *testing.T) {
 	limit := &engine.LimitError{What: "inflated bytes", Limit: 7}
 	for _, again := range []bool{true, false} {
@@ -109,7 +109,8 @@ func TestALimitAmidALayer(t *testing.T) {
 	l := &failingLayer{memoryLayer: memoryLayer{again: true}, end: limit}
 	w := &walker{inspectors: []engine.Inspector{reader{}}, memory: engine.NewBudget(t.Context(), 1<<20)}
 	lf, err := w.readLayer(t.Context(), l)
-	if err != nil || len(lf.Evidence) != 1 || lf.Evidence[0].Gaps[0].Path != "" || !strings.Contains(lf.Evidence[0].Gaps[0].Detail, "nothing") {
+	if err != nil || len(lf.Evidence) != 1 || lf.Evidence[0].Gaps[0].Path != "" || !strings.Contains(lf.Evidence[0].Gaps[0].Detail,
+		"nothing") {
 		t.Errorf("a limit before the first entry: %+v, %v", lf, err)
 	}
 }

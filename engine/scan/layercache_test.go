@@ -47,7 +47,8 @@ func (m mapCache) Store(key string, lf *engine.LayerFacts) error {
 
 const blob, other = engine.Digest("sha256:b10b"), engine.Digest("sha256:0bad")
 
-// readCached reads an image of one layer, in which etc/anchor is a link, so that a second walk is needed. It returns the layer's verification.
+// readCached reads an image of one layer, in which etc/anchor is a link, so that a second walk is needed. It returns the layer's
+// verification.
 func readCached(t *testing.T, cache mapCache, hash engine.Digest, walks ...engine.Verified) (verified engine.Verified, walked int) {
 	t.Helper()
 	l := &hashedLayer{hash: hash, walks: walks}
@@ -68,8 +69,8 @@ func readCached(t *testing.T, cache mapCache, hash engine.Digest, walks ...engin
 	return in.Layers[0].Verified, l.n
 }
 
-// What the cache keeps under a digest is content that veto has hashed to that digest, and nothing else: whoever puts other content under the
-// digest of an honest layer would otherwise be judged by the honest one.
+// What the cache keeps under a digest is content that veto has hashed to that digest, and nothing else: whoever puts other content under
+// the digest of an honest layer would otherwise be judged by the honest one.
 func TestOnlyHashedContentIsCached(t *testing.T) {
 	const content, claimed = engine.VerifiedContent, engine.VerifiedClaimed
 	for name, c := range map[string]struct {

@@ -21,10 +21,10 @@ type rereading struct {
 // rereadings are those of one layer, by the path of the body in it.
 type rereadings map[string][]rereading
 
-// followLinks lets evidence follow content: a body counts under every name that the merged tree has for it. What the walk of its layer found under
-// another name is taken from there, or read again where the name matters: hard links, files below linked directories, links to files and
-// directories that an inspector wants for their place. It adds the evidence to the layer that holds the body. What cannot be read a second
-// time becomes a gap.
+// followLinks lets evidence follow content: a body counts under every name that the merged tree has for it. What the walk of its layer
+// found under another name is taken from there, or read again where the name matters: hard links, files below linked directories, links to
+// files and directories that an inspector wants for their place. It adds the evidence to the layer that holds the body. What cannot be read
+// a second time becomes a gap.
 func (w *walker) followLinks(ctx context.Context, layers []engine.Layer, facts []engine.LayerFacts, tree *engine.Tree) error {
 	jobs := w.wantedBehindLinks(facts, tree)
 	for i, l := range layers {

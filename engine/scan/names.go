@@ -208,8 +208,8 @@ func place(tree *engine.Tree, n *engine.Node, as string) {
 	tree.Moved[n.Layer][as] = n.Path
 }
 
-// addLinked asks a Placed inspector about links: to a file, by the link's own path, and to a directory, by the path that the link gives to each file in it
-// that the inspector could want.
+// addLinked asks a Placed inspector about links: to a file, by the link's own path, and to a directory, by the path that the link gives to
+// each file in it that the inspector could want.
 func (s *search) addLinked(nodes *sifted, insp engine.Inspector, names []string) {
 	var could []*engine.Node // files that are not wanted where they are
 	for _, name := range names {

@@ -20,7 +20,8 @@ func clone(layers []engine.LayerFacts) []engine.LayerFacts {
 	return out
 }
 
-// unite returns a tree with the nodes of all; where they differ, that of the first. It is for facts about files, and no place to resolve links.
+// unite returns a tree with the nodes of all; where they differ, that of the first. It is for facts about files, and no place to resolve
+// links.
 func unite(trees []*engine.Tree) *engine.Tree {
 	if len(trees) == 1 {
 		return trees[0]
