@@ -104,7 +104,7 @@ func TestRuntimesThatDiffer(t *testing.T) {
 	}
 	for name, layers := range map[string][]string{
 		"a file below a file of its own layer": {"file a, file a/b"}, "a hard link to nothing": {"hard a b"},
-		"a hard link to a folder": {"dir a, hard b a"},
+		"a hard link to a folder":      {"dir a, hard b a"},
 		"a link loop of its own layer": {"link a b, link b a, file a/x"}, "a whiteout without a name": {"file .wh."},
 	} {
 		if trees, err := image.Merge(stack(layers...)); err == nil {
