@@ -8,8 +8,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// cdxComponent is a component of CycloneDX (cyclonedx.org/docs/1.7/json, "components"); versions from 1.2 on differ in nothing that is
-// read.
+// cdxComponent is a component of CycloneDX (cyclonedx.org/docs/1.7/json, "components"). What is read is the same in all versions from 1.2
+// on.
 type cdxComponent struct {
 	Type     string
 	Group    string
@@ -27,6 +27,7 @@ type cdxComponent struct {
 	}
 }
 
+// readCycloneDX reads a document of CycloneDX in JSON.
 func readCycloneDX(raw []byte) (*SBOM, []component, error) {
 	var doc struct {
 		SpecVersion string
@@ -48,7 +49,7 @@ func readCycloneDX(raw []byte) (*SBOM, []component, error) {
 	return &SBOM{Format: "CycloneDX " + doc.SpecVersion}, cdxFlatten(components, doc.Components, sourced), nil
 }
 
-// cdxParts flattens components; document.CheckWords has bounded how deep they stand in each other.
+// cdxFlatten appends components and those in them; document.CheckWords has bounded the depth.
 func cdxFlatten(parts []component, components []cdxComponent, sourced bool) []component {
 	for i := range components {
 		c := &components[i]
@@ -65,14 +66,14 @@ func cdxFlatten(parts []component, components []cdxComponent, sourced bool) []co
 		for _, o := range c.Evidence.Occurrences {
 			p.paths = append(p.paths, o.Location)
 		}
-		p.property(c)
+		p.setProperties(c)
 		parts = cdxFlatten(append(parts, p), c.Components, sourced)
 	}
 	return parts
 }
 
-// cdxCode says whether a component is a program or a part of one, which has to be judged; so is what is of no known type. An application
-// without a version is what groups others, such as the one that a lock file belongs to.
+// cdxIsSoftware says whether a component is a program or a part of one; an unknown type counts as one. An application without a version
+// only groups others, such as those of a lock file.
 func cdxIsSoftware(c *cdxComponent) bool {
 	switch c.Type {
 	case "application":
@@ -83,8 +84,8 @@ func cdxIsSoftware(c *cdxComponent) bool {
 	return true
 }
 
-// property reads what Trivy and Syft say in properties of their own.
-func (p *component) property(c *cdxComponent) {
+// setProperties reads the properties with which Trivy and Syft extend CycloneDX: paths, and the source package.
+func (p *component) setProperties(c *cdxComponent) {
 	trivy := map[string]string{}
 	for _, kv := range c.Properties {
 		switch name, value := kv.Name, kv.Value; {

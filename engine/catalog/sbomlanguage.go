@@ -9,8 +9,8 @@ import (
 	"github.com/vetoci/veto/engine/purl"
 )
 
-// language gives a package of a language the name by which its ecosystem's advisories call it, and where images are inventoried for that
-// language the same package URL as theirs.
+// setLanguage sets the ecosystem of a language's package and the name that its advisories have. For npm, Python and Go it sets the package
+// URL that the same package of an image has.
 func (p *component) setLanguage(pkg *engine.Package, u purl.URL) {
 	joined := strings.TrimPrefix(u.Namespace+"/"+u.Name, "/")
 	pkg.Name = joined
@@ -47,8 +47,9 @@ func (p *component) setLanguage(pkg *engine.Package, u purl.URL) {
 	pkg.Source = engine.Source{Name: pkg.Name, Version: pkg.Version}
 }
 
-// module is the path of a Go module. Until 1.38, Syft wrote what follows the third element as a subpath: go-jose@v3.0.0#v3 is the module
-// go-jose/v3. The specification means a folder of the module by it, and the component's own name then ends before it.
+// goModule returns the path of a Go module. Syft before 1.38 wrote what follows the third element as a subpath: go-jose@v3.0.0#v3 is the
+// module go-jose/v3. In the specification a subpath is a folder of the module (purl-spec, "golang"); the component's name then does not
+// have it.
 func (p *component) goModule(u purl.URL, joined string) string {
 	if u.Subpath != "" && !p.isOwnName(joined) && p.name != u.Name {
 		joined += "/" + u.Subpath
@@ -56,12 +57,13 @@ func (p *component) goModule(u purl.URL, joined string) string {
 	return p.restoreCase(joined)
 }
 
-// called says whether a name is the component's own, but for upper and lower case.
+// isOwnName says whether a name is the component's own, but for upper and lower case.
 func (p *component) isOwnName(name string) bool { return p.ownSpelling(name) != "" }
 
+// ownSpelling returns the component's own name if it is the given one but for upper and lower case, else "".
 func (p *component) ownSpelling(name string) string {
 	for _, own := range []string{p.name, p.group + "/" + p.name} {
-		// Of the same length: no letter beyond ASCII folds to one of ASCII.
+		// The same length excludes letters beyond ASCII that fold to one of ASCII.
 		if len(own) == len(name) && strings.EqualFold(own, name) {
 			return own
 		}
@@ -69,8 +71,8 @@ func (p *component) ownSpelling(name string) string {
 	return ""
 }
 
-// spelt gives a name its upper-case letters back, which advisories have: package URLs of Go, and in Trivy of npm, are in lower case.
-// The component's own name has them, and many a package URL as it was written.
+// restoreCase gives a name its upper-case letters back, as advisories have them: package URLs of Go, and Trivy's of npm, are in lower case.
+// The component's own name has them, and so may the package URL as it was written.
 func (p *component) restoreCase(name string) string {
 	if own := p.ownSpelling(name); own != "" {
 		return own
@@ -86,7 +88,7 @@ func (p *component) restoreCase(name string) string {
 	return name
 }
 
-// goVersionOf takes the "go" off the standard library's version, as advisories write it.
+// goVersionOf returns a version as advisories write it: that of the standard library without "go".
 func goVersionOf(module, version string) string {
 	if module == "stdlib" || module == "std" {
 		return strings.TrimPrefix(strings.TrimPrefix(version, "v"), "go")
@@ -94,7 +96,7 @@ func goVersionOf(module, version string) string {
 	return version
 }
 
-// systemOf is the distribution: what the components of that type say, else what all package URLs do. Those that differ say nothing.
+// osOf returns the distribution that the components of that type name, or else all package URLs; nil when none is named, or several.
 func osOf(components []component) *engine.OS {
 	type release struct{ id, version string }
 	var stated, implied []release
@@ -121,7 +123,7 @@ func osOf(components []component) *engine.OS {
 	return os
 }
 
-// releaseOf is the distribution and release that a package URL names: distro=debian-12, or 3.20.1 beside the namespace alpine (Trivy).
+// releaseOf returns the distribution and release that a package URL names: distro=debian-12, or 3.20.1 with the namespace alpine (Trivy).
 func releaseOf(u purl.URL) (id, version string) {
 	distro := u.Qualifiers["distro"]
 	if id, version, ok := strings.Cut(distro, "-"); ok {
@@ -133,8 +135,8 @@ func releaseOf(u purl.URL) (id, version string) {
 	return "", ""
 }
 
-// foreign says whether a package URL names another distribution, or release with advisories of its own, than the SBOM: lists of several
-// images in one have such.
+// namesOtherRelease says whether a package URL names another distribution, or a release with other advisories, than the SBOM. An SBOM of
+// several images has such.
 func namesOtherRelease(u purl.URL, os *engine.OS) bool {
 	if os.Ecosystem == "" {
 		return false

@@ -9,7 +9,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// readSPDX reads SPDX 2.2 and 2.3 (spdx.github.io/spdx-spec/v2.3, "Package information").
+// readSPDX reads a document of SPDX 2.2 or 2.3 in JSON (spdx.github.io/spdx-spec/v2.3, "Package information").
 func readSPDX(raw []byte) (*SBOM, []component, error) {
 	var doc struct {
 		SPDXVersion       string
@@ -35,7 +35,7 @@ func readSPDX(raw []byte) (*SBOM, []component, error) {
 	slices.Sort(described)
 	described = slices.Compact(described)
 	for _, k := range doc.Packages {
-		purpose := strings.ReplaceAll(k.PrimaryPackagePurpose, "_", "-") // SPDX's own library for Java writes the underscore
+		purpose := strings.ReplaceAll(k.PrimaryPackagePurpose, "_", "-") // SPDX's library for Java writes OPERATING_SYSTEM
 		p := component{name: k.Name, version: k.VersionInfo, statesSource: sourced, os: purpose == "OPERATING-SYSTEM"}
 		purls := []string{""}
 		for _, r := range k.ExternalRefs {
@@ -43,7 +43,7 @@ func readSPDX(raw []byte) (*SBOM, []component, error) {
 				purls = append(purls, r.ReferenceLocator)
 			}
 		}
-		// Some tools describe every package. Then it is the image that says it is one.
+		// Some tools say of every package that it is described. Then only an image is.
 		p.described = slices.Contains(described, k.SPDXID) && (len(described) == 1 || purpose == "CONTAINER")
 		p.software = spdxIsSoftware(purpose, p.version)
 		if l := k.LicenseDeclared; l != "" && l != "NOASSERTION" && l != "NONE" {
@@ -65,8 +65,7 @@ func readSPDX(raw []byte) (*SBOM, []component, error) {
 	return &SBOM{Format: doc.SPDXVersion}, components, nil
 }
 
-// spdxCode says whether a package is a program or a part of one, which has to be judged. As in CycloneDX, an application without a version
-// groups others.
+// spdxIsSoftware is cdxIsSoftware for packages of SPDX.
 func spdxIsSoftware(purpose, version string) bool {
 	switch purpose {
 	case "", "LIBRARY", "FRAMEWORK":
