@@ -40,44 +40,46 @@ func readCycloneDX(raw []byte) (*SBOM, []component, error) {
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return nil, nil, fmt.Errorf("the SBOM: %w", err)
 	}
-	sourced := strings.Contains(strings.ToLower(string(doc.Metadata.Tools)), "syft")
+	statesSource := strings.Contains(strings.ToLower(string(doc.Metadata.Tools)), "syft")
 	var components []component
-	if c := doc.Metadata.Component; c != nil {
-		components = cdxFlatten(nil, []cdxComponent{*c}, sourced)
+	if from := doc.Metadata.Component; from != nil {
+		components = cdxFlatten(nil, []cdxComponent{*from}, statesSource)
 		components[0].described = true
 	}
-	return &SBOM{Format: "CycloneDX " + doc.SpecVersion}, cdxFlatten(components, doc.Components, sourced), nil
+	return &SBOM{Format: "CycloneDX " + doc.SpecVersion}, cdxFlatten(components, doc.Components, statesSource), nil
 }
 
 // cdxFlatten appends components and those in them; document.CheckWords has bounded the depth.
-func cdxFlatten(parts []component, components []cdxComponent, sourced bool) []component {
+func cdxFlatten(flat []component, components []cdxComponent, statesSource bool) []component {
 	for i := range components {
-		c := &components[i]
-		p := component{group: c.Group, name: c.Name, version: c.Version, purl: c.PURL, statesSource: sourced, os: c.Type == "operating-system"}
-		p.software = cdxIsSoftware(c)
-		for _, l := range c.Licenses {
+		from := &components[i]
+		c := component{
+			group: from.Group, name: from.Name, version: from.Version, purl: from.PURL, statesSource: statesSource,
+			os: from.Type == "operating-system", software: cdxIsSoftware(from),
+		}
+		for _, l := range from.Licenses {
 			for _, text := range []string{l.Expression, l.License.ID, l.License.Name} {
 				if text != "" {
-					p.licenses = append(p.licenses, text)
+					c.licenses = append(c.licenses, text)
 					break
 				}
 			}
 		}
-		for _, o := range c.Evidence.Occurrences {
-			p.paths = append(p.paths, o.Location)
+		for _, o := range from.Evidence.Occurrences {
+			c.paths = append(c.paths, o.Location)
 		}
-		p.setProperties(c)
-		parts = cdxFlatten(append(parts, p), c.Components, sourced)
+		c.setProperties(from)
+		flat = cdxFlatten(append(flat, c), from.Components, statesSource)
 	}
-	return parts
+	return flat
 }
 
 // cdxIsSoftware says whether a component is a program or a part of one; an unknown type counts as one. An application without a version
 // only groups others, such as those of a lock file.
-func cdxIsSoftware(c *cdxComponent) bool {
-	switch c.Type {
+func cdxIsSoftware(from *cdxComponent) bool {
+	switch from.Type {
 	case "application":
-		return c.Version != ""
+		return from.Version != ""
 	case "operating-system", "container", "device", "file", "data", "machine-learning-model", "cryptographic-asset":
 		return false
 	}
@@ -85,18 +87,18 @@ func cdxIsSoftware(c *cdxComponent) bool {
 }
 
 // setProperties reads the properties with which Trivy and Syft extend CycloneDX: paths, and the source package.
-func (p *component) setProperties(c *cdxComponent) {
+func (c *component) setProperties(from *cdxComponent) {
 	trivy := map[string]string{}
-	for _, kv := range c.Properties {
+	for _, kv := range from.Properties {
 		switch name, value := kv.Name, kv.Value; {
 		case name == "aquasecurity:trivy:FilePath", strings.HasPrefix(name, "syft:location:") && strings.HasSuffix(name, ":path"):
-			p.paths = append(p.paths, value)
+			c.paths = append(c.paths, value)
 		case strings.HasPrefix(name, "aquasecurity:trivy:Src"):
 			trivy[strings.TrimPrefix(name, "aquasecurity:trivy:Src")] = value
 		case name == "syft:metadata:source":
-			p.source.Name = value
+			c.source.Name = value
 		case name == "syft:metadata:sourceVersion":
-			p.source.Version = value
+			c.source.Version = value
 		}
 	}
 	if trivy["Name"] == "" {
@@ -109,5 +111,5 @@ func (p *component) setProperties(c *cdxComponent) {
 	if e := trivy["Epoch"]; v != "" && e != "" && e != "0" {
 		v = e + ":" + v
 	}
-	p.source = engine.Source{Name: trivy["Name"], Version: v}
+	c.source = engine.Source{Name: trivy["Name"], Version: v}
 }

@@ -107,7 +107,8 @@ func TestSearchBuildInfo(t *testing.T) {
 func TestLargeGoProgramInAStream(t *testing.T) {
 	body := make([]byte, engine.MaxProgramHeld+(1<<20))
 	copy(body, program("go1.21.1", "path\tx\nmod\tx\tv1.0.0\t\n"))
-	want, err := programs{}.Inspect(context.Background(), engine.NewFileAt(engine.Entry{Path: "x", Type: engine.TypeFile, Mode: 0o755, Size: int64(len(body))}, bytes.NewReader(body)))
+	want, err := programs{}.Inspect(context.Background(),
+		engine.NewFileAt(engine.Entry{Path: "x", Type: engine.TypeFile, Mode: 0o755, Size: int64(len(body))}, bytes.NewReader(body)))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -109,20 +109,20 @@ func (a *assembly) setLicenses(all []*occurrence) {
 		dir = strings.TrimSuffix(dir, "/licenses")
 		byFolder[dir] = append(byFolder[dir], ev.Traits.Licenses...)
 	}
-	for _, f := range all {
+	for _, o := range all {
 		var known []string
-		for _, l := range f.Licenses {
+		for _, l := range o.Licenses {
 			if l = normalLicense(l); l != "" && !slices.Contains(known, l) {
 				known = append(known, l)
 			}
 		}
 		switch {
 		case len(known) > 0:
-		case f.Type == "deb":
-			known = byDebianName[f.Name]
+		case o.Type == "deb":
+			known = byDebianName[o.Name]
 		default:
-			known = slices.Compact(slices.Sorted(slices.Values(byFolder[path.Dir(f.key.path)])))
+			known = slices.Compact(slices.Sorted(slices.Values(byFolder[path.Dir(o.key.path)])))
 		}
-		f.Licenses = known
+		o.Licenses = known
 	}
 }

@@ -76,7 +76,8 @@ func TestJavaRepeated(t *testing.T) {
 
 // Blank is no panic, in any of the languages' files.
 func TestBlankManifests(t *testing.T) {
-	for _, p := range []string{"srv/vendor/composer/installed.json", "app/web.deps.json", "opt/conda/conda-meta/x.json", "app/lib/x-1/ebin/x.app",
+	for _, p := range []string{"srv/vendor/composer/installed.json", "app/web.deps.json", "opt/conda/conda-meta/x.json",
+		"app/lib/x-1/ebin/x.app",
 		"usr/lib/ruby/gems/3.1.0/specifications/x-1.gemspec", "srv/a.jar"} {
 		for _, got := range inspectAll(t, p, 0o644, []byte(" \n")) {
 			if got.Error == "" && got.Gaps == nil {
@@ -114,14 +115,18 @@ func TestLargeRustProgram(t *testing.T) {
 func TestLanguagesHonest(t *testing.T) {
 	otp := `{application, ssh, [{vsn, "5.1"}]}.`
 	for name, c := range map[string]struct{ path, body, want string }{
-		"a library that only leads to others": {"app/a.deps.json", `{"targets": {"x": {"A/1": {"runtime": {"a.dll": {}}}, "B/2": {}}}, "libraries": {"A/1": {"type": "package"}, "B/2": {"type": "package"}}}`, "A 1"},
-		"a licence that is a text":            {"srv/vendor/composer/installed.json", `[{"name": "a/b", "version": "1", "license": "MIT"}, {"name": 5}, {"name": "c/d", "version": "2"}]`, "a/b 1 MIT, c/d 2, malformed"},
-		"interpolated":                        {"srv/specifications/x.gemspec", "s.name = \"#{x}\"\ns.version = \"1\"\n", "error"},
-		"no list":                             {"app/pubspec.lock", "\x00 garbage\n", "error"},
-		"Erlang in a release":                 {"app/lib/ssh-5.1/ebin/ssh.app", otp, "unsupported"},
-		"a comment":                           {"app/lib/x-1/ebin/x.app", "%% {application, old, [{vsn, \"0\"}]}\n{application, x, [{vsn, \"1\"}]}.", "x 1"},
-		"an archive of Nix":                   {"nix/x.nar", "\r\x00\x00\x00\x00\x00\x00\x00nix-archive-1", ""},
-		"upper case":                          {"srv/APP.JAR", "no archive", "error"},
+		"a library that only leads to others": {"app/a.deps.json",
+			`{"targets": {"x": {"A/1": {"runtime": {"a.dll": {}}}, "B/2": {}}},` +
+				` "libraries": {"A/1": {"type": "package"}, "B/2": {"type": "package"}}}`, "A 1"},
+		"a licence that is a text": {"srv/vendor/composer/installed.json",
+			`[{"name": "a/b", "version": "1", "license": "MIT"}, {"name": 5}, {"name": "c/d", "version": "2"}]`, "a/b 1 MIT, c/d 2, malformed"},
+		"interpolated":        {"srv/specifications/x.gemspec", "s.name = \"#{x}\"\ns.version = \"1\"\n", "error"},
+		"no list":             {"app/pubspec.lock", "\x00 garbage\n", "error"},
+		"Erlang in a release": {"app/lib/ssh-5.1/ebin/ssh.app", otp, "unsupported"},
+		"a comment": {"app/lib/x-1/ebin/x.app",
+			"%% {application, old, [{vsn, \"0\"}]}\n{application, x, [{vsn, \"1\"}]}.", "x 1"},
+		"an archive of Nix": {"nix/x.nar", "\r\x00\x00\x00\x00\x00\x00\x00nix-archive-1", ""},
+		"upper case":        {"srv/APP.JAR", "no archive", "error"},
 	} {
 		var got []string
 		for _, p := range inspectAll(t, c.path, 0o644, []byte(c.body)) {

@@ -55,7 +55,8 @@ func database(typ string, l listing) (items []item, ev *engine.Evidence) {
 			Packages: []engine.Package{{Name: "python3-six", Version: "1.16.0-4.el9", Type: "rpm", Arch: "noarch"}}}
 		if l.lists != "" {
 			sum := sha256.Sum256([]byte(l.body))
-			ev.Owned = []engine.Owned{{Type: "rpm", Package: "python3-six", Arch: "noarch", Files: []engine.OwnedFile{{Path: l.lists, Sum: "sha256:" + hex.EncodeToString(sum[:])}}}}
+			ev.Owned = []engine.Owned{{Type: "rpm", Package: "python3-six", Arch: "noarch",
+				Files: []engine.OwnedFile{{Path: l.lists, Sum: "sha256:" + hex.EncodeToString(sum[:])}}}}
 		}
 	}
 	return items, ev
@@ -99,7 +100,9 @@ func TestOwnershipByAll(t *testing.T) {
 				var ev *engine.Evidence
 				switch {
 				case l.listing != nil && l.listing.lists == "-":
-					items = append(items, map[string]item{"deb": {path: dpkgStatus, body: status("other=1")}, "apk": {path: "lib/apk/db/installed", body: "P:other\nV:1-r0\n\n"}, "rpm": {path: "etc/x", body: "x"}}[typ])
+					items = append(items,
+						map[string]item{"deb": {path: dpkgStatus, body: status("other=1")},
+							"apk": {path: "lib/apk/db/installed", body: "P:other\nV:1-r0\n\n"}, "rpm": {path: "etc/x", body: "x"}}[typ])
 					ev = &engine.Evidence{Inspector: (rpm{}).Name(), Path: "var/lib/rpm/rpmdb.sqlite"}
 				case l.listing != nil:
 					var more []item

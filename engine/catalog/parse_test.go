@@ -86,7 +86,8 @@ func TestParsers(t *testing.T) {
 }
 
 func unescape(b []byte) []byte {
-	for _, e := range [][2]string{{`\x00`, "\x00"}, {`\x01`, "\x01"}, {`\xff`, "\xff"}, {"\\r\n", "\r\n"}, {"\\\n", ""}, {`\xEF\xBB\xBF`, "\xEF\xBB\xBF"}} {
+	for _, e := range [][2]string{{`\x00`, "\x00"}, {`\x01`, "\x01"}, {`\xff`, "\xff"}, {"\\r\n", "\r\n"}, {"\\\n", ""},
+		{`\xEF\xBB\xBF`, "\xEF\xBB\xBF"}} {
 		b = bytes.ReplaceAll(b, []byte(e[0]), []byte(e[1]))
 	}
 	return b
@@ -164,7 +165,8 @@ func FuzzGo(f *testing.F) {
 
 // Wants runs for every entry of every layer: it must not allocate.
 func TestWantsDoesNotAllocate(t *testing.T) {
-	paths := []string{"usr/share/doc/x/copyright", "srv/app/node_modules/@a/b/package.json", "usr/lib/python3/dist-packages/a-1.dist-info/METADATA",
+	paths := []string{"usr/share/doc/x/copyright", "srv/app/node_modules/@a/b/package.json",
+		"usr/lib/python3/dist-packages/a-1.dist-info/METADATA",
 		"var/lib/dpkg/info/libc6:amd64.list", "usr/bin/x", "a/b/c.jar", "var/lib/dpkg/status"}
 	for _, insp := range All() {
 		for _, p := range paths {
@@ -176,7 +178,8 @@ func TestWantsDoesNotAllocate(t *testing.T) {
 }
 
 func BenchmarkDpkg(b *testing.B) {
-	body := []byte(strings.Repeat("Package: nginx\nStatus: install ok installed\nArchitecture: amd64\nSource: nginx (1.22)\nVersion: 1.22.1-9\nDescription: x\n more\n more\n\n", 700))
+	body := []byte(strings.Repeat("Package: nginx\nStatus: install ok installed\nArchitecture: amd64\nSource: nginx (1.22)\n"+
+		"Version: 1.22.1-9\nDescription: x\n more\n more\n\n", 700))
 	b.ReportAllocs()
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
@@ -189,7 +192,8 @@ func BenchmarkDpkg(b *testing.B) {
 
 // What is over its limit is an error of that kind, before a byte is read.
 func TestOversized(t *testing.T) {
-	for _, path := range []string{"etc/os-release", dpkgStatus, dpkgInfo + "/a.list", "lib/apk/db/installed", "a/node_modules/b/package.json", "a-1.dist-info/METADATA"} {
+	for _, path := range []string{"etc/os-release", dpkgStatus, dpkgInfo + "/a.list", "lib/apk/db/installed",
+		"a/node_modules/b/package.json", "a-1.dist-info/METADATA"} {
 		e := engine.Entry{Path: path, Type: engine.TypeFile, Mode: 0o644, Size: engine.MaxPackageDB + 1}
 		for _, insp := range All() {
 			if !insp.Wants(e.Path, e.Mode, e.Size) {

@@ -100,19 +100,19 @@ func (s *SBOM) addComponents(components []component) {
 	var all []*occurrence
 	gaps := map[string]*engine.Gap{} // by kind and subject; the detail of the first stands for all
 	for i := range components {
-		p := &components[i]
+		c := &components[i]
 		switch {
-		case p.described:
-			if p.name != "" {
-				s.Names = append(s.Names, strings.TrimSuffix(p.name+":"+p.version, ":"))
+		case c.described:
+			if c.name != "" {
+				s.Names = append(s.Names, strings.TrimSuffix(c.name+":"+c.version, ":"))
 			}
-			if !p.isPackage() {
+			if !c.isPackage() {
 				continue
 			}
-		case p.os || !p.software && p.purl == "":
+		case c.os || !c.software && c.purl == "":
 			continue
 		}
-		f, gap := p.occurrence(s.OS)
+		o, gap := c.occurrence(s.OS)
 		if gap != nil {
 			key := string(gap.Kind) + " " + string(gap.Subject)
 			if gaps[key] == nil {
@@ -120,9 +120,9 @@ func (s *SBOM) addComponents(components []component) {
 			}
 			gaps[key].Count++
 		}
-		if f != nil {
-			f.Main = p.described
-			all = append(all, f)
+		if o != nil {
+			o.Main = c.described
+			all = append(all, o)
 		}
 	}
 	sort.Strings(s.Names)
@@ -138,12 +138,12 @@ func (s *SBOM) addComponents(components []component) {
 }
 
 // isPackage says whether what the SBOM describes is a package itself, and not an image, or a folder, which has no version.
-func (p *component) isPackage() bool {
-	if p.purl == "" {
+func (c *component) isPackage() bool {
+	if c.purl == "" {
 		return false
 	}
-	u, err := purl.Parse(p.purl)
-	return err != nil || u.Type != "oci" && u.Type != "docker" && (u.Version != "" || p.version != "")
+	u, err := purl.Parse(c.purl)
+	return err != nil || u.Type != "oci" && u.Type != "docker" && (u.Version != "" || c.version != "")
 }
 
 // advisedByBinary says whether the advisories for a package are for binary packages, or there are none.
@@ -153,17 +153,17 @@ func advisedByBinary(p *engine.Package) bool {
 }
 
 // occurrence returns the package that a component is. A gap beside it, or in its place, says what cannot be judged.
-func (p *component) occurrence(os *engine.OS) (*occurrence, *engine.Gap) {
-	if p.purl == "" {
+func (c *component) occurrence(os *engine.OS) (*occurrence, *engine.Gap) {
+	if c.purl == "" {
 		return nil, &engine.Gap{Kind: engine.GapUnsupported, Subject: "component without a package URL",
 			Detail: "what has no package URL cannot be matched"}
 	}
-	u, err := purl.Parse(p.purl)
+	u, err := purl.Parse(c.purl)
 	if err != nil {
-		return nil, &engine.Gap{Kind: engine.GapMalformed, Subject: "package URL", Detail: fmt.Sprintf("%.200q is no package URL", p.purl)}
+		return nil, &engine.Gap{Kind: engine.GapMalformed, Subject: "package URL", Detail: fmt.Sprintf("%.200q is no package URL", c.purl)}
 	}
 	if u.Version == "" {
-		u.Version = p.version
+		u.Version = c.version
 	}
 	switch {
 	case u.Version != "":
@@ -174,33 +174,33 @@ func (p *component) occurrence(os *engine.OS) (*occurrence, *engine.Gap) {
 			Detail: "without a version it cannot be matched"}
 	}
 	pkg := engine.Package{Name: u.Name, Version: u.Version, Type: u.Type, Arch: engine.Maybe(u.Qualifiers["arch"]),
-		Licenses: p.licenses, PURL: p.purl}
+		Licenses: c.licenses, PURL: c.purl}
 	var gap *engine.Gap
 	switch {
 	case engine.OfDistribution(u.Type):
-		gap = p.setDistribution(&pkg, u, os)
+		gap = c.setDistribution(&pkg, u, os)
 	default:
-		p.setLanguage(&pkg, u)
+		c.setLanguage(&pkg, u)
 	}
 	if pkg.Source.Name == "" {
 		pkg.Source = engine.Source{Name: pkg.Name, Version: pkg.Version}
 	}
-	f := &occurrence{Package: pkg, layer: 1}
-	for _, at := range p.paths {
+	o := &occurrence{Package: pkg, layer: 1}
+	for _, at := range c.paths {
 		if at = strings.TrimPrefix(path.Clean("/"+at), "/"); at != "" {
-			f.Locations = append(f.Locations, engine.Location{Path: at})
+			o.Locations = append(o.Locations, engine.Location{Path: at})
 		}
 	}
-	return f, gap
+	return o, gap
 }
 
 // setDistribution completes a package of a distribution. Most distributions' advisories are for source packages: it is a gap when the SBOM
 // does not say which one that is.
-func (p *component) setDistribution(pkg *engine.Package, u purl.URL, os *engine.OS) *engine.Gap {
+func (c *component) setDistribution(pkg *engine.Package, u purl.URL, os *engine.OS) *engine.Gap {
 	if epoch := u.Qualifiers["epoch"]; epoch != "" && epoch != "0" && !strings.Contains(pkg.Version, ":") {
 		pkg.Version = epoch + ":" + pkg.Version
 	}
-	src := p.source
+	src := c.source
 	if src.Name == "" { // Syft: upstream=SOURCE@VERSION, the version only where it differs
 		src.Name, src.Version, _ = strings.Cut(u.Qualifiers["upstream"], "@")
 	}
@@ -209,12 +209,12 @@ func (p *component) setDistribution(pkg *engine.Package, u purl.URL, os *engine.
 	if os != nil && namesOtherRelease(u, os) {
 		const detail = "%.200q names another distribution or release than the SBOM, %s %s, so that no advisories can be chosen"
 		return &engine.Gap{Kind: engine.GapUnknownOS, Subject: engine.Maybe(pkg.Type + " package of another release"),
-			Detail: fmt.Sprintf(detail, p.purl, os.ID, os.VersionID)}
+			Detail: fmt.Sprintf(detail, c.purl, os.ID, os.VersionID)}
 	}
 	if os != nil {
 		setPURL(pkg, os)
 	}
-	if !stated && !p.statesSource && !advisedByBinary(pkg) {
+	if !stated && !c.statesSource && !advisedByBinary(pkg) {
 		return &engine.Gap{Kind: engine.GapUnsupported, Subject: engine.Maybe(pkg.Type + " package without a source package"),
 			Detail: "the SBOM does not say from which source packages these are, and the distribution's advisories speak of those: " +
 				"they were matched by their own names"}

@@ -56,15 +56,15 @@ func (sbomFiles) Inspect(_ context.Context, f *engine.File) (engine.Evidence, er
 // dropListedTwice drops the packages of SBOMs in the image whose type a package database of the image lists itself.
 func dropListedTwice(all []*occurrence) []*occurrence {
 	listed := map[string]bool{}
-	for _, f := range all {
-		if engine.OfDistribution(f.Type) && f.FoundBy != "sbom" {
-			listed[f.Type] = true
+	for _, o := range all {
+		if engine.OfDistribution(o.Type) && o.FoundBy != "sbom" {
+			listed[o.Type] = true
 		}
 	}
 	kept := all[:0]
-	for _, f := range all {
-		if f.FoundBy != "sbom" || !listed[f.Type] {
-			kept = append(kept, f)
+	for _, o := range all {
+		if o.FoundBy != "sbom" || !listed[o.Type] {
+			kept = append(kept, o)
 		}
 	}
 	return kept

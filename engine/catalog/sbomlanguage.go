@@ -11,18 +11,18 @@ import (
 
 // setLanguage sets the ecosystem of a language's package and the name that its advisories have. For npm, Python and Go it sets the package
 // URL that the same package of an image has.
-func (p *component) setLanguage(pkg *engine.Package, u purl.URL) {
+func (c *component) setLanguage(pkg *engine.Package, u purl.URL) {
 	joined := strings.TrimPrefix(u.Namespace+"/"+u.Name, "/")
 	pkg.Name = joined
 	switch u.Type {
 	case "npm":
-		pkg.Name, pkg.Ecosystem = p.restoreCase(joined), "npm"
+		pkg.Name, pkg.Ecosystem = c.restoreCase(joined), "npm"
 		setPURL(pkg, nil)
 	case "pypi":
 		pkg.Name, pkg.Ecosystem = purl.NormalPython(joined), "PyPI"
 		setPURL(pkg, nil)
 	case "golang":
-		pkg.Name, pkg.Ecosystem = p.goModule(u, joined), "Go"
+		pkg.Name, pkg.Ecosystem = c.goModule(u, joined), "Go"
 		pkg.Version = goVersionOf(pkg.Name, u.Version)
 		setPURL(pkg, nil)
 	case "maven":
@@ -50,19 +50,19 @@ func (p *component) setLanguage(pkg *engine.Package, u purl.URL) {
 // goModule returns the path of a Go module. Syft before 1.38 wrote what follows the third element as a subpath: go-jose@v3.0.0#v3 is the
 // module go-jose/v3. In the specification a subpath is a folder of the module (purl-spec, "golang"); the component's name then does not
 // have it.
-func (p *component) goModule(u purl.URL, joined string) string {
-	if u.Subpath != "" && !p.isOwnName(joined) && p.name != u.Name {
+func (c *component) goModule(u purl.URL, joined string) string {
+	if u.Subpath != "" && !c.isOwnName(joined) && c.name != u.Name {
 		joined += "/" + u.Subpath
 	}
-	return p.restoreCase(joined)
+	return c.restoreCase(joined)
 }
 
 // isOwnName says whether a name is the component's own, but for upper and lower case.
-func (p *component) isOwnName(name string) bool { return p.ownSpelling(name) != "" }
+func (c *component) isOwnName(name string) bool { return c.ownSpelling(name) != "" }
 
 // ownSpelling returns the component's own name if it is the given one but for upper and lower case, else "".
-func (p *component) ownSpelling(name string) string {
-	for _, own := range []string{p.name, p.group + "/" + p.name} {
+func (c *component) ownSpelling(name string) string {
+	for _, own := range []string{c.name, c.group + "/" + c.name} {
 		// The same length excludes letters beyond ASCII that fold to one of ASCII.
 		if len(own) == len(name) && strings.EqualFold(own, name) {
 			return own
@@ -73,11 +73,11 @@ func (p *component) ownSpelling(name string) string {
 
 // restoreCase gives a name its upper-case letters back, as advisories have them: package URLs of Go, and Trivy's of npm, are in lower case.
 // The component's own name has them, and so may the package URL as it was written.
-func (p *component) restoreCase(name string) string {
-	if own := p.ownSpelling(name); own != "" {
+func (c *component) restoreCase(name string) string {
+	if own := c.ownSpelling(name); own != "" {
 		return own
 	}
-	written, err := url.PathUnescape(p.purl)
+	written, err := url.PathUnescape(c.purl)
 	if err != nil {
 		return name
 	}
@@ -100,12 +100,12 @@ func goVersionOf(module, version string) string {
 func osOf(components []component) *engine.OS {
 	type release struct{ id, version string }
 	var stated, implied []release
-	for _, p := range components {
-		if p.os && p.name != "" {
-			stated = append(stated, release{p.name, p.version})
+	for _, c := range components {
+		if c.os && c.name != "" {
+			stated = append(stated, release{c.name, c.version})
 			continue
 		}
-		if u, err := purl.Parse(p.purl); p.purl != "" && err == nil && engine.OfDistribution(u.Type) {
+		if u, err := purl.Parse(c.purl); c.purl != "" && err == nil && engine.OfDistribution(u.Type) {
 			id, version := releaseOf(u)
 			implied = append(implied, release{id, version})
 		}

@@ -118,8 +118,10 @@ func TestSignaturesOfDebian(t *testing.T) {
 		}
 	}
 	count := 0
-	for p, pkg := range map[string]string{"usr/bin/bash": "bash", "usr/bin/perl": "perl-base", "usr/bin/openssl": "openssl", "usr/bin/curl": "curl", "usr/bin/python3.11": "python3.11-minimal",
-		"usr/sbin/nginx": "nginx-common", "usr/lib/x86_64-linux-gnu/libcrypto.so.3": "libssl3", "usr/lib/postgresql/15/bin/postgres": "postgresql-15"} {
+	for p, pkg := range map[string]string{"usr/bin/bash": "bash", "usr/bin/perl": "perl-base", "usr/bin/openssl": "openssl",
+		"usr/bin/curl": "curl", "usr/bin/python3.11": "python3.11-minimal",
+		"usr/sbin/nginx": "nginx-common", "usr/lib/x86_64-linux-gnu/libcrypto.so.3": "libssl3",
+		"usr/lib/postgresql/15/bin/postgres": "postgresql-15"} {
 		body, err := os.ReadFile(filepath.Join(dir, "root", p))
 		if err != nil || versions[pkg] == "" {
 			continue

@@ -73,12 +73,16 @@ func TestCutOff(t *testing.T) {
 // A file of packages that is empty, or is no such file at all, is a gap.
 func TestEmptyAndStrange(t *testing.T) {
 	for _, p := range []string{
-		"etc/os-release", "var/lib/dpkg/status", "lib/apk/db/installed", "var/lib/rpm/Packages", "var/lib/rpm/Packages.db", "var/lib/rpm/rpmdb.sqlite",
-		"var/lib/rpmmanifest/container-manifest-2", "var/lib/pacman/local/a-1-1/desc", "srv/node_modules/a/package.json", "srv/a.dist-info/METADATA", "srv/a.egg-info",
-		"srv/a.jar", "srv/specifications/a.gemspec", "srv/vendor/composer/installed.json", "srv/a.deps.json", "opt/conda/conda-meta/a.json", "usr/lib/R/library/a/DESCRIPTION",
+		"etc/os-release", "var/lib/dpkg/status", "lib/apk/db/installed", "var/lib/rpm/Packages", "var/lib/rpm/Packages.db",
+		"var/lib/rpm/rpmdb.sqlite",
+		"var/lib/rpmmanifest/container-manifest-2", "var/lib/pacman/local/a-1-1/desc", "srv/node_modules/a/package.json",
+		"srv/a.dist-info/METADATA", "srv/a.egg-info",
+		"srv/a.jar", "srv/specifications/a.gemspec", "srv/vendor/composer/installed.json", "srv/a.deps.json", "opt/conda/conda-meta/a.json",
+		"usr/lib/R/library/a/DESCRIPTION",
 		"usr/lib/elixir/lib/a/ebin/a.app", "srv/pubspec.lock", "usr/share/sbom/a.spdx.json", "opt/bitnami/a/.spdx-a.spdx", "srv/Cargo.lock",
 	} {
-		for name, body := range map[string]string{"empty": "", "zeros": strings.Repeat("\x00", 5000), "strange": "\x7f\xff\xfe strange {[<% \n\t: =\n" + strings.Repeat("A", 5000) + "\n"} {
+		for name, body := range map[string]string{"empty": "", "zeros": strings.Repeat("\x00", 5000),
+			"strange": "\x7f\xff\xfe strange {[<% \n\t: =\n" + strings.Repeat("A", 5000) + "\n"} {
 			inv := assembled(t, layersOf(t, []item{{path: p, body: body}}))
 			if len(inv.Gaps) == 0 {
 				t.Errorf("%s, %s: no gap, and packages %q", p, name, summary(inv))
