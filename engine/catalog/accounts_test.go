@@ -12,7 +12,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// layerOf makes the facts of one layer whose files inspectors have read.
+// layerOf returns a merged tree of one layer with these files, and the layer's facts, as the real inspectors make them.
 func layerOf(t *testing.T, files map[string]string, modes map[string]fs.FileMode) (*engine.Tree, []engine.LayerFacts) {
 	t.Helper()
 	lf := engine.LayerFacts{Info: engine.LayerInfo{Index: 1, DiffID: "sha256:01"}}
@@ -175,7 +175,7 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// An SBOM in the image adds what no database lists, and nothing else.
+// An SBOM in the image adds packages of types that no database lists; otherwise a stale one would add packages that are not installed.
 func TestSBOMInTheImage(t *testing.T) {
 	inv, err := Assemble(layerOf(t, map[string]string{
 		"var/lib/dpkg/status": "Package: openssl\nStatus: install ok installed\nArchitecture: amd64\nVersion: 3.0.20-1\n",

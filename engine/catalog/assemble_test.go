@@ -16,10 +16,10 @@ import (
 	"github.com/vetoci/veto/engine/image"
 )
 
-// item is one entry of a layer in these tests: a file with a body, a link, a whiteout by its name.
+// item is one entry of a layer: a file with a body, a link, or a whiteout by its name.
 type item struct{ path, body, link string }
 
-// layersOf reads layers as the gate does, with the real inspectors.
+// layersOf returns the facts of layers as the real inspectors make them, with MD5 checksums.
 func layersOf(t *testing.T, layers ...[]item) []engine.LayerFacts {
 	t.Helper()
 	var out []engine.LayerFacts
@@ -67,7 +67,7 @@ func assembled(t *testing.T, facts []engine.LayerFacts) *engine.Inventory {
 	return inv
 }
 
-// summary is "type/name@version layer owner" of every package.
+// summary returns "type/name@version layer owner" of every package.
 func summary(inv *engine.Inventory) string {
 	var out []string
 	for _, p := range inv.Packages {
@@ -227,7 +227,7 @@ func TestPackageURLs(t *testing.T) {
 	}
 }
 
-// The order in which evidence arrives changes nothing.
+// Layers are read concurrently: the order in which evidence arrives must not change the inventory.
 func TestOrderOfEvidence(t *testing.T) {
 	facts := layersOf(t, []item{{path: "etc/os-release", body: debian}, {path: "usr/lib/os-release", body: debian},
 		{path: dpkgStatus, body: status("a=1", "b=1")},

@@ -32,7 +32,7 @@ func TestSplitSymbol(t *testing.T) {
 	}
 }
 
-// This very test is a Go program.
+// The functions of this test's own program are known: those that it calls, and not those that it does not.
 func TestGoSymbols(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// repeated is an archive whose list names one file n times, all on the same zeros.
+// repeated makes an archive whose central directory lists one file n times; its content is zeros.
 func repeated(t testing.TB, name string, n, size int) string {
 	t.Helper()
 	var packed bytes.Buffer
@@ -46,7 +46,8 @@ func repeated(t testing.TB, name string, n, size int) string {
 	return string(append(out, end...))
 }
 
-// What is listed often is not unpacked often, and a list longer than it says is not held.
+// An archive that lists one file many times, or more files than it says, ends at a limit: otherwise a small file costs minutes and
+// gigabytes.
 func TestJavaRepeated(t *testing.T) {
 	for name, c := range map[string]struct {
 		file string
@@ -74,7 +75,7 @@ func TestJavaRepeated(t *testing.T) {
 	}
 }
 
-// Blank is no panic, in any of the languages' files.
+// A blank file of any language is an error or a gap, and no panic.
 func TestBlankManifests(t *testing.T) {
 	for _, p := range []string{"srv/vendor/composer/installed.json", "app/web.deps.json", "opt/conda/conda-meta/x.json",
 		"app/lib/x-1/ebin/x.app",
@@ -87,7 +88,8 @@ func TestBlankManifests(t *testing.T) {
 	}
 }
 
-// The list of crates of a program that is too large to be held is a limit and no silence, however the program is cut into blocks.
+// A program with a list of crates that is too large to be held ends at a limit, in whatever blocks it is read. Without it nobody would
+// judge the crates, and no gap would say so.
 func TestLargeRustProgram(t *testing.T) {
 	for _, block := range []int{1, 7, 9, 10, 100, 4096} {
 		m := &crateSectionSearch{}
@@ -111,7 +113,7 @@ func TestLargeRustProgram(t *testing.T) {
 	}
 }
 
-// What is no package of the ecosystem is not listed as one, and what cannot be read is said.
+// A file lists only packages of its ecosystem, and is a gap or an error when it cannot be read.
 func TestLanguagesHonest(t *testing.T) {
 	otp := `{application, ssh, [{vsn, "5.1"}]}.`
 	for name, c := range map[string]struct{ path, body, want string }{
@@ -147,7 +149,7 @@ func TestLanguagesHonest(t *testing.T) {
 	}
 }
 
-// A library shaded into a jar does not hide that nobody knows the jar's own group.
+// A library shaded into an archive does not hide the gap that the archive's own group is unknown.
 func TestJavaOwn(t *testing.T) {
 	shaded, class := pomOf("cglib", "cglib", "3.2.12"), member{"a/B.class", "x"}
 	for path, want := range map[string]string{

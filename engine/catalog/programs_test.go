@@ -12,7 +12,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// program is the least ELF file that debug/buildinfo reads (cmd/link/internal/ld/data.go, buildinfo).
+// program makes the smallest ELF file that debug/buildinfo reads (cmd/link/internal/ld/data.go, buildinfo).
 func program(goVersion, info string) []byte {
 	const start, end = "0w\xaf\f\x92t\b\x02A\xe1\xc1\a\xe6\xd6\x18\xe6", "\xf92C1\x86\x18 r\x00\x82B\x10A\x16\xd8\xf2"
 	data := append([]byte("\xff Go buildinf:\x08\x02"), make([]byte, 16)...)

@@ -19,7 +19,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// reachedBy are the names of the packages that a configuration reaches, sorted.
+// reachedBy returns the names of the packages that a configuration reaches, sorted.
 func reachedBy(inv *engine.Inventory, c engine.Config) []string {
 	packages := slices.Clone(inv.Packages)
 	inv.Reach(c, packages)
@@ -100,7 +100,7 @@ func TestReach(t *testing.T) {
 	}
 }
 
-// Of a real system, each program's own package reaches the packages of all libraries that it is linked with, as its ELF tables say.
+// In a real image, the package of each program reaches the packages of all libraries that the program is linked with by its ELF tables.
 func TestReachOfRealPrograms(t *testing.T) {
 	dir := os.Getenv("VETO_IMAGES")
 	if dir == "" {
@@ -174,7 +174,7 @@ func TestReachOfRealPrograms(t *testing.T) {
 	}
 }
 
-// last keeps of each path the last state.
+// last keeps the last item of each path.
 func last(items []item) []item {
 	at := map[string]int{}
 	for i := range items {
@@ -189,7 +189,7 @@ func last(items []item) []item {
 	return out
 }
 
-// ownersByList reads dpkg's lists of files as they are.
+// ownersByList returns the package that lists each path in dpkg's lists of files.
 func ownersByList(items []item) map[string]string {
 	out := map[string]string{}
 	for _, it := range items {

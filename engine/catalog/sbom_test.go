@@ -11,7 +11,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// FuzzReadSBOM: whatever is read ends in an error or in packages that have names, versions and source packages.
+// FuzzReadSBOM checks that any document is an error, or has packages with names, versions and source packages.
 func FuzzReadSBOM(f *testing.F) {
 	story, err := os.ReadFile(filepath.Join("..", "..", "cmd", "veto", "testdata", "script", "sbom.txtar"))
 	if err != nil {
@@ -40,7 +40,7 @@ func FuzzReadSBOM(f *testing.F) {
 	})
 }
 
-// What tools write about source packages, epochs and names, in their own ways.
+// Tools write source packages, epochs and names in ways of their own; each has to become the name that advisories have.
 func TestSBOMPackages(t *testing.T) {
 	const debian = `{"type":"operating-system","name":"debian","version":"12"},`
 	for name, c := range map[string]struct {

@@ -9,8 +9,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// TestSBOMCases holds what tools have been seen to write, and what somebody may write who wants less to be judged. Each line of want is a
-// package (its ecosystem, name, version, source, where it is) or a gap.
+// TestSBOMCases has what tools write, and what somebody may write who wants less to be judged. Each line of want is a package (ecosystem,
+// name, version, source, paths) or a gap.
 func TestSBOMCases(t *testing.T) {
 	const debian = `{"type":"operating-system","name":"debian","version":"12"},`
 	for name, c := range map[string]struct {
@@ -139,7 +139,7 @@ func ref(purl string) string {
 	return `{"referenceCategory":"PACKAGE-MANAGER","referenceType":"purl","referenceLocator":"` + purl + `"}`
 }
 
-// told is an SBOM in lines.
+// told returns an SBOM as lines.
 func told(s *SBOM, err error) []string {
 	if err != nil {
 		return []string{"error: " + err.Error()}

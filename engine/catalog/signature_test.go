@@ -28,7 +28,7 @@ func signed(t *testing.T, f *engine.File) (found, gap string) {
 	return strings.TrimPrefix(found, " "), gap
 }
 
-// The texts are as they stand in real programs.
+// Each program is recognised by the text that real ones hold, wherever it stands in the file.
 func TestSignatures(t *testing.T) {
 	for _, c := range []struct{ path, text, want string }{
 		{"usr/local/bin/node", "\x00node.js/v20.11.1\x00", "node 20.11.1"},
@@ -98,7 +98,7 @@ func TestReleaseFiles(t *testing.T) {
 	}
 }
 
-// On the real image dpkg knows the versions: upstream's, without epoch, repack and revision.
+// In a real image the versions found are those that dpkg knows, without epoch, repack and revision.
 func TestSignaturesOfDebian(t *testing.T) {
 	dir := os.Getenv("VETO_IMAGES")
 	if dir == "" {
