@@ -23,8 +23,8 @@ func gapLines(gaps []engine.Gap) []string {
 	return out
 }
 
-// A file that a package of the distribution owns loses the gaps that the distribution's advisories answer for, and keeps the others: what was
-// not read, or not to its end, nobody has judged. Without that, a package's file that cannot be read would pass the gate.
+// A file that a package of the distribution owns loses the gaps that the distribution's advisories answer for, and keeps the others: what
+// was not read, or not to its end, nobody has judged. Without that, a package's file that cannot be read would pass the gate.
 func TestGapsOfOwnedFiles(t *testing.T) {
 	const at, body = "usr/share/java/x.jar", "the archive"
 	sum := md5.Sum([]byte(body))
@@ -58,8 +58,8 @@ func TestGapsOfOwnedFiles(t *testing.T) {
 	}
 }
 
-// What a lower layer could not read counts though a later layer hides it, because whoever pulls the image has it; what veto read and does not
-// support, or found malformed, counts only where the image shows it.
+// What a lower layer could not read counts though a later layer hides it, because whoever pulls the image has it; what veto read and does
+// not support, or found malformed, counts only where the image shows it.
 func TestGapsOfHiddenFiles(t *testing.T) {
 	facts := layersOf(t, []item{{path: "srv/a.jar", body: "x"}, {path: "srv/b.jar", body: "x"}}, []item{{path: "srv/.wh.a.jar"}})
 	for i := range facts[0].Evidence {
@@ -103,8 +103,8 @@ func TestGapsAreGrouped(t *testing.T) {
 	}
 }
 
-// A package database without a package is a gap, whatever its kind, unless something else lists packages of its type. An image whose database
-// was emptied would otherwise have no packages, and pass.
+// A package database without a package is a gap, whatever its kind, unless something else lists packages of its type. An image whose
+// database was emptied would otherwise have no packages, and pass.
 func TestEmptyDatabases(t *testing.T) {
 	const distroless = "Package: a\nVersion: 1\n"
 	for name, c := range map[string]struct {
