@@ -113,8 +113,7 @@ func osOf(components []component) *engine.OS {
 	if len(stated) == 0 {
 		stated = implied
 	}
-	slices.SortFunc(stated, func(a, b release) int { return strings.Compare(a.id+" "+a.version, b.id+" "+b.version) })
-	if stated = slices.Compact(stated); len(stated) != 1 || stated[0].id == "" {
+	if len(stated) == 0 || stated[0].id == "" || slices.ContainsFunc(stated, func(r release) bool { return r != stated[0] }) {
 		return nil
 	}
 	os := &engine.OS{ID: strings.ToLower(stated[0].id), VersionID: engine.Maybe(stated[0].version)}
