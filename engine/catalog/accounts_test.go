@@ -12,7 +12,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// layerOf makes the facts of one layer whose files inspectors have read.
+// layerOf returns a merged tree of one layer with these files, and the layer's facts, as the real inspectors make them.
 func layerOf(t *testing.T, files map[string]string, modes map[string]fs.FileMode) (*engine.Tree, []engine.LayerFacts) {
 	t.Helper()
 	lf := engine.LayerFacts{Info: engine.LayerInfo{Index: 1, DiffID: "sha256:01"}}
@@ -49,7 +49,8 @@ func layerOf(t *testing.T, files map[string]string, modes map[string]fs.FileMode
 
 func TestAccounts(t *testing.T) {
 	inv, err := Assemble(layerOf(t, map[string]string{
-		"etc/passwd": "root:x:0:0:root:/root:/bin/bash\n# a comment\ndaemon:*:1:1::/:/usr/sbin/nologin\nopen::1000:1000::/home/open:\r\nroot:x:5:5::/:/bin/sh\nweb:x:33:33::/var/www:/usr/sbin/nologin\nonly:x:7\n",
+		"etc/passwd": "root:x:0:0:root:/root:/bin/bash\n# a comment\ndaemon:*:1:1::/:/usr/sbin/nologin\nopen::1000:1000::/home/open:\r\n" +
+			"root:x:5:5::/:/bin/sh\nweb:x:33:33::/var/www:/usr/sbin/nologin\nonly:x:7\n",
 		"etc/shadow": "root:$y$j9T$x:19000:0:99999:7:::\nweb:!:19000::::::\nnobody::1::::::\n",
 		"etc/group":  "sudo:x:27:open,web\nwheel:x:10:web\nempty:x:11:\n",
 	}, nil))
@@ -59,10 +60,12 @@ func TestAccounts(t *testing.T) {
 	want := []engine.Account{
 		{Name: "root", Home: "/root", Shell: "/bin/bash", Login: true, Password: "set", Path: "etc/passwd"},
 		{Name: "daemon", UID: 1, GID: 1, Home: "/", Shell: "/usr/sbin/nologin", Password: "locked", Path: "etc/passwd"},
-		{Name: "web", UID: 33, GID: 33, Home: "/var/www", Shell: "/usr/sbin/nologin", Password: "locked", Groups: []string{"sudo", "wheel"}, Path: "etc/passwd"},
+		{Name: "web", UID: 33, GID: 33, Home: "/var/www", Shell: "/usr/sbin/nologin", Password: "locked", Groups: []string{"sudo", "wheel"},
+			Path: "etc/passwd"},
 		{Name: "open", UID: 1000, GID: 1000, Home: "/home/open", Login: true, Password: "empty", Groups: []string{"sudo"}, Path: "etc/passwd"},
 	}
-	if diff := cmp.Diff(want, inv.Accounts, cmp.Comparer(func(a, b []string) bool { return cmp.Equal(append([]string{}, a...), append([]string{}, b...)) })); diff != "" {
+	if diff := cmp.Diff(want, inv.Accounts,
+		cmp.Comparer(func(a, b []string) bool { return cmp.Equal(append([]string{}, a...), append([]string{}, b...)) })); diff != "" {
 		t.Errorf("accounts (-want +got):\n%s", diff)
 	}
 	if len(inv.Gaps) != 1 || inv.Gaps[0].Detail != "line 7: an account has 7 fields, this 3" {
@@ -96,9 +99,11 @@ func TestDescribe(t *testing.T) {
 			"Package: x-meta\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n" +
 			"Package: unlisted\nStatus: install ok installed\nArchitecture: all\nVersion: 1\n\n" +
 			"Package: linux-libc-dev\nStatus: install ok installed\nArchitecture: amd64\nVersion: 6.1.1-1\nSource: linux\n\n" +
-			"Package: nodejs\nStatus: install ok installed\nArchitecture: amd64\nVersion: 20.1.0-1nodesource1\nMaintainer: Ivan <ivan@nodesource.com>\n",
-		"var/lib/dpkg/info/passwd.list":                  "/.\n/usr\n/usr/bin\n/usr/bin/passwd\n/usr/bin/chsh\n",
-		"var/lib/dpkg/info/passwd.md5sums":               "5d41402abc4b2a76b9719d911017c592  usr/bin/passwd\n5d41402abc4b2a76b9719d911017c592  usr/bin/chsh\n",
+			"Package: nodejs\nStatus: install ok installed\nArchitecture: amd64\nVersion: 20.1.0-1nodesource1\n" +
+			"Maintainer: Ivan <ivan@nodesource.com>\n",
+		"var/lib/dpkg/info/passwd.list": "/.\n/usr\n/usr/bin\n/usr/bin/passwd\n/usr/bin/chsh\n",
+		"var/lib/dpkg/info/passwd.md5sums": "5d41402abc4b2a76b9719d911017c592  usr/bin/passwd\n" +
+			"5d41402abc4b2a76b9719d911017c592  usr/bin/chsh\n",
 		"usr/bin/passwd":                                 "hello",
 		"usr/bin/chsh":                                   "other",
 		"var/lib/dpkg/info/x-dev:amd64.list":             "/usr/include/x.h\n/usr/lib/x86_64-linux-gnu/libx.a\n/usr/share/doc/x-dev/copyright\n",
@@ -130,11 +135,13 @@ func TestDescribe(t *testing.T) {
 			got[p.Name] += " third party"
 		}
 	}
-	want := map[string]string{"passwd": "", "x-dev": "headers", "x-data": "data", "x-doc": "docs", "x-meta": "empty", "unlisted": "", "linux-libc-dev": "headers kernel", "nodejs": " third party"}
+	want := map[string]string{"passwd": "", "x-dev": "headers", "x-data": "data", "x-doc": "docs", "x-meta": "empty", "unlisted": "",
+		"linux-libc-dev": "headers kernel", "nodejs": " third party"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("packages (-want +got):\n%s", diff)
 	}
-	for command, want := range map[string]string{"passwd": "passwd", "/usr/bin/chsh": "passwd", "bin/passwd": "passwd", "sh -c exec passwd": "passwd", "env X=1 passwd": "passwd", "nothing": "", "sh -c $X": ""} {
+	for command, want := range map[string]string{"passwd": "passwd", "/usr/bin/chsh": "passwd", "bin/passwd": "passwd",
+		"sh -c exec passwd": "passwd", "env X=1 passwd": "passwd", "nothing": "", "sh -c $X": ""} {
 		c := engine.Config{WorkingDir: "/usr", Entrypoint: strings.SplitN(command, " ", 3)}
 		packages := slices.Clone(inv.Packages)
 		inv.Reach(c, packages)
@@ -168,7 +175,7 @@ func TestDescribe(t *testing.T) {
 	}
 }
 
-// An SBOM in the image adds what no database lists, and nothing else.
+// An SBOM in the image adds packages of types that no database lists; otherwise a stale one would add packages that are not installed.
 func TestSBOMInTheImage(t *testing.T) {
 	inv, err := Assemble(layerOf(t, map[string]string{
 		"var/lib/dpkg/status": "Package: openssl\nStatus: install ok installed\nArchitecture: amd64\nVersion: 3.0.20-1\n",

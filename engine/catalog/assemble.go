@@ -95,18 +95,18 @@ func (a *assembly) packages(os *engine.OS) []*occurrence {
 	for _, key := range a.visible {
 		ev := a.latest(key)
 		for _, p := range ev.Packages {
-			f := &occurrence{Package: p, key: key, layer: a.introducingLayer(key, p), sums: ev.Sums}
+			o := &occurrence{Package: p, key: key, layer: a.introducingLayer(key, p), sums: ev.Sums}
 			location := key.path
 			if len(p.Locations) > 0 { // within an archive
 				location += "!/" + p.Locations[0].Path
 			}
-			f.Locations = []engine.Location{{Path: location, Layer: a.diffID(ev.Layer)}}
-			f.Layer = a.diffID(f.layer)
+			o.Locations = []engine.Location{{Path: location, Layer: a.diffID(ev.Layer)}}
+			o.Layer = a.diffID(o.layer)
 			if p.Type == "golang" {
-				f.Symbols = []*engine.Symbols{ev.Traits.SymbolsOf()}
+				o.Symbols = []*engine.Symbols{ev.Traits.SymbolsOf()}
 			}
-			setPURL(&f.Package, os)
-			out = append(out, f)
+			setPURL(&o.Package, os)
+			out = append(out, o)
 		}
 	}
 	return out
@@ -152,22 +152,22 @@ func mergeOccurrences(all []*occurrence) []engine.Package {
 	indexes := map[key]int{}
 	var out []engine.Package
 	var layers []int
-	for _, f := range all {
-		k := key{f.Type, f.Name, f.Version, string(f.Ecosystem), f.Source.Name, f.Source.Version, string(f.Arch)}
+	for _, o := range all {
+		k := key{o.Type, o.Name, o.Version, string(o.Ecosystem), o.Source.Name, o.Source.Version, string(o.Arch)}
 		i, known := indexes[k]
 		if !known {
 			indexes[k] = len(out)
-			out, layers = append(out, f.Package), append(layers, f.layer)
+			out, layers = append(out, o.Package), append(layers, o.layer)
 			continue
 		}
 		p := &out[i]
-		p.Locations = append(p.Locations, f.Locations...)
-		p.Main = p.Main || f.Main
-		p.Symbols = append(p.Symbols, f.Symbols...)
-		if f.layer < layers[i] {
-			layers[i], p.Layer = f.layer, f.Layer
+		p.Locations = append(p.Locations, o.Locations...)
+		p.Main = p.Main || o.Main
+		p.Symbols = append(p.Symbols, o.Symbols...)
+		if o.layer < layers[i] {
+			layers[i], p.Layer = o.layer, o.Layer
 		}
-		p.OwnedBy = min(p.OwnedBy, f.OwnedBy) // "", no owner, is less than any name
+		p.OwnedBy = min(p.OwnedBy, o.OwnedBy) // "", no owner, is less than any name
 	}
 	for i := range out {
 		locations := out[i].Locations

@@ -16,10 +16,10 @@ import (
 	"github.com/vetoci/veto/engine/image"
 )
 
-// item is one entry of a layer in these tests: a file with a body, a link, a whiteout by its name.
+// item is one entry of a layer: a file with a body, a link, or a whiteout by its name.
 type item struct{ path, body, link string }
 
-// layersOf reads layers as the gate does, with the real inspectors.
+// layersOf returns the facts of layers as the real inspectors make them, with MD5 checksums.
 func layersOf(t *testing.T, layers ...[]item) []engine.LayerFacts {
 	t.Helper()
 	var out []engine.LayerFacts
@@ -67,7 +67,7 @@ func assembled(t *testing.T, facts []engine.LayerFacts) *engine.Inventory {
 	return inv
 }
 
-// summary is "type/name@version layer owner" of every package.
+// summary returns "type/name@version layer owner" of every package.
 func summary(inv *engine.Inventory) string {
 	var out []string
 	for _, p := range inv.Packages {
@@ -98,20 +98,24 @@ func TestAttribution(t *testing.T) {
 		layers [][]item
 		want   string
 	}{
-		"each by the layer that brought it":    {[][]item{{release, at(status("a=1"))}, {at(status("a=1", "b=1"))}}, "deb/a@1 L1, deb/b@1 L2"},
-		"an upgrade is brought anew":           {[][]item{{release, at(status("a=1", "b=1"))}, {at(status("a=2", "b=1"))}}, "deb/a@2 L2, deb/b@1 L1"},
-		"away in between":                      {[][]item{{release, at(status("a=1"))}, {at(status())}, {at(status("a=1"))}}, "deb/a@1 L3"},
-		"back to the first version":            {[][]item{{release, at(status("a=1"))}, {at(status("a=2"))}, {at(status("a=1"))}}, "deb/a@1 L3"},
-		"the database was removed in between":  {[][]item{{release, at(status("a=1"))}, {{path: "var/lib/dpkg/.wh.status"}}, {at(status("a=1"))}}, "deb/a@1 L3"},
-		"the database is removed at the end":   {[][]item{{release, at(status("a=1"))}, {{path: "var/lib/dpkg/.wh.status"}}}, ""},
-		"its folder is made opaque and filled": {[][]item{{release, at(status("a=1", "b=1"))}, {{path: "var/lib/dpkg/.wh..wh..opq"}, at(status("a=1"))}}, "deb/a@1 L1"},
+		"each by the layer that brought it": {[][]item{{release, at(status("a=1"))}, {at(status("a=1", "b=1"))}}, "deb/a@1 L1, deb/b@1 L2"},
+		"an upgrade is brought anew": {[][]item{{release, at(status("a=1", "b=1"))}, {at(status("a=2", "b=1"))}},
+			"deb/a@2 L2, deb/b@1 L1"},
+		"away in between":           {[][]item{{release, at(status("a=1"))}, {at(status())}, {at(status("a=1"))}}, "deb/a@1 L3"},
+		"back to the first version": {[][]item{{release, at(status("a=1"))}, {at(status("a=2"))}, {at(status("a=1"))}}, "deb/a@1 L3"},
+		"the database was removed in between": {[][]item{{release, at(status("a=1"))}, {{path: "var/lib/dpkg/.wh.status"}},
+			{at(status("a=1"))}}, "deb/a@1 L3"},
+		"the database is removed at the end": {[][]item{{release, at(status("a=1"))}, {{path: "var/lib/dpkg/.wh.status"}}}, ""},
+		"its folder is made opaque and filled": {[][]item{{release, at(status("a=1", "b=1"))},
+			{{path: "var/lib/dpkg/.wh..wh..opq"}, at(status("a=1"))}}, "deb/a@1 L1"},
 		"distroless: a file for each package": {[][]item{{release, {path: "var/lib/dpkg/status.d/a", body: "Package: a\nVersion: 1\n"}},
 			{{path: "var/lib/dpkg/status.d/b", body: "Package: b\nVersion: 2\n"}}}, "deb/a@1 L1, deb/b@2 L2"},
 		"a node module that was upgraded in place": {[][]item{{{path: "srv/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}},
 			{{path: "srv/node_modules/x/package.json", body: `{"name":"x","version":"1.0.1"}`}}}, "npm/x@1.0.1 L2"},
 		"a node module that was touched": {[][]item{{{path: "srv/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}},
 			{{path: "srv/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0","y":1}`}}}, "npm/x@1.0.0 L1"},
-		"a node module that is gone": {[][]item{{{path: "srv/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}}, {{path: "srv/.wh.node_modules"}}}, ""},
+		"a node module that is gone": {[][]item{{{path: "srv/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}},
+			{{path: "srv/.wh.node_modules"}}}, ""},
 	} {
 		if diff := cmp.Diff(c.want, summary(assembled(t, layersOf(t, c.layers...)))); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", name, diff)
@@ -142,19 +146,24 @@ func TestOwnership(t *testing.T) {
 		layers [][]item
 		owned  bool
 	}{
-		"owned":                           {[][]item{{release, db, file, list, sums(recorded)}}, true},
-		"listed, but no checksum":         {[][]item{{release, db, file, list}}, false},
-		"another checksum":                {[][]item{{release, db, file, list, sums("00000000000000000000000000000000  " + at + "\n")}}, false},
-		"the owner is not installed":      {[][]item{{release, {path: dpkgStatus, body: status("other=1")}, file, list, sums(recorded)}}, false},
-		"the owner is only configured":    {[][]item{{release, {path: dpkgStatus, body: strings.Replace(status("python3-six=1"), "installed\n", "config-files\n", 1)}, file, list, sums(recorded)}}, false},
-		"written again by a later layer":  {[][]item{{release, db, file, list, sums(recorded)}, {file}}, true},
-		"other content by a later layer":  {[][]item{{release, db, file, list, sums(recorded)}, {{path: at, body: file.body + "\n"}}}, false},
-		"other content, and its checksum": {[][]item{{release, db, {path: at, body: file.body + "\n"}, list, sums("00000000000000000000000000000000  " + at + "\n")}, {file, sums(recorded)}}, false},
-		"a forged list in a later layer":  {[][]item{{release, db}, {file, list, sums(recorded)}}, false},
-		"nobody's":                        {[][]item{{release, db, file}}, false},
-		"of one architecture":             {[][]item{{release, db, file, {path: dpkgInfo + "/python3-six:amd64.md5sums", body: recorded}}}, true},
-		"of another architecture":         {[][]item{{release, db, file, {path: dpkgInfo + "/python3-six:arm64.md5sums", body: recorded}}}, false},
-		"listed through a merged folder":  {[][]item{{release, db, {path: "lib", link: "usr/lib"}, file, sums(strings.Replace(recorded, "usr/lib", "lib", 1))}}, true},
+		"owned":                      {[][]item{{release, db, file, list, sums(recorded)}}, true},
+		"listed, but no checksum":    {[][]item{{release, db, file, list}}, false},
+		"another checksum":           {[][]item{{release, db, file, list, sums("00000000000000000000000000000000  " + at + "\n")}}, false},
+		"the owner is not installed": {[][]item{{release, {path: dpkgStatus, body: status("other=1")}, file, list, sums(recorded)}}, false},
+		"the owner is only configured": {[][]item{{release,
+			{path: dpkgStatus, body: strings.Replace(status("python3-six=1"), "installed\n", "config-files\n", 1)}, file, list, sums(recorded)}},
+			false},
+		"written again by a later layer": {[][]item{{release, db, file, list, sums(recorded)}, {file}}, true},
+		"other content by a later layer": {[][]item{{release, db, file, list, sums(recorded)}, {{path: at, body: file.body + "\n"}}}, false},
+		"other content, and its checksum": {[][]item{{release, db, {path: at, body: file.body + "\n"}, list,
+			sums("00000000000000000000000000000000  " + at + "\n")}, {file, sums(recorded)}}, false},
+		"a forged list in a later layer": {[][]item{{release, db}, {file, list, sums(recorded)}}, false},
+		"nobody's":                       {[][]item{{release, db, file}}, false},
+		"of one architecture":            {[][]item{{release, db, file, {path: dpkgInfo + "/python3-six:amd64.md5sums", body: recorded}}}, true},
+		"of another architecture": {[][]item{{release, db, file, {path: dpkgInfo + "/python3-six:arm64.md5sums", body: recorded}}},
+			false},
+		"listed through a merged folder": {[][]item{{release, db, {path: "lib", link: "usr/lib"}, file,
+			sums(strings.Replace(recorded, "usr/lib", "lib", 1))}}, true},
 	} {
 		inv := assembled(t, layersOf(t, c.layers...))
 		got := false
@@ -218,10 +227,12 @@ func TestPackageURLs(t *testing.T) {
 	}
 }
 
-// The order in which evidence arrives changes nothing.
+// Layers are read concurrently: the order in which evidence arrives must not change the inventory.
 func TestOrderOfEvidence(t *testing.T) {
-	facts := layersOf(t, []item{{path: "etc/os-release", body: debian}, {path: "usr/lib/os-release", body: debian}, {path: dpkgStatus, body: status("a=1", "b=1")},
-		{path: "b/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`}, {path: "a/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`},
+	facts := layersOf(t, []item{{path: "etc/os-release", body: debian}, {path: "usr/lib/os-release", body: debian},
+		{path: dpkgStatus, body: status("a=1", "b=1")},
+		{path: "b/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`},
+		{path: "a/node_modules/x/package.json", body: `{"name":"x","version":"1.0.0"}`},
 		{path: "srv/a.jar", body: "PK1"}, {path: "srv/b.jar", body: "PK2"}},
 		[]item{{path: dpkgStatus, body: status("a=1", "b=2", "c=1")}, {path: "srv/c.gemspec", body: "x"}})
 	want := assembled(t, facts)

@@ -3,7 +3,8 @@ package catalog
 
 import "github.com/vetoci/veto/engine"
 
-// All is the one list of inspectors. What hashes whole files stands last: a large body that passes by can be read by nobody after it.
+// All returns all inspectors of packages, accounts and licences, in the order in which they see a file. The one that hashes files of any
+// size stands last: after it nobody can read a large file again that is streamed.
 func All() []engine.Inspector {
 	all := []engine.Inspector{osRelease{}, dpkg{}, dpkgFiles{}, apk{}, rpm{}, rpmManifest{}, pacman{}, npm{}, python{}, java{}}
 	all = append(all, manifestReaders()...)

@@ -135,22 +135,22 @@ func (c *packageContent) noCode() engine.Maybe {
 // a third party.
 func (a *assembly) classifyPackages(all []*occurrence) {
 	contents := a.packageContents()
-	for _, f := range all {
-		if f.FoundBy == "" {
-			f.FoundBy = defaultFoundBy(f.Type)
+	for _, o := range all {
+		if o.FoundBy == "" {
+			o.FoundBy = defaultFoundBy(o.Type)
 		}
-		if !engine.OfDistribution(f.Type) {
+		if !engine.OfDistribution(o.Type) {
 			continue
 		}
-		content := contents[f.Type+"/"+f.Name+":"+string(f.Arch)]
+		content := contents[o.Type+"/"+o.Name+":"+string(o.Arch)]
 		if content == nil {
-			content = contents[f.Type+"/"+f.Name]
+			content = contents[o.Type+"/"+o.Name]
 		}
-		f.NoCode = content.noCode()
-		f.Kernel = isKernel(f.Type, f.Name)
-		f.ThirdParty = isThirdParty(&f.Package)
-		if f.NoCode != "" {
-			f.Reached = "no"
+		o.NoCode = content.noCode()
+		o.Kernel = isKernel(o.Type, o.Name)
+		o.ThirdParty = isThirdParty(&o.Package)
+		if o.NoCode != "" {
+			o.Reached = "no"
 		}
 	}
 }

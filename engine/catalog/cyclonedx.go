@@ -8,8 +8,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// cdxComponent is a component of CycloneDX (cyclonedx.org/docs/1.7/json, "components"); versions from 1.2 on differ in nothing that is
-// read.
+// cdxComponent is a component of CycloneDX (cyclonedx.org/docs/1.7/json, "components"). What is read is the same in all versions from 1.2
+// on.
 type cdxComponent struct {
 	Type     string
 	Group    string
@@ -27,6 +27,7 @@ type cdxComponent struct {
 	}
 }
 
+// readCycloneDX reads a document of CycloneDX in JSON.
 func readCycloneDX(raw []byte) (*SBOM, []component, error) {
 	var doc struct {
 		SpecVersion string
@@ -39,63 +40,65 @@ func readCycloneDX(raw []byte) (*SBOM, []component, error) {
 	if err := json.Unmarshal(raw, &doc); err != nil {
 		return nil, nil, fmt.Errorf("the SBOM: %w", err)
 	}
-	sourced := strings.Contains(strings.ToLower(string(doc.Metadata.Tools)), "syft")
+	statesSource := strings.Contains(strings.ToLower(string(doc.Metadata.Tools)), "syft")
 	var components []component
-	if c := doc.Metadata.Component; c != nil {
-		components = cdxFlatten(nil, []cdxComponent{*c}, sourced)
+	if from := doc.Metadata.Component; from != nil {
+		components = cdxFlatten(nil, []cdxComponent{*from}, statesSource)
 		components[0].described = true
 	}
-	return &SBOM{Format: "CycloneDX " + doc.SpecVersion}, cdxFlatten(components, doc.Components, sourced), nil
+	return &SBOM{Format: "CycloneDX " + doc.SpecVersion}, cdxFlatten(components, doc.Components, statesSource), nil
 }
 
-// cdxParts flattens components; document.CheckWords has bounded how deep they stand in each other.
-func cdxFlatten(parts []component, components []cdxComponent, sourced bool) []component {
+// cdxFlatten appends components and those in them; document.CheckWords has bounded the depth.
+func cdxFlatten(flat []component, components []cdxComponent, statesSource bool) []component {
 	for i := range components {
-		c := &components[i]
-		p := component{group: c.Group, name: c.Name, version: c.Version, purl: c.PURL, statesSource: sourced, os: c.Type == "operating-system"}
-		p.software = cdxIsSoftware(c)
-		for _, l := range c.Licenses {
+		from := &components[i]
+		c := component{
+			group: from.Group, name: from.Name, version: from.Version, purl: from.PURL, statesSource: statesSource,
+			os: from.Type == "operating-system", software: cdxIsSoftware(from),
+		}
+		for _, l := range from.Licenses {
 			for _, text := range []string{l.Expression, l.License.ID, l.License.Name} {
 				if text != "" {
-					p.licenses = append(p.licenses, text)
+					c.licenses = append(c.licenses, text)
 					break
 				}
 			}
 		}
-		for _, o := range c.Evidence.Occurrences {
-			p.paths = append(p.paths, o.Location)
+		for _, o := range from.Evidence.Occurrences {
+			c.paths = append(c.paths, o.Location)
 		}
-		p.property(c)
-		parts = cdxFlatten(append(parts, p), c.Components, sourced)
+		c.setProperties(from)
+		flat = cdxFlatten(append(flat, c), from.Components, statesSource)
 	}
-	return parts
+	return flat
 }
 
-// cdxCode says whether a component is a program or a part of one, which has to be judged; so is what is of no known type. An application
-// without a version is what groups others, such as the one that a lock file belongs to.
-func cdxIsSoftware(c *cdxComponent) bool {
-	switch c.Type {
+// cdxIsSoftware says whether a component is a program or a part of one; an unknown type counts as one. An application without a version
+// only groups others, such as those of a lock file.
+func cdxIsSoftware(from *cdxComponent) bool {
+	switch from.Type {
 	case "application":
-		return c.Version != ""
+		return from.Version != ""
 	case "operating-system", "container", "device", "file", "data", "machine-learning-model", "cryptographic-asset":
 		return false
 	}
 	return true
 }
 
-// property reads what Trivy and Syft say in properties of their own.
-func (p *component) property(c *cdxComponent) {
+// setProperties reads the properties with which Trivy and Syft extend CycloneDX: paths, and the source package.
+func (c *component) setProperties(from *cdxComponent) {
 	trivy := map[string]string{}
-	for _, kv := range c.Properties {
+	for _, kv := range from.Properties {
 		switch name, value := kv.Name, kv.Value; {
 		case name == "aquasecurity:trivy:FilePath", strings.HasPrefix(name, "syft:location:") && strings.HasSuffix(name, ":path"):
-			p.paths = append(p.paths, value)
+			c.paths = append(c.paths, value)
 		case strings.HasPrefix(name, "aquasecurity:trivy:Src"):
 			trivy[strings.TrimPrefix(name, "aquasecurity:trivy:Src")] = value
 		case name == "syft:metadata:source":
-			p.source.Name = value
+			c.source.Name = value
 		case name == "syft:metadata:sourceVersion":
-			p.source.Version = value
+			c.source.Version = value
 		}
 	}
 	if trivy["Name"] == "" {
@@ -108,5 +111,5 @@ func (p *component) property(c *cdxComponent) {
 	if e := trivy["Epoch"]; v != "" && e != "" && e != "0" {
 		v = e + ":" + v
 	}
-	p.source = engine.Source{Name: trivy["Name"], Version: v}
+	c.source = engine.Source{Name: trivy["Name"], Version: v}
 }

@@ -45,9 +45,9 @@ func unknownDistribution(os *engine.OS, all []*occurrence) []engine.Gap {
 		detail = unknownReleaseDetail(os)
 	}
 	unknown := map[string]int{} // number of packages by type
-	for _, f := range all {
-		if engine.OfDistribution(f.Type) && f.Ecosystem == "" {
-			unknown[f.Type]++
+	for _, o := range all {
+		if engine.OfDistribution(o.Type) && o.Ecosystem == "" {
+			unknown[o.Type]++
 		}
 	}
 	var out []engine.Gap
@@ -61,8 +61,8 @@ func unknownDistribution(os *engine.OS, all []*occurrence) []engine.Gap {
 // images have an empty status beside status.d. What was installed is then not known.
 func (a *assembly) emptyDatabases(all []*occurrence) []engine.Gap {
 	listed := map[string]bool{}
-	for _, f := range all {
-		listed[f.Type] = true
+	for _, o := range all {
+		listed[o.Type] = true
 	}
 	databases := map[string]string{dpkg{}.Name(): "deb", apk{}.Name(): "apk", rpm{}.Name(): "rpm", rpmManifest{}.Name(): "rpm"}
 	var out []engine.Gap

@@ -14,20 +14,20 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// What precedes the build information in a Go program, at a multiple of 16 bytes (debug/buildinfo, since Go 1.18 with the strings inline).
+// The header of the build information in a Go program, at a multiple of 16 bytes (debug/buildinfo; since Go 1.18 the strings are inline).
 const (
 	goMagic       = "\xff Go buildinf:"
 	goAlign       = 16
-	goHeader      = 32   // the strings follow it
-	goFlags       = 15   // where in it the flags stand
-	goInline      = 0b10 // of them: the strings are inline, not behind pointers
-	goSentinel    = 16   // bytes that frame the modules
+	goHeader      = 32   // bytes, then the strings follow
+	goFlags       = 15   // offset of the flags
+	goInline      = 0b10 // flag: the strings are inline, not behind pointers
+	goSentinel    = 16   // bytes before and after the text of the modules
 	goSearchBlock = 2 * engine.MaxBuildInfo
 )
 
-// searchBuildInfo looks for the build information of a program that is too large to be held, while it passes. It is nil for a program that
-// is not Go's, and beside has then seen all of it unless it wanted no more. Where the random access of debug/buildinfo goes by sections,
-// this takes the first that is well-formed.
+// searchBuildInfo looks for the build information in a program that is too large to be held, as it is streamed, and writes what it reads to
+// tee, whose errors it ignores. It returns nil for a program that is not Go's, which it has then read to the end. It has no sections to go
+// by as debug/buildinfo has, and takes the first information that is well-formed.
 func searchBuildInfo(f *engine.File, tee io.Writer) (*debug.BuildInfo, error) {
 	head, err := f.Head(64 << 10)
 	if err != nil {
@@ -53,7 +53,8 @@ func searchBuildInfo(f *engine.File, tee io.Writer) (*debug.BuildInfo, error) {
 		case info != nil:
 			return info, nil
 		case end && old:
-			return nil, &engine.LimitError{What: "size of a program of a Go before 1.18 in a compressed layer", Limit: engine.MaxProgramHeld}
+			what := "size of a program of a Go before 1.18 in a compressed layer"
+			return nil, &engine.LimitError{What: what, Limit: engine.MaxProgramHeld}
 		case end:
 			return nil, nil
 		}
@@ -64,7 +65,7 @@ func searchBuildInfo(f *engine.File, tee io.Writer) (*debug.BuildInfo, error) {
 	}
 }
 
-// unhurried passes on what is written to it until the other says that it has enough.
+// lenientWriter never fails: after the first error of its writer it drops what is written.
 type lenientWriter struct{ to io.Writer }
 
 func (u *lenientWriter) Write(b []byte) (int, error) {
@@ -74,9 +75,9 @@ func (u *lenientWriter) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// searchBlock looks through a block that starts at a multiple of goAlign. Step is how much of it is done with; pointers, that something in
-// it may be build information of before Go 1.18. What looks like the magic and has no build information behind it is passed over: programs
-// that search for it hold it too.
+// searchBlock looks for build information in a block that starts at a multiple of goAlign; end says that it is the last one. step is how
+// many bytes the next block is further on; pointers says that something in it may be build information from before Go 1.18. It passes over
+// the magic without information behind it: programs that search for it hold it too.
 func searchBlock(b []byte, end bool) (info *debug.BuildInfo, pointers bool, step int) {
 	for from := 0; ; {
 		i := bytes.Index(b[from:], []byte(goMagic))
@@ -99,7 +100,8 @@ func searchBlock(b []byte, end bool) (info *debug.BuildInfo, pointers bool, step
 	}
 }
 
-// parseBuildInfo reads the strings after the magic; pointers says that they are elsewhere, as before Go 1.18.
+// parseBuildInfo reads the build information whose header b begins with, nil when it is none; pointers says that its strings are elsewhere,
+// as before Go 1.18.
 func parseBuildInfo(b []byte) (info *debug.BuildInfo, pointers bool) {
 	if len(b) < goHeader {
 		return nil, false
@@ -128,7 +130,7 @@ func parseBuildInfo(b []byte) (info *debug.BuildInfo, pointers bool) {
 	return info, false
 }
 
-// goString reads a string behind its length.
+// goString reads a string that follows its length, a varint.
 func goString(b []byte) (s string, rest []byte, ok bool) {
 	n, size := binary.Uvarint(b)
 	if size <= 0 || n > uint64(len(b)-size) {
@@ -137,7 +139,8 @@ func goString(b []byte) (s string, rest []byte, ok bool) {
 	return string(b[size : size+int(n)]), b[size+int(n):], true //nolint:gosec // below len(b)
 }
 
-// wholeProgram says whether the segments of an ELF file, as its head describes them, are within its size.
+// checkSegments returns an error when the segments of an ELF file go beyond its size, or when head, its first bytes, does not describe them
+// (ELF specification, "ELF Header" and "Program Header"; the offsets are those of its fields).
 func checkSegments(head []byte, size int64) error {
 	cannot := func(why string) error { return fmt.Errorf("an executable that cannot be read: %s", why) }
 	if len(head) < 64 {

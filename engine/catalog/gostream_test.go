@@ -23,7 +23,7 @@ func streamed(body []byte) *engine.File {
 	return engine.NewFile(e, iotest.HalfReader(bytes.NewReader(body)))
 }
 
-// What is found in a stream is what debug/buildinfo finds at random access: in real programs, this test and the go command among them.
+// searchBuildInfo finds in a stream what debug/buildinfo finds with random access, in real programs: this test and the go command.
 func TestSearchEqualsBuildInfo(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -103,11 +103,12 @@ func TestSearchBuildInfo(t *testing.T) {
 	}
 }
 
-// A program that is too large to hold gives its modules and checksums from a stream too.
+// A program that is too large to be held has the same modules and checksums when it is streamed.
 func TestLargeGoProgramInAStream(t *testing.T) {
 	body := make([]byte, engine.MaxProgramHeld+(1<<20))
 	copy(body, program("go1.21.1", "path\tx\nmod\tx\tv1.0.0\t\n"))
-	want, err := programs{}.Inspect(context.Background(), engine.NewFileAt(engine.Entry{Path: "x", Type: engine.TypeFile, Mode: 0o755, Size: int64(len(body))}, bytes.NewReader(body)))
+	want, err := programs{}.Inspect(context.Background(),
+		engine.NewFileAt(engine.Entry{Path: "x", Type: engine.TypeFile, Mode: 0o755, Size: int64(len(body))}, bytes.NewReader(body)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -123,7 +124,7 @@ func TestLargeGoProgramInAStream(t *testing.T) {
 	}
 }
 
-// FuzzSearchBuildInfo: whatever is found in a stream has a version of Go, and no body makes it fail otherwise than with an error.
+// FuzzSearchBuildInfo checks that whatever is found has a version of Go, and that no body makes the search panic.
 func FuzzSearchBuildInfo(f *testing.F) {
 	f.Add(program("go1.21.1", "path\tx\nmod\tx\tv1.0.0\t\n"))
 	f.Add([]byte(goMagic + "\x08\x02"))

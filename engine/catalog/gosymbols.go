@@ -10,9 +10,9 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// The head of a Go program's table of functions (runtime/symtab.go, pcHeader), since Go 1.16: a magic number, the size of a pointer at byte
-// 7, then numbers of that size: how many functions, how many files, since 1.18 one more, then the offsets of the names and of what follows
-// them.
+// The header of a Go program's table of functions since Go 1.16 (runtime/symtab.go, pcHeader): a magic number, the size of a pointer at
+// byte 7, then numbers of that size: the count of functions, the count of files, since 1.18 the address of the text, then the offset of the
+// names and the offset of what follows them.
 const (
 	goTable      = ".gopclntab"
 	goTable116   = 0xfffffffa
@@ -23,8 +23,8 @@ const (
 
 var errNoSymbols = errors.New("it has no table of functions that is known")
 
-// goSymbols reads the names of the functions that a Go program holds, inlined ones too. The table survives stripping, because the runtime
-// needs it. Nil is a program whose functions are not known: that is no gap, because only a vulnerability can make it matter.
+// goSymbols reads the names of the functions in a Go program, inlined ones too. Stripping leaves the table, because the runtime needs it.
+// It returns nil for a program whose functions are not known. That is no gap: findings are then judged without them.
 func goSymbols(at io.ReaderAt) *engine.Symbols {
 	names, err := goNames(at)
 	if err != nil {
@@ -43,7 +43,7 @@ func goSymbols(at io.ReaderAt) *engine.Symbols {
 	})
 }
 
-// goNames returns the names, each with a NUL behind it.
+// goNames returns the names of all functions, each followed by a NUL.
 func goNames(at io.ReaderAt) ([]byte, error) {
 	e, err := elf.NewFile(at)
 	if err != nil {
@@ -88,13 +88,15 @@ func goNames(at io.ReaderAt) ([]byte, error) {
 	return names, nil
 }
 
-// splitSymbol parts a linker's name into its package and its function as advisories write it: "a/b%2ec.(*T[...]).M.func1" is T.M of a/b.c.
-// What the compiler made up ("type:.eq.…", "go:…") has no package.
+// splitSymbol splits a linker's name into its package and its function, as advisories write them: "a/b%2ec.(*T[...]).M.func1" is T.M of
+// a/b.c. Both are "" for names that the compiler made up ("type:.eq.…", "go:…").
 func splitSymbol(name string) (path, symbol string) {
-	if name == "" || strings.HasPrefix(name, "type:") || strings.HasPrefix(name, "type..") || strings.HasPrefix(name, "go:") || strings.HasPrefix(name, "go.") {
-		return "", ""
+	for _, prefix := range []string{"type:", "type..", "go:", "go."} {
+		if strings.HasPrefix(name, prefix) {
+			return "", ""
+		}
 	}
-	for { // type arguments can hold paths of their own
+	for { // drop type arguments, which hold paths of their own
 		i := strings.IndexByte(name, '[')
 		j := strings.IndexByte(name[max(i, 0):], ']')
 		if i < 0 || j < 0 {
@@ -114,7 +116,7 @@ func splitSymbol(name string) (path, symbol string) {
 	if receiver, method, ok := strings.Cut(symbol, ")."); ok && strings.HasPrefix(receiver, "(*") {
 		symbol = receiver[2:] + "." + method
 	}
-	for _, mark := range []string{".func", ".gowrap", ".deferwrap"} { // closures belong to what they stand in
+	for _, mark := range []string{".func", ".gowrap", ".deferwrap"} { // a closure belongs to the function around it
 		if i := strings.Index(symbol, mark); i > 0 && i+len(mark) < len(symbol) && isNumber(symbol[i+len(mark):]) {
 			symbol = symbol[:i]
 		}
@@ -124,7 +126,7 @@ func splitSymbol(name string) (path, symbol string) {
 
 func isNumber(s string) bool { return s[0] >= '0' && s[0] <= '9' }
 
-// unescapePath undoes the escapes of the last part of an import path in a linker's names: %2e is a dot (cmd/internal/objabi, PathToPrefix).
+// unescapePath undoes the escapes in an import path of a linker's name: %2e is a dot (cmd/internal/objabi, PathToPrefix).
 func unescapePath(s string) string {
 	var b strings.Builder
 	for i := 0; i < len(s); i++ {

@@ -18,12 +18,13 @@ func TestSplitSymbol(t *testing.T) {
 		"example.test/m.Run.func2.1":                        {"example.test/m", "Run"},
 		"example.test/m.(*T).Close-fm":                      {"example.test/m", "T.Close"},
 		"example.test/m.T.function":                         {"example.test/m", "T.function"},
-		"vendor/golang.org/x/net/http2/hpack.HuffmanEncode": {"vendor/golang.org/x/net/http2/hpack", "HuffmanEncode"}, // what the standard library vendors is not the module
-		"main.main":                                         {"main", "main"},
-		"type:.eq.net/url.URL":                              {"", ""},
-		"go:buildid":                                        {"", ""},
-		"_rt0_amd64":                                        {"", ""},
-		"":                                                  {"", ""},
+		"vendor/golang.org/x/net/http2/hpack.HuffmanEncode": {"vendor/golang.org/x/net/http2/hpack", "HuffmanEncode"},
+		// what the standard library vendors is not the module
+		"main.main":            {"main", "main"},
+		"type:.eq.net/url.URL": {"", ""},
+		"go:buildid":           {"", ""},
+		"_rt0_amd64":           {"", ""},
+		"":                     {"", ""},
 	} {
 		if path, symbol := splitSymbol(name); path != want[0] || symbol != want[1] {
 			t.Errorf("%q: %q %q, want %q", name, path, symbol, want)
@@ -31,7 +32,7 @@ func TestSplitSymbol(t *testing.T) {
 	}
 }
 
-// This very test is a Go program.
+// The functions of this test's own program are known: those that it calls, and not those that it does not.
 func TestGoSymbols(t *testing.T) {
 	self, err := os.Executable()
 	if err != nil {
@@ -45,7 +46,8 @@ func TestGoSymbols(t *testing.T) {
 	if s == nil {
 		t.Fatal("no symbols")
 	}
-	for _, name := range []string{"debug/elf", "debug/elf.NewFile", "debug/elf.File.Section", "testing.tRunner", "github.com/vetoci/veto/engine/catalog.programs.Inspect"} {
+	for _, name := range []string{"debug/elf", "debug/elf.NewFile", "debug/elf.File.Section", "testing.tRunner",
+		"github.com/vetoci/veto/engine/catalog.programs.Inspect"} {
 		if !s.Has(name) {
 			t.Errorf("%s is not found", name)
 		}

@@ -15,7 +15,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// java reads Java archives and those inside them: an application's war, a fat jar, a library with others shaded into it.
+// java reads Java archives and those inside them: an application's war, a fat jar, a library with others shaded into it. Archives have the
+// format of zip (APPNOTE.TXT) with the metadata of the JAR File Specification and of Maven.
 type java struct{}
 
 func (java) Name() string { return "java/3" }
@@ -30,7 +31,7 @@ func javaArchive(p string) bool {
 	return onlyJava(p) || equalFoldAny(p[i+1:], "par", "sar", "kar", "hpi", "jpi", "nar")
 }
 
-// ofJava says whether only Java has files of that name; the others are of Perl, Nix and the like too.
+// onlyJava says whether only Java has files of that suffix. The other suffixes of javaArchive are Perl's, Nix's and others' too.
 func onlyJava(p string) bool { return equalFoldAny(p[max(0, len(p)-3):], "jar", "war", "ear") }
 
 func equalFoldAny(s string, words ...string) bool {
@@ -56,21 +57,21 @@ func (java) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, er
 	return ev, r.readArchive(at, f.Size, f.Path, "", 0)
 }
 
-// opening is the reading of one archive with all that is in it.
+// archiveReader is the state of reading one archive with all archives in it. Their limits are common.
 type archiveReader struct {
 	ctx   context.Context
 	ev    *engine.Evidence
-	left  int64 // bytes that its lists of files may still have, and what is unpacked of it
-	files int
+	left  int64 // bytes that central directories and unpacked files may still have
+	files int   // that central directories have listed
 }
 
-// fileList bounds what archive/zip reads when it opens an archive: it keeps every file of the list, however many the archive says that
-// there are.
+// directoryReader bounds what archive/zip reads when it opens an archive: it keeps all entries of the central directory, which may be more
+// than the archive says that there are.
 type directoryReader struct {
 	*archiveReader
 	at        io.ReaderAt
-	left      int64 // of this archive
-	unbounded bool
+	left      int64 // bytes of this archive's central directory
+	unbounded bool  // the archive is open; readBody bounds what follows
 }
 
 func (d *directoryReader) ReadAt(b []byte, off int64) (int, error) {
@@ -92,19 +93,23 @@ func (d *directoryReader) ReadAt(b []byte, off int64) (int, error) {
 
 // jar is what an archive says of itself.
 type jar struct {
-	poms     []pom
-	manifest map[string]string
-	classes  bool
+	poms     []pom             // of META-INF/maven
+	manifest map[string]string // main attributes of META-INF/MANIFEST.MF
+	classes  bool              // it has classes, which some package has to be of
 }
 
+// pom names a package of Maven.
 type pom struct{ group, artifact, version string }
 
-// archive reads one; inside is its path within the outermost, "" for that itself.
+// readArchive reads one archive. innerPath is its path within the outermost one, "" for that itself; depth counts the archives around it.
 func (r *archiveReader) readArchive(at io.ReaderAt, size int64, name, innerPath string, depth int) error {
 	directory := &directoryReader{archiveReader: r, at: at, left: engine.MaxArchiveList}
 	z, err := zip.NewReader(directory, size)
-	if limit := (*engine.LimitError)(nil); errors.As(err, &limit) || r.ctx.Err() != nil {
+	if limit := (*engine.LimitError)(nil); errors.As(err, &limit) {
 		return err
+	}
+	if r.ctx.Err() != nil {
+		return r.ctx.Err()
 	}
 	if err != nil {
 		if innerPath == "" {
@@ -115,12 +120,13 @@ func (r *archiveReader) readArchive(at io.ReaderAt, size int64, name, innerPath 
 	directory.unbounded = true
 	var j jar
 	err = r.readEntries(z, at, &j, innerPath, depth)
-	if own := r.addPackages(&j, path.Base(name), innerPath); err == nil { // what was read before a limit is kept
-		err = own
+	if addErr := r.addPackages(&j, path.Base(name), innerPath); err == nil { // after an error too: what was read is kept
+		err = addErr
 	}
 	return err
 }
 
+// readEntries reads the files of an archive that say something of it, and the archives in it. What cannot be read is a gap.
 func (r *archiveReader) readEntries(z *zip.Reader, at io.ReaderAt, j *jar, innerPath string, depth int) error {
 	for _, f := range z.File {
 		if err := r.ctx.Err(); err != nil {
@@ -175,9 +181,9 @@ func (r *archiveReader) readNested(f *zip.File, at io.ReaderAt, name, innerPath 
 	if innerPath != "" {
 		location = innerPath + "!/" + name
 	}
-	const encrypted = 1 // of the flags (APPNOTE.TXT, 4.4.4)
+	const encrypted = 1 // bit 0 of the flags (APPNOTE.TXT, 4.4.4)
 	if f.Method == zip.Store && f.Flags&encrypted == 0 && f.CompressedSize64 == f.UncompressedSize64 && f.CompressedSize64 <= math.MaxInt64 {
-		from, err := f.DataOffset() // as Spring Boot stores them: read where they are
+		from, err := f.DataOffset() // Spring Boot stores them so: they are read where they are
 		if err != nil {
 			return err
 		}
@@ -191,6 +197,7 @@ func (r *archiveReader) readNested(f *zip.File, at io.ReaderAt, name, innerPath 
 	return r.readArchive(bytes.NewReader(body), int64(len(body)), name, location, depth+1)
 }
 
+// readBody unpacks a file of at most limit bytes.
 func (r *archiveReader) readBody(f *zip.File, limit int64) ([]byte, error) {
 	if f.UncompressedSize64 > uint64(max(limit, 0)) { //nolint:gosec // not negative
 		return nil, &engine.LimitError{What: "bytes of a file in an archive", Limit: limit}
@@ -200,7 +207,7 @@ func (r *archiveReader) readBody(f *zip.File, limit int64) ([]byte, error) {
 		return nil, err
 	}
 	b, err := io.ReadAll(io.LimitReader(rc, limit+1))
-	if r.left -= int64(len(b)); r.left < 0 { // one file may be listed many times
+	if r.left -= int64(len(b)); r.left < 0 { // a central directory may list one file many times
 		err = &engine.LimitError{What: "bytes of what is in an archive", Limit: engine.MaxNestedBytes}
 	}
 	if err = errors.Join(err, rc.Close()); err != nil {
@@ -212,8 +219,8 @@ func (r *archiveReader) readBody(f *zip.File, limit int64) ([]byte, error) {
 	return b, nil
 }
 
-// packages are those of one archive: what Maven wrote down, or what manifest and name say for certain. An archive of classes that does not
-// say whose they are is a gap, because a guessed group is the source of most false findings.
+// addPackages adds the packages of one archive: those that Maven's properties name, or what the manifest and the file's name say for
+// certain. An archive of classes that does not say whose they are is a gap: a guessed group is the source of most false findings.
 func (r *archiveReader) addPackages(j *jar, base, innerPath string) error {
 	stem := strings.TrimSuffix(base, path.Ext(base))
 	p, known := j.coordinates(stem)
@@ -243,8 +250,9 @@ func (r *archiveReader) addPackages(j *jar, base, innerPath string) error {
 	return nil
 }
 
-// own is which of Maven's properties are those of the archive itself, and not of what was shaded into it; -1 says none. Only a file's name
-// with another artifact and version than all of them tells that: an application is often built under a name of its own.
+// ownPom returns the index of Maven's properties that are the archive's own, and not of a library shaded into it; -1 when none are. That is
+// so only when the file's name has another artifact and another version than all of them: an application is often built under a name of its
+// own.
 func (j *jar) ownPom(stem string) int {
 	version := ""
 	for i := 1; i < len(stem)-1 && version == ""; i++ {
@@ -267,10 +275,10 @@ func (j *jar) ownPom(stem string) int {
 	return best
 }
 
-// coordinates puts together what the manifest and the file's name say (JAR File Specification; OSGi Core, "Bundle-SymbolicName"). The group
-// counts when the vendor's id is one, and the symbolic name is that with the artifact behind it. Either alone is often the organisation's
-// domain and not the group: a package under a wrong group has no findings and hides the gap (com.google.gson is com.google.code.gson's,
-// org.apache many groups').
+// coordinates returns what the manifest and the file's name (stem, without its suffix) say of an archive (JAR File Specification; OSGi
+// Core, "Bundle-SymbolicName"). A group counts when it is the vendor's id and the symbolic name is that group and the artifact. Either
+// alone is often the organisation's domain: com.google.gson is not a group, and org.apache is that of many. A package with a wrong group
+// would have no findings, and would hide the gap.
 func (j *jar) coordinates(stem string) (pom, bool) {
 	artifact, version := stem, ""
 	for i := 1; i < len(stem)-1; i++ {
@@ -293,7 +301,7 @@ func (j *jar) coordinates(stem string) (pom, bool) {
 	return pom{group, artifact, version}, group != "" && artifact != "" && version != ""
 }
 
-// mainAttributes reads the main section of a manifest, whose long lines go on after a space.
+// mainAttributes reads the main section of a manifest, up to an empty line. A line that begins with a space continues the one before it.
 func mainAttributes(body []byte) map[string]string {
 	out := map[string]string{}
 	key := ""
@@ -316,6 +324,7 @@ func mainAttributes(body []byte) map[string]string {
 	return out
 }
 
+// pomProperties reads the pom.properties that Maven writes.
 func pomProperties(body []byte) (p pom) {
 	for line := range strings.SplitSeq(string(body), "\n") {
 		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
@@ -332,7 +341,7 @@ func pomProperties(body []byte) (p pom) {
 	return p
 }
 
-// bundleLicense understands the addresses that bundles give for their licence.
+// bundleLicense returns the licence that a Bundle-License attribute names: many bundles give its address. It is "" for any other address.
 func bundleLicense(s string) string {
 	s, _, _ = strings.Cut(s, ";")
 	switch l := strings.ToLower(strings.Trim(s, `"`)); {

@@ -2,8 +2,8 @@ package catalog
 
 import "strings"
 
-// normalLicense writes what a package declares as an SPDX expression (spdx.org/licenses), as far as it is understood: names that are no
-// SPDX ids stay as they are written, so that nothing is claimed that nobody said.
+// normalLicense returns what a package declares as an SPDX licence expression (SPDX specification, annex "SPDX license expressions"). A
+// text with a name that is not understood stays as it is, but for its spaces, so that nothing is claimed that nobody said.
 func normalLicense(text string) string {
 	if strings.ContainsAny(text, "\t\n\r") || strings.Contains(text, "  ") || strings.TrimSpace(text) != text {
 		text = strings.Join(strings.Fields(text), " ")
@@ -19,7 +19,7 @@ func normalLicense(text string) string {
 			return id
 		}
 	}
-	words := strings.Fields(spaceOperators.Replace(text))
+	words := strings.Fields(spaceOperators.Replace(text)) // names and operators
 	var out []string
 	name := ""
 	flush := func() bool {
@@ -59,14 +59,14 @@ func normalLicense(text string) string {
 	return closeParentheses.Replace(strings.Join(out, " "))
 }
 
-// Safe for concurrent use, and never written.
+// Replacers are safe for concurrent use.
 var (
 	spaceOperators   = strings.NewReplacer("(", " ( ", ")", " ) ", ",", " , ", "|", " | ", "/", " / ")
 	closeParentheses = strings.NewReplacer("( ", "(", " )", ")")
 	dashWords        = strings.NewReplacer(" ", "-", "_", "-", "version-", "", ",", "")
 )
 
-// licenseID is the SPDX id of one licence's name, "" when it is not known.
+// licenseID returns the SPDX id of one licence's name, "" when it is not known.
 func licenseID(name string) string {
 	key := strings.ToLower(strings.TrimSpace(name))
 	later := false
@@ -95,23 +95,27 @@ func licenseID(name string) string {
 	return id
 }
 
-// licenseName knows the names that distributions, registries and people use.
+// licenseName returns the SPDX id, without "-only" and "-or-later", for a name as distributions, registries and people write it. key is in
+// lower case, without spaces and "license".
 func licenseName(key string) string {
 	switch key {
 	case "mit", "expat", "mit/x11", "mit-x11", "x11-mit", "the-mit", "mit-style":
 		return "MIT"
-	case "x11", "mit-0", "isc", "zlib", "0bsd", "unlicense", "wtfpl", "ncsa", "curl", "openssl", "vim", "beerware", "ofl-1.1", "artistic-2.0", "bsl-1.0", "ruby", "php-3.01", "postgresql", "python-2.0",
-		"psf-2.0", "hpnd", "json", "ms-pl", "sleepycat", "upl-1.0", "unicode-dfs-2016", "unicode-3.0", "blueoak-1.0.0", "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0",
-		"apache-1.1", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "bsd-4-clause", "bsd-1-clause", "mpl-1.1", "mpl-2.0", "epl-1.0", "epl-2.0", "cddl-1.0", "cddl-1.1", "eupl-1.2", "bzip2-1.0.6", "libpng-2.0",
-		"busl-1.1", "sspl-1.0", "elastic-2.0", "gpl-1.0", "gpl-2.0", "gpl-3.0", "lgpl-2.0", "lgpl-2.1", "lgpl-3.0", "agpl-3.0", "gfdl-1.1", "gfdl-1.2", "gfdl-1.3", "afl-2.1", "zpl-2.1", "w3c", "xnet", "ipl-1.0",
-		"artistic-1.0", "artistic-1.0-perl", "libpng", "ftl", "icu", "tcl", "ijg", "info-zip", "llvm-exception", "classpath-exception-2.0", "gcc-exception-3.1", "openssl-exception", "autoconf-exception-3.0":
+	case "x11", "mit-0", "isc", "zlib", "0bsd", "unlicense", "wtfpl", "ncsa", "curl", "openssl", "vim", "beerware", "ofl-1.1", "artistic-2.0",
+		"bsl-1.0", "ruby", "php-3.01", "postgresql", "python-2.0", "psf-2.0", "hpnd", "json", "ms-pl", "sleepycat", "upl-1.0",
+		"unicode-dfs-2016", "unicode-3.0", "blueoak-1.0.0", "cc0-1.0", "cc-by-3.0", "cc-by-4.0", "cc-by-sa-3.0", "cc-by-sa-4.0",
+		"apache-1.1", "apache-2.0", "bsd-2-clause", "bsd-3-clause", "bsd-4-clause", "bsd-1-clause", "mpl-1.1", "mpl-2.0", "epl-1.0",
+		"epl-2.0", "cddl-1.0", "cddl-1.1", "eupl-1.2", "bzip2-1.0.6", "libpng-2.0", "busl-1.1", "sspl-1.0", "elastic-2.0", "gpl-1.0",
+		"gpl-2.0", "gpl-3.0", "lgpl-2.0", "lgpl-2.1", "lgpl-3.0", "agpl-3.0", "gfdl-1.1", "gfdl-1.2", "gfdl-1.3", "afl-2.1", "zpl-2.1",
+		"w3c", "xnet", "ipl-1.0", "artistic-1.0", "artistic-1.0-perl", "libpng", "ftl", "icu", "tcl", "ijg", "info-zip", "llvm-exception",
+		"classpath-exception-2.0", "gcc-exception-3.1", "openssl-exception", "autoconf-exception-3.0":
 		return canonicalLicense(key)
-	case "apache", "apache2", "apache-license-version-2.0", "apache-license-2.0", "apache-version-2.0", "apache-2", "apache-2.0-license", "apache2.0", "asl-2.0", "al2", "apache-software-license-2.0", "apache-software-2.0", "apache-software":
+	case "apache", "apache2", "apache-license-version-2.0", "apache-license-2.0", "apache-version-2.0", "apache-2", "apache-2.0-license",
+		"apache2.0", "asl-2.0", "al2", "apache-software-license-2.0", "apache-software-2.0", "apache-software":
 		return "Apache-2.0"
-	case "bsd", "new-bsd", "3-clause-bsd", "bsd-3", "bsd3", "modified-bsd", "bsd-new", "revised-bsd", "new-bsd-license", "bsd-3-clause-license":
-		if key == "bsd" {
-			return "" // of how many clauses nobody knows
-		}
+	case "bsd": // nobody knows which of its versions
+		return ""
+	case "new-bsd", "3-clause-bsd", "bsd-3", "bsd3", "modified-bsd", "bsd-new", "revised-bsd", "new-bsd-license", "bsd-3-clause-license":
 		return "BSD-3-Clause"
 	case "2-clause-bsd", "bsd-2", "bsd2", "simplified-bsd", "freebsd", "bsd-2-clause-license":
 		return "BSD-2-Clause"
@@ -119,7 +123,7 @@ func licenseName(key string) string {
 	return copyleftName(key)
 }
 
-// copyleftName knows those of licences that want derived works to be free too, and a few rarer ones.
+// copyleftName is licenseName for copyleft licences and a few rarer ones.
 func copyleftName(key string) string {
 	switch key {
 	case "gpl-1", "gpl1":
@@ -168,12 +172,13 @@ func copyleftName(key string) string {
 	return ""
 }
 
-// canonicalLicense writes an id, given in lower case, as the list does.
+// canonicalLicense returns an SPDX id, given in lower case, as the list of licences writes it (spdx.org/licenses).
 func canonicalLicense(key string) string {
 	var out []string
 	for part := range strings.SplitSeq(key, "-") {
 		switch part {
-		case "apache", "clause", "zlib", "python", "unicode", "artistic", "sleepycat", "ruby", "beerware", "unlicense", "elastic", "info", "perl", "xnet":
+		case "apache", "clause", "zlib", "python", "unicode", "artistic", "sleepycat", "ruby", "beerware", "unlicense", "elastic", "info",
+			"perl", "xnet":
 			part = strings.ToUpper(part[:1]) + part[1:]
 		case "openssl":
 			part = "OpenSSL"
@@ -196,21 +201,29 @@ func canonicalLicense(key string) string {
 	return strings.Join(out, "-")
 }
 
-// classifyLicense tells a licence by phrases that only its text has; "" when none is there, or several.
+// classifyLicense returns the SPDX id of the licence whose text this is, by phrases that only its text has; "" for none, or several.
 func classifyLicense(text string) string {
+	const (
+		anyPurpose      = "permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted"
+		anyPurposeOlder = "permission to use, copy, modify, and distribute this software for any purpose with or without fee is hereby granted"
+		keepNotice      = ", provided that the above copyright notice"
+	)
 	text = strings.ToLower(strings.Join(strings.Fields(text), " "))
 	found := ""
 	for _, c := range []struct {
 		id      string
-		phrases []string
-		not     string
+		phrases []string // all of them
+		not     string   // a phrase that another licence has
 	}{
 		{"Apache-2.0", []string{"apache license", "version 2.0, january 2004"}, ""},
-		{"MIT", []string{"permission is hereby granted, free of charge, to any person obtaining a copy", "the above copyright notice and this permission notice shall be included"}, ""},
-		{"ISC", []string{"permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted, provided that the above copyright notice"}, ""},
-		{"ISC", []string{"permission to use, copy, modify, and distribute this software for any purpose with or without fee is hereby granted, provided that the above copyright notice"}, ""},
-		{"BSD-3-Clause", []string{"redistribution and use in source and binary forms", "neither the name", "redistributions in binary form must reproduce"}, "all advertising materials"},
-		{"BSD-2-Clause", []string{"redistribution and use in source and binary forms", "redistributions in binary form must reproduce"}, "neither the name"},
+		{"MIT", []string{"permission is hereby granted, free of charge, to any person obtaining a copy",
+			"the above copyright notice and this permission notice shall be included"}, ""},
+		{"ISC", []string{anyPurpose + keepNotice}, ""},
+		{"ISC", []string{anyPurposeOlder + keepNotice}, ""},
+		{"BSD-3-Clause", []string{"redistribution and use in source and binary forms", "neither the name",
+			"redistributions in binary form must reproduce"}, "all advertising materials"},
+		{"BSD-2-Clause", []string{"redistribution and use in source and binary forms",
+			"redistributions in binary form must reproduce"}, "neither the name"},
 		{"MPL-2.0", []string{"mozilla public license version 2.0"}, ""},
 		{"GPL-3.0-only", []string{"gnu general public license", "version 3, 29 june 2007"}, "lesser"},
 		{"GPL-2.0-only", []string{"gnu general public license", "version 2, june 1991"}, ""},
@@ -219,10 +232,11 @@ func classifyLicense(text string) string {
 		{"AGPL-3.0-only", []string{"gnu affero general public license", "version 3, 19 november 2007"}, ""},
 		{"Unlicense", []string{"this is free and unencumbered software released into the public domain"}, ""},
 		{"CC0-1.0", []string{"cc0 1.0 universal"}, ""},
-		{"Zlib", []string{"this software is provided 'as-is', without any express or implied warranty", "altered source versions must be plainly marked"}, ""},
+		{"Zlib", []string{"this software is provided 'as-is', without any express or implied warranty",
+			"altered source versions must be plainly marked"}, ""},
 		{"BSL-1.0", []string{"boost software license - version 1.0"}, ""},
 		{"EPL-2.0", []string{"eclipse public license - v 2.0"}, ""},
-		{"0BSD", []string{"permission to use, copy, modify, and/or distribute this software for any purpose with or without fee is hereby granted. the software is provided"}, ""},
+		{"0BSD", []string{anyPurpose + ". the software is provided"}, ""},
 	} {
 		all := c.not == "" || !strings.Contains(text, c.not)
 		for _, p := range c.phrases {

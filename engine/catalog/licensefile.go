@@ -11,18 +11,17 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// licenseFiles reads Debian's copyright files, and the texts of licences beside packages of Node.js and Python, whose metadata may name
-// none.
+// licenseFiles reads Debian's copyright files, and the licence texts in packages of Node.js and Python, whose metadata may name no licence.
 type licenseFiles struct{}
 
 func (licenseFiles) Name() string { return "license/1" }
 
-// Sparse implements engine.Sparse.
+// FindsLittle implements engine.Sparse.
 func (licenseFiles) FindsLittle() {}
 
 func (licenseFiles) Wants(p string, _ fs.FileMode, size int64) bool {
 	if size > engine.MaxLicense {
-		return false // no licence is that long, and that one is not known is no gap
+		return false // no licence is that long, and an unknown licence is no gap
 	}
 	if strings.HasSuffix(p, "/copyright") {
 		rest, ok := strings.CutPrefix(p, "usr/share/doc/")
@@ -53,8 +52,8 @@ func (licenseFiles) Inspect(_ context.Context, f *engine.File) (engine.Evidence,
 	return engine.Evidence{Traits: &engine.Traits{Licenses: found}}, nil
 }
 
-// copyrights lists the licences that a copyright file names: in the machine-readable form (DEP 5) by its License fields, else by the common
-// licences of Debian that it points to (Debian Policy, 12.5).
+// copyrightLicenses returns the licences that a copyright file names, sorted: in the machine-readable format (Debian's
+// copyright-format 1.0) in its License fields, else by the files of common licences that it points to (Debian Policy, 12.5).
 func copyrightLicenses(body []byte) []string {
 	var out []string
 	add := func(name string) {
@@ -92,10 +91,11 @@ func copyrightLicenses(body []byte) []string {
 	return out
 }
 
-// license gives packages the licences that files declare for them, where their own metadata has none, and writes all as SPDX has them.
+// setLicenses writes the licences of all packages as SPDX has them. Packages whose metadata has none get those of the files that
+// licenseFiles has read.
 func (a *assembly) setLicenses(all []*occurrence) {
-	byDebianName := map[string][]string{} // Debian: name of the folder
-	byFolder := map[string][]string{}     // others: the package's folder
+	byDebianName := map[string][]string{} // of usr/share/doc/NAME/copyright
+	byFolder := map[string][]string{}     // of the folder with the package's metadata
 	for _, key := range a.visible {
 		ev := a.latest(key)
 		if ev.Traits == nil || len(ev.Traits.Licenses) == 0 {
@@ -109,20 +109,20 @@ func (a *assembly) setLicenses(all []*occurrence) {
 		dir = strings.TrimSuffix(dir, "/licenses")
 		byFolder[dir] = append(byFolder[dir], ev.Traits.Licenses...)
 	}
-	for _, f := range all {
+	for _, o := range all {
 		var known []string
-		for _, l := range f.Licenses {
+		for _, l := range o.Licenses {
 			if l = normalLicense(l); l != "" && !slices.Contains(known, l) {
 				known = append(known, l)
 			}
 		}
 		switch {
 		case len(known) > 0:
-		case f.Type == "deb":
-			known = byDebianName[f.Name]
+		case o.Type == "deb":
+			known = byDebianName[o.Name]
 		default:
-			known = slices.Compact(slices.Sorted(slices.Values(byFolder[path.Dir(f.key.path)])))
+			known = slices.Compact(slices.Sorted(slices.Values(byFolder[path.Dir(o.key.path)])))
 		}
-		f.Licenses = known
+		o.Licenses = known
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// distributed says whether a path is in a folder where distributions install programs: what those need, their packages say.
+// inSystemFolder says whether a path is in a folder where distributions install programs. Their packages say which libraries those need.
 func inSystemFolder(p string) bool {
 	first, rest, _ := strings.Cut(p, "/")
 	if first == "usr" {
@@ -22,8 +22,8 @@ func inSystemFolder(p string) bool {
 	return false
 }
 
-// linked returns the libraries that an ELF program is linked with, and where it looks for them first. What is wrong with such tables is no
-// gap: it makes the loader fail too.
+// linkedLibraries returns the libraries that an ELF program is linked with, and where it looks for them first (ELF specification, "Dynamic
+// Section"). A damaged table is no gap: the loader could not start the program either.
 func linkedLibraries(at io.ReaderAt) (needed, runPath []string) {
 	e, err := elf.NewFile(at)
 	if err != nil {
@@ -34,7 +34,7 @@ func linkedLibraries(at io.ReaderAt) (needed, runPath []string) {
 		return nil, nil
 	}
 	entries, names := sectionData(dynamic), sectionData(e.Sections[dynamic.Link])
-	size := 16 // of an entry: a tag and a value, both words (ELF, "Dynamic Section")
+	size := 16 // bytes of an entry: a tag and a value, both words
 	if e.Class == elf.ELFCLASS32 {
 		size = 8
 	}
@@ -63,7 +63,7 @@ func linkedLibraries(at io.ReaderAt) (needed, runPath []string) {
 	return needed, runPath
 }
 
-// small is the content of a section, nil of one that is larger than a real table is.
+// sectionData returns the content of a section of at most engine.MaxLinked bytes, nil of a larger one: no real table is.
 func sectionData(s *elf.Section) []byte {
 	if s.Size > engine.MaxLinked || s.Flags&elf.SHF_COMPRESSED != 0 {
 		return nil

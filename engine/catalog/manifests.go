@@ -14,7 +14,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// manifest is an inspector of files that each name packages of one language, read whole.
+// manifestReader is an inspector of files that name packages of one language. They are read whole, up to engine.MaxMetadata.
 type manifestReader struct {
 	name  string
 	base  string // of its files; one that begins with "*" is how names end
@@ -40,9 +40,10 @@ func (m manifestReader) Inspect(_ context.Context, f *engine.File) (ev engine.Ev
 	return ev, m.read(path.Dir(f.Path), body, &ev)
 }
 
-// installed is a package of a language; its source is itself.
+// languagePackage makes a package of a language, which is its own source. Empty licences are left out.
 func languagePackage(typ, ecosystem, name, version string, licenses ...string) *engine.Package {
-	p := &engine.Package{Name: name, Version: version, Type: typ, Ecosystem: engine.Maybe(ecosystem), Source: engine.Source{Name: name, Version: version}}
+	p := &engine.Package{Name: name, Version: version, Type: typ, Ecosystem: engine.Maybe(ecosystem),
+		Source: engine.Source{Name: name, Version: version}}
 	for _, l := range licenses {
 		if l != "" {
 			p.Licenses = append(p.Licenses, l)
@@ -51,11 +52,12 @@ func languagePackage(typ, ecosystem, name, version string, licenses ...string) *
 	return p
 }
 
-// manifests are the languages whose packages lie in single files.
+// manifestReaders returns the inspectors of languages whose packages are named in a single file each.
 func manifestReaders() []engine.Inspector {
 	return []engine.Inspector{
 		manifestReader{"gem/3", "*.gemspec", func(dir, base string) bool {
-			return strings.HasSuffix(base, ".gemspec") && (strings.HasSuffix(dir, "specifications/") || strings.HasSuffix(dir, "specifications/default/"))
+			return strings.HasSuffix(base, ".gemspec") &&
+				(strings.HasSuffix(dir, "specifications/") || strings.HasSuffix(dir, "specifications/default/"))
 		}, readGemspec},
 		manifestReader{"composer/2", "installed.json", func(dir, base string) bool {
 			return base == "installed.json" && (strings.HasSuffix(dir, "vendor/composer/") || strings.HasSuffix(dir, "3rdparty/composer/"))
@@ -75,8 +77,8 @@ func manifestReaders() []engine.Inspector {
 	}
 }
 
-// readGemspec reads what RubyGems writes when it installs a gem: Ruby, which is not evaluated. The second line of it, made for reading
-// without Ruby, says name, version and platform (rubygems, lib/rubygems/stub_specification.rb); older ones have assignments of literals.
+// readGemspec reads the specification that RubyGems writes when it installs a gem. It is Ruby code, which is not evaluated: the "# stub:"
+// line has name, version and platform for readers without Ruby (rubygems, lib/rubygems/stub_specification.rb), older ones assign literals.
 func readGemspec(_ string, body []byte, ev *engine.Evidence) error {
 	var name, version string
 	var licenses []string
@@ -109,7 +111,7 @@ func readGemspec(_ string, body []byte, ev *engine.Evidence) error {
 	return addPackage(ev, languagePackage("gem", "RubyGems", name, version, licenses...))
 }
 
-// literals are the strings between double or single quotes.
+// quotedStrings returns the strings between double or single quotes.
 func quotedStrings(s string) []string {
 	var out []string
 	for {
@@ -125,7 +127,7 @@ func quotedStrings(s string) []string {
 	}
 }
 
-// readComposer reads Composer's list of what it installed: of version 1 an array, of version 2 an object.
+// readComposer reads Composer's list of installed packages: an array in version 1, an object in version 2.
 func readComposer(_ string, body []byte, ev *engine.Evidence) error {
 	var list struct{ Packages []json.RawMessage }
 	if err := engine.CheckDepth(body); err != nil {
@@ -156,7 +158,7 @@ func readComposer(_ string, body []byte, ev *engine.Evidence) error {
 	return nil
 }
 
-// words are a text or a list of such; anything else has none.
+// stringOrList returns a JSON string or the strings of a list; none of anything else.
 func stringOrList(raw json.RawMessage) []string {
 	var list []string
 	var one string
@@ -202,7 +204,7 @@ func readDotNet(_ string, body []byte, ev *engine.Evidence) error {
 			deployed = deployed || len(a.Runtime)+len(a.RuntimeTargets)+len(a.Native)+len(a.Resources) > 0
 		}
 		if named && !deployed && kind == "package" {
-			continue // it only led to others: none of its files lies beside the application
+			continue // it only depends on others: none of its files is deployed with the application
 		}
 		name, version, _ := strings.Cut(strings.TrimPrefix(key, "runtimepack."), "/")
 		err := error(nil)
@@ -218,8 +220,8 @@ func readDotNet(_ string, body []byte, ev *engine.Evidence) error {
 	return nil
 }
 
-// readConda reads the record of an installed package. Conda's packages have no advisories of their own; those of Python have their metadata
-// beside.
+// readConda reads conda's record of an installed package. No feed has advisories for conda's packages; Python's among them have their own
+// metadata, which python reads.
 func readConda(_ string, body []byte, ev *engine.Evidence) error {
 	var doc struct{ Name, Version, License string }
 	if err := engine.CheckDepth(body); err != nil {
@@ -234,7 +236,7 @@ func readConda(_ string, body []byte, ev *engine.Evidence) error {
 	return addPackage(ev, languagePackage("conda", "", doc.Name, doc.Version, doc.License))
 }
 
-// readR reads the description of an installed package of R: only what was built has the field Built ("R Installation and Administration").
+// readR reads the DESCRIPTION of an R package. Only an installed one has the field Built ("R Installation and Administration").
 func readR(_ string, body []byte, ev *engine.Evidence) error {
 	if len(body) == 0 || body[len(body)-1] != '\n' {
 		return errors.New(cutOff)
@@ -254,12 +256,12 @@ func readR(_ string, body []byte, ev *engine.Evidence) error {
 	return addPackage(ev, languagePackage("cran", "CRAN", fields["Package"], fields["Version"], fields["License"]))
 }
 
-// readErlang reads an application's resource file: {application, name, [{vsn, "1.2.3"}, …]}. What comes with Erlang and Elixir is no
-// package of Hex, and a gap where no package of the distribution owns it.
+// readErlang reads an application's resource file, {application, name, [{vsn, "1.2.3"}, …]} (Erlang's app(4)). An application that comes
+// with Erlang or Elixir itself is no package of Hex: it is a gap, unless a package of the distribution owns it.
 func readErlang(dir string, body []byte, ev *engine.Evidence) error {
 	var code strings.Builder
 	for line := range strings.Lines(string(body)) {
-		line, _, _ = strings.Cut(line, "%") // a comment, as no name or version has the sign
+		line, _, _ = strings.Cut(line, "%") // a comment: no name or version has a percent sign
 		code.WriteString(line)
 	}
 	text := strings.Join(strings.Fields(code.String()), "")
@@ -271,7 +273,8 @@ func readErlang(dir string, body []byte, ev *engine.Evidence) error {
 	if !ok || !ok2 || !ok3 || !ok4 || name == "" || version == "" {
 		return errors.New("an application whose name or version is not written out")
 	}
-	if isOTPApplication(name) || strings.Contains(dir, "/erlang/lib/") || strings.Contains(dir, "/elixir/lib/") { // a release has them beside the packages of Hex
+	// A release has the applications of Erlang beside those of Hex: only their names tell them apart.
+	if isOTPApplication(name) || strings.Contains(dir, "/erlang/lib/") || strings.Contains(dir, "/elixir/lib/") {
 		ev.Gaps = append(ev.Gaps, engine.Gap{Kind: engine.GapUnsupported, Subject: "erlang/otp",
 			Detail: "applications of Erlang and Elixir themselves are no packages of Hex, whose advisories do not judge them"})
 		return nil
@@ -279,19 +282,20 @@ func readErlang(dir string, body []byte, ev *engine.Evidence) error {
 	return addPackage(ev, languagePackage("hex", "Hex", name, version))
 }
 
-// ofOTP says whether an application comes with Erlang/OTP or Elixir themselves (otp, lib/; elixir, lib/).
+// isOTPApplication says whether an application comes with Erlang/OTP or Elixir (the folders lib/ of their repositories).
 func isOTPApplication(name string) bool {
 	switch name {
-	case "asn1", "common_test", "compiler", "crypto", "debugger", "dialyzer", "diameter", "edoc", "eldap", "erl_interface", "erts", "et", "eunit", "ftp", "inets", "jinterface",
-		"kernel", "megaco", "mnesia", "observer", "odbc", "os_mon", "parsetools", "public_key", "reltool", "runtime_tools", "sasl", "snmp", "ssh", "ssl", "stdlib", "syntax_tools",
+	case "asn1", "common_test", "compiler", "crypto", "debugger", "dialyzer", "diameter", "edoc", "eldap", "erl_interface", "erts", "et",
+		"eunit", "ftp", "inets", "jinterface", "kernel", "megaco", "mnesia", "observer", "odbc", "os_mon", "parsetools", "public_key",
+		"reltool", "runtime_tools", "sasl", "snmp", "ssh", "ssl", "stdlib", "syntax_tools",
 		"tftp", "tools", "wx", "xmerl", "elixir", "eex", "ex_unit", "iex", "logger", "mix":
 		return true
 	}
 	return false
 }
 
-// readPubspec reads the packages that a Dart program was resolved to: below packages:, an entry for each with its source and version. Pub
-// writes the file itself and always in this form, so that lines say enough.
+// readPubspec reads pubspec.lock, the packages that a Dart program depends on: below "packages:", an entry for each with its source and
+// version. Pub writes the file, always with one key a line and the same indents, so that it is not parsed as YAML.
 func readPubspec(_ string, body []byte, ev *engine.Evidence) error {
 	body, err := wholeLines(body, ev)
 	if err != nil {

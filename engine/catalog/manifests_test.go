@@ -14,7 +14,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// repeated is an archive whose list names one file n times, all on the same zeros.
+// repeated makes an archive whose central directory lists one file n times; its content is zeros.
 func repeated(t testing.TB, name string, n, size int) string {
 	t.Helper()
 	var packed bytes.Buffer
@@ -46,7 +46,8 @@ func repeated(t testing.TB, name string, n, size int) string {
 	return string(append(out, end...))
 }
 
-// What is listed often is not unpacked often, and a list longer than it says is not held.
+// An archive that lists one file many times, or more files than it says, ends at a limit: otherwise a small file costs minutes and
+// gigabytes.
 func TestJavaRepeated(t *testing.T) {
 	for name, c := range map[string]struct {
 		file string
@@ -74,9 +75,10 @@ func TestJavaRepeated(t *testing.T) {
 	}
 }
 
-// Blank is no panic, in any of the languages' files.
+// A blank file of any language is an error or a gap, and no panic.
 func TestBlankManifests(t *testing.T) {
-	for _, p := range []string{"srv/vendor/composer/installed.json", "app/web.deps.json", "opt/conda/conda-meta/x.json", "app/lib/x-1/ebin/x.app",
+	for _, p := range []string{"srv/vendor/composer/installed.json", "app/web.deps.json", "opt/conda/conda-meta/x.json",
+		"app/lib/x-1/ebin/x.app",
 		"usr/lib/ruby/gems/3.1.0/specifications/x-1.gemspec", "srv/a.jar"} {
 		for _, got := range inspectAll(t, p, 0o644, []byte(" \n")) {
 			if got.Error == "" && got.Gaps == nil {
@@ -86,7 +88,8 @@ func TestBlankManifests(t *testing.T) {
 	}
 }
 
-// The list of crates of a program that is too large to be held is a limit and no silence, however the program is cut into blocks.
+// A program with a list of crates that is too large to be held ends at a limit, in whatever blocks it is read. Without it nobody would
+// judge the crates, and no gap would say so.
 func TestLargeRustProgram(t *testing.T) {
 	for _, block := range []int{1, 7, 9, 10, 100, 4096} {
 		m := &crateSectionSearch{}
@@ -110,18 +113,22 @@ func TestLargeRustProgram(t *testing.T) {
 	}
 }
 
-// What is no package of the ecosystem is not listed as one, and what cannot be read is said.
+// A file lists only packages of its ecosystem, and is a gap or an error when it cannot be read.
 func TestLanguagesHonest(t *testing.T) {
 	otp := `{application, ssh, [{vsn, "5.1"}]}.`
 	for name, c := range map[string]struct{ path, body, want string }{
-		"a library that only leads to others": {"app/a.deps.json", `{"targets": {"x": {"A/1": {"runtime": {"a.dll": {}}}, "B/2": {}}}, "libraries": {"A/1": {"type": "package"}, "B/2": {"type": "package"}}}`, "A 1"},
-		"a licence that is a text":            {"srv/vendor/composer/installed.json", `[{"name": "a/b", "version": "1", "license": "MIT"}, {"name": 5}, {"name": "c/d", "version": "2"}]`, "a/b 1 MIT, c/d 2, malformed"},
-		"interpolated":                        {"srv/specifications/x.gemspec", "s.name = \"#{x}\"\ns.version = \"1\"\n", "error"},
-		"no list":                             {"app/pubspec.lock", "\x00 garbage\n", "error"},
-		"Erlang in a release":                 {"app/lib/ssh-5.1/ebin/ssh.app", otp, "unsupported"},
-		"a comment":                           {"app/lib/x-1/ebin/x.app", "%% {application, old, [{vsn, \"0\"}]}\n{application, x, [{vsn, \"1\"}]}.", "x 1"},
-		"an archive of Nix":                   {"nix/x.nar", "\r\x00\x00\x00\x00\x00\x00\x00nix-archive-1", ""},
-		"upper case":                          {"srv/APP.JAR", "no archive", "error"},
+		"a library that only leads to others": {"app/a.deps.json",
+			`{"targets": {"x": {"A/1": {"runtime": {"a.dll": {}}}, "B/2": {}}},` +
+				` "libraries": {"A/1": {"type": "package"}, "B/2": {"type": "package"}}}`, "A 1"},
+		"a licence that is a text": {"srv/vendor/composer/installed.json",
+			`[{"name": "a/b", "version": "1", "license": "MIT"}, {"name": 5}, {"name": "c/d", "version": "2"}]`, "a/b 1 MIT, c/d 2, malformed"},
+		"interpolated":        {"srv/specifications/x.gemspec", "s.name = \"#{x}\"\ns.version = \"1\"\n", "error"},
+		"no list":             {"app/pubspec.lock", "\x00 garbage\n", "error"},
+		"Erlang in a release": {"app/lib/ssh-5.1/ebin/ssh.app", otp, "unsupported"},
+		"a comment": {"app/lib/x-1/ebin/x.app",
+			"%% {application, old, [{vsn, \"0\"}]}\n{application, x, [{vsn, \"1\"}]}.", "x 1"},
+		"an archive of Nix": {"nix/x.nar", "\r\x00\x00\x00\x00\x00\x00\x00nix-archive-1", ""},
+		"upper case":        {"srv/APP.JAR", "no archive", "error"},
 	} {
 		var got []string
 		for _, p := range inspectAll(t, c.path, 0o644, []byte(c.body)) {
@@ -142,7 +149,7 @@ func TestLanguagesHonest(t *testing.T) {
 	}
 }
 
-// A library shaded into a jar does not hide that nobody knows the jar's own group.
+// A library shaded into an archive does not hide the gap that the archive's own group is unknown.
 func TestJavaOwn(t *testing.T) {
 	shaded, class := pomOf("cglib", "cglib", "3.2.12"), member{"a/B.class", "x"}
 	for path, want := range map[string]string{

@@ -13,7 +13,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// summed are layers as the gate reads them, with all checksums.
+// summed is layersOf with all checksums.
 func summed(t *testing.T, layers ...[]item) []engine.LayerFacts {
 	t.Helper()
 	facts := layersOf(t, layers...)
@@ -31,10 +31,10 @@ func summed(t *testing.T, layers ...[]item) []engine.LayerFacts {
 	return facts
 }
 
-// listing is what a package database says in one layer: that python3-six is installed, and perhaps that it owns a file with that content.
+// listing is the state of a package database in one layer: python3-six is installed, and lists a file with a content, if any.
 type listing struct{ lists, body string }
 
-// database writes a listing as each package manager does. rpm's is binary, so what its inspector makes of it stands in.
+// database writes a listing as the package manager does. rpm's is binary: its inspector's evidence stands in for it.
 func database(typ string, l listing) (items []item, ev *engine.Evidence) {
 	switch typ {
 	case "deb":
@@ -55,14 +55,15 @@ func database(typ string, l listing) (items []item, ev *engine.Evidence) {
 			Packages: []engine.Package{{Name: "python3-six", Version: "1.16.0-4.el9", Type: "rpm", Arch: "noarch"}}}
 		if l.lists != "" {
 			sum := sha256.Sum256([]byte(l.body))
-			ev.Owned = []engine.Owned{{Type: "rpm", Package: "python3-six", Arch: "noarch", Files: []engine.OwnedFile{{Path: l.lists, Sum: "sha256:" + hex.EncodeToString(sum[:])}}}}
+			ev.Owned = []engine.Owned{{Type: "rpm", Package: "python3-six", Arch: "noarch",
+				Files: []engine.OwnedFile{{Path: l.lists, Sum: "sha256:" + hex.EncodeToString(sum[:])}}}}
 		}
 	}
 	return items, ev
 }
 
-// What a distribution's package owns is marked so, whichever package manager wrote the list; a list that was forged later and a file that
-// pip wrote over are nobody's: both advisories judge them.
+// A file has an owner whichever package manager wrote the list. A file that pip wrote over, or that a later layer added to the list, has
+// none: otherwise a forged list would take a vulnerable package out of sight.
 func TestOwnershipByAll(t *testing.T) {
 	const at = "usr/lib/python3/site-packages/six-1.16.0.dist-info/METADATA"
 	const original, pip = "Name: six\nVersion: 1.16.0\n", "Name: six\nVersion: 1.9.0\n"
@@ -99,7 +100,9 @@ func TestOwnershipByAll(t *testing.T) {
 				var ev *engine.Evidence
 				switch {
 				case l.listing != nil && l.listing.lists == "-":
-					items = append(items, map[string]item{"deb": {path: dpkgStatus, body: status("other=1")}, "apk": {path: "lib/apk/db/installed", body: "P:other\nV:1-r0\n\n"}, "rpm": {path: "etc/x", body: "x"}}[typ])
+					items = append(items,
+						map[string]item{"deb": {path: dpkgStatus, body: status("other=1")},
+							"apk": {path: "lib/apk/db/installed", body: "P:other\nV:1-r0\n\n"}, "rpm": {path: "etc/x", body: "x"}}[typ])
 					ev = &engine.Evidence{Inspector: (rpm{}).Name(), Path: "var/lib/rpm/rpmdb.sqlite"}
 				case l.listing != nil:
 					var more []item

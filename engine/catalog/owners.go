@@ -38,15 +38,15 @@ func (a *assembly) markOwners(all []*occurrence) {
 		}
 	}
 	a.packageLayers = map[string]int{}
-	for _, f := range all {
-		if engine.OfDistribution(f.Type) {
-			a.packageLayers[f.Type+"/"+f.Name] = f.layer
-			a.packageLayers[f.Type+"/"+f.Name+":"+string(f.Arch)] = f.layer
+	for _, o := range all {
+		if engine.OfDistribution(o.Type) {
+			a.packageLayers[o.Type+"/"+o.Name] = o.layer
+			a.packageLayers[o.Type+"/"+o.Name+":"+string(o.Arch)] = o.layer
 		}
 	}
-	for _, f := range all {
-		if !engine.OfDistribution(f.Type) {
-			f.OwnedBy = engine.Maybe(a.ownerOf(f.key, f.sums))
+	for _, o := range all {
+		if !engine.OfDistribution(o.Type) {
+			o.OwnedBy = engine.Maybe(a.ownerOf(o.key, o.sums))
 		}
 	}
 	a.dropOwnedGaps()

@@ -20,7 +20,7 @@ import (
 
 var update = flag.Bool("update", false, "write what the cases want anew")
 
-// parsed is what a case wants: the evidence without what the gate adds, and the error.
+// parsed is what a case wants: the evidence of one inspector, and its error.
 type parsed struct {
 	By       string `json:"by"`
 	OS       *engine.OS
@@ -30,7 +30,7 @@ type parsed struct {
 	Error    string
 }
 
-// inspectAll shows one file to every inspector that wants it.
+// inspectAll shows a file to every inspector that wants it.
 func inspectAll(t testing.TB, path string, mode fs.FileMode, body []byte) []parsed {
 	t.Helper()
 	var out []parsed
@@ -52,8 +52,8 @@ func inspectAll(t testing.TB, path string, mode fs.FileMode, body []byte) []pars
 	return out
 }
 
-// A case is one txtar file: the first file is what stands in the image under its name, `want` what comes of it. An escape \xNN in
-// the input is that byte, because txtar holds text.
+// A case is one txtar file: the first file is one of the image, with its path; `want` is what the inspectors say of it. As txtar holds
+// text, an escape \xNN in the first file is that byte.
 func TestParsers(t *testing.T) {
 	cases, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(cases) < 20 {
@@ -86,13 +86,14 @@ func TestParsers(t *testing.T) {
 }
 
 func unescape(b []byte) []byte {
-	for _, e := range [][2]string{{`\x00`, "\x00"}, {`\x01`, "\x01"}, {`\xff`, "\xff"}, {"\\r\n", "\r\n"}, {"\\\n", ""}, {`\xEF\xBB\xBF`, "\xEF\xBB\xBF"}} {
+	for _, e := range [][2]string{{`\x00`, "\x00"}, {`\x01`, "\x01"}, {`\xff`, "\xff"}, {"\\r\n", "\r\n"}, {"\\\n", ""},
+		{`\xEF\xBB\xBF`, "\xEF\xBB\xBF"}} {
 		b = bytes.ReplaceAll(b, []byte(e[0]), []byte(e[1]))
 	}
 	return b
 }
 
-// fuzz runs the inspectors that want a path over any body, as a stream and with random access: both say the same, and neither panics.
+// fuzz shows any body to the inspectors that want a path, as a stream and with random access: both have to say the same.
 func fuzz(f *testing.F, pattern, path string) {
 	cases, err := filepath.Glob("testdata/" + pattern + "*.txtar")
 	if err != nil || len(cases) == 0 {
@@ -148,7 +149,7 @@ func FuzzPython(f *testing.F) {
 	fuzz(f, "python", "usr/lib/python3/dist-packages/a-1.dist-info/METADATA")
 }
 
-// FuzzGo starts from a real ELF header; see golang_test.go.
+// FuzzGo starts from a program that debug/buildinfo reads.
 func FuzzGo(f *testing.F) {
 	f.Add(program("go1.21.1", "path\tx\nmod\tx\tv1.0.0\t\ndep\ty\tv1.2.3\t\n"))
 	f.Fuzz(func(t *testing.T, body []byte) {
@@ -162,9 +163,10 @@ func FuzzGo(f *testing.F) {
 	})
 }
 
-// Wants runs for every entry of every layer: it must not allocate.
+// Wants runs for every entry of every layer: an allocation there costs seconds of a scan.
 func TestWantsDoesNotAllocate(t *testing.T) {
-	paths := []string{"usr/share/doc/x/copyright", "srv/app/node_modules/@a/b/package.json", "usr/lib/python3/dist-packages/a-1.dist-info/METADATA",
+	paths := []string{"usr/share/doc/x/copyright", "srv/app/node_modules/@a/b/package.json",
+		"usr/lib/python3/dist-packages/a-1.dist-info/METADATA",
 		"var/lib/dpkg/info/libc6:amd64.list", "usr/bin/x", "a/b/c.jar", "var/lib/dpkg/status"}
 	for _, insp := range All() {
 		for _, p := range paths {
@@ -176,7 +178,8 @@ func TestWantsDoesNotAllocate(t *testing.T) {
 }
 
 func BenchmarkDpkg(b *testing.B) {
-	body := []byte(strings.Repeat("Package: nginx\nStatus: install ok installed\nArchitecture: amd64\nSource: nginx (1.22)\nVersion: 1.22.1-9\nDescription: x\n more\n more\n\n", 700))
+	body := []byte(strings.Repeat("Package: nginx\nStatus: install ok installed\nArchitecture: amd64\nSource: nginx (1.22)\n"+
+		"Version: 1.22.1-9\nDescription: x\n more\n more\n\n", 700))
 	b.ReportAllocs()
 	b.SetBytes(int64(len(body)))
 	for b.Loop() {
@@ -187,9 +190,10 @@ func BenchmarkDpkg(b *testing.B) {
 	}
 }
 
-// What is over its limit is an error of that kind, before a byte is read.
+// A file over its limit is an error of that kind, before a byte is read.
 func TestOversized(t *testing.T) {
-	for _, path := range []string{"etc/os-release", dpkgStatus, dpkgInfo + "/a.list", "lib/apk/db/installed", "a/node_modules/b/package.json", "a-1.dist-info/METADATA"} {
+	for _, path := range []string{"etc/os-release", dpkgStatus, dpkgInfo + "/a.list", "lib/apk/db/installed",
+		"a/node_modules/b/package.json", "a-1.dist-info/METADATA"} {
 		e := engine.Entry{Path: path, Type: engine.TypeFile, Mode: 0o644, Size: engine.MaxPackageDB + 1}
 		for _, insp := range All() {
 			if !insp.Wants(e.Path, e.Mode, e.Size) {

@@ -15,15 +15,16 @@ import (
 	"github.com/vetoci/veto/engine/version"
 )
 
-// golang reads the build information of Go programs, stripped ones too, and the crates of Rust's.
+// programs reads what ELF executables say of what they are built from: Go's build information (debug/buildinfo), which stripped programs
+// have too, and the crates of Rust programs.
 type programs struct{}
 
 func (programs) Name() string { return "program/3" }
 
-// Sparse implements engine.Sparse.
+// FindsLittle implements engine.Sparse.
 func (programs) FindsLittle() {}
 
-// smallest is the size in bytes below which no file is a Go program with build information.
+// minGoProgramSize is the size in bytes below which no file is a Go program with build information.
 const minGoProgramSize = 200
 
 func (programs) Wants(p string, mode fs.FileMode, size int64) bool {
@@ -44,10 +45,10 @@ func (programs) Inspect(_ context.Context, f *engine.File) (engine.Evidence, err
 	}
 	var ev engine.Evidence
 	program := &engine.Program{}
-	if info, wrong := buildinfo.Read(at); wrong == nil {
+	if info, infoErr := buildinfo.Read(at); infoErr == nil {
 		ev = modulesOf(info)
 		program.Symbols = goSymbols(at)
-	} else if ev, err = inspectOtherProgram(at, f.Size, wrong); err != nil {
+	} else if ev, err = inspectOtherProgram(at, f.Size, infoErr); err != nil {
 		return ev, err
 	}
 	if !inSystemFolder(f.Path) {
@@ -59,7 +60,8 @@ func (programs) Inspect(_ context.Context, f *engine.File) (engine.Evidence, err
 	return ev, nil
 }
 
-// passing reads a large program as it passes by: it can be read once, so signatures are looked for beside.
+// inspectStreamed reads a program that is too large to be held and can be read only once. It looks for signatures at the same time, because
+// the inspector for those cannot read it again.
 func inspectStreamed(f *engine.File) (ev engine.Evidence, err error) {
 	var signatures *versionSearch
 	crates := &crateSectionSearch{}
@@ -79,19 +81,24 @@ func inspectStreamed(f *engine.File) (ev engine.Evidence, err error) {
 		ev = signatures.evidence()
 	}
 	if crates.seen {
-		return ev, &engine.LimitError{What: "size of a Rust program with a list of its crates in a compressed layer", Limit: engine.MaxProgramHeld}
+		return ev, &engine.LimitError{
+			What: "size of a Rust program with a list of its crates in a compressed layer", Limit: engine.MaxProgramHeld,
+		}
 	}
 	return ev, nil
 }
 
-// modules are the packages of a program.
+// modulesOf returns the standard library and the modules of a program as packages. A module in a folder has no version, and is left out.
 func modulesOf(info *debug.BuildInfo) (ev engine.Evidence) {
 	add := func(name, version string, main bool) {
-		ev.Packages = append(ev.Packages, engine.Package{Name: name, Version: version, Type: "golang", Ecosystem: "Go", Main: main, Source: engine.Source{Name: name, Version: version}})
+		p := languagePackage("golang", "Go", name, version)
+		p.Main = main
+		ev.Packages = append(ev.Packages, *p)
 	}
 	goVersion, _, _ := strings.Cut(strings.TrimPrefix(info.GoVersion, "go"), " ")
 	if goVersion == "" || strings.HasPrefix(info.GoVersion, "devel") {
-		ev.Gaps = append(ev.Gaps, engine.Gap{Kind: engine.GapUnsupported, Detail: fmt.Sprintf("built with an unreleased Go: %.80q", info.GoVersion)})
+		detail := fmt.Sprintf("built with an unreleased Go: %.80q", info.GoVersion)
+		ev.Gaps = append(ev.Gaps, engine.Gap{Kind: engine.GapUnsupported, Detail: detail})
 	} else {
 		add("stdlib", goVersion, false)
 	}
@@ -105,15 +112,15 @@ func modulesOf(info *debug.BuildInfo) (ev engine.Evidence) {
 		switch {
 		case d.Path == "":
 			ev.Gaps = append(ev.Gaps, engine.Gap{Kind: engine.GapMalformed, Detail: "the build information names a module without a path"})
-		case d.Version != "" && !strings.HasPrefix(d.Path, ".") && !strings.HasPrefix(d.Path, "/"): // a module in a folder has no version to judge
+		case d.Version != "" && !strings.HasPrefix(d.Path, ".") && !strings.HasPrefix(d.Path, "/"):
 			add(d.Path, d.Version, false)
 		}
 	}
 	return ev
 }
 
-// mainVersion is that of the main module. Where the go command knew none, the linker's flags may have set one, which is what the program
-// prints: -X main.version=1.2.3. It counts when there is only one.
+// mainVersion returns the version of the main module. Where the go command knew none, the linker's flags may have set the one that the
+// program prints: -X main.version=1.2.3. It counts when there is only one.
 func mainVersion(info *debug.BuildInfo) string {
 	if info.Main.Version != "(devel)" {
 		return info.Main.Version
@@ -144,6 +151,7 @@ func mainVersion(info *debug.BuildInfo) string {
 	return found
 }
 
+// versionVariable says whether a variable is one in which programs keep their version.
 func versionVariable(name string) bool {
 	switch strings.ToLower(name) {
 	case "version", "gitversion", "buildversion", "releaseversion", "appversion", "fullversion", "semver", "gitdescribe", "programversion":
@@ -152,8 +160,8 @@ func versionVariable(name string) bool {
 	return false
 }
 
-// notGo tells a program of another language, which is no fact, from one whose build information is there but cannot be read: cut off,
-// not the ELF that it says it is, or Go's by its sections. Of a Rust program that says what it is made of, it gives the crates.
+// inspectOtherProgram returns the crates of a Rust program, and nothing of one in another language. It is an error when the file is cut
+// off, is no ELF file, or has Go's sections: cause then says why the build information could not be read.
 func inspectOtherProgram(at io.ReaderAt, size int64, cause error) (engine.Evidence, error) {
 	e, err := elf.NewFile(at)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// reachedBy are the names of the packages that a configuration reaches, sorted.
+// reachedBy returns the names of the packages that a configuration reaches, sorted.
 func reachedBy(inv *engine.Inventory, c engine.Config) []string {
 	packages := slices.Clone(inv.Packages)
 	inv.Reach(c, packages)
@@ -53,8 +53,11 @@ func TestReach(t *testing.T) {
 		{path: "usr/lib/x86_64-linux-gnu/libicu.so.72", body: "icu"}, {path: "srv/app.jar", body: "-"},
 	}
 	apk := []item{
-		{path: "lib/apk/db/installed", body: "P:web\nV:1-r0\nD:so:libc.musl.so.1 tls>=3 !old /bin/sh\nF:usr/sbin\nR:web\n\nP:musl\nV:1-r0\np:so:libc.musl.so.1=1\nF:lib\nR:libc.so.1\n\nP:tls\nV:3-r0\nF:lib\nR:libtls.so.3\n\nP:old\nV:1-r0\n\nP:busybox\nV:1-r0\nF:bin\nR:busybox\nR:sh\n\n"},
-		{path: "usr/sbin/web", body: "web"}, {path: "lib/libc.so.1", body: "c"}, {path: "lib/libtls.so.3", body: "t"}, {path: "bin/busybox", body: "b"}, {path: "bin/sh", link: "/bin/busybox"},
+		{path: "lib/apk/db/installed",
+			body: "P:web\nV:1-r0\nD:so:libc.musl.so.1 tls>=3 !old /bin/sh\nF:usr/sbin\nR:web\n\nP:musl\nV:1-r0\np:so:libc.musl.so.1=1\nF:lib\n" +
+				"R:libc.so.1\n\nP:tls\nV:3-r0\nF:lib\nR:libtls.so.3\n\nP:old\nV:1-r0\n\nP:busybox\nV:1-r0\nF:bin\nR:busybox\nR:sh\n\n"},
+		{path: "usr/sbin/web", body: "web"}, {path: "lib/libc.so.1", body: "c"}, {path: "lib/libtls.so.3", body: "t"},
+		{path: "bin/busybox", body: "b"}, {path: "bin/sh", link: "/bin/busybox"},
 	}
 	worlds := map[string]*engine.Inventory{"apk": assembled(t, layersOf(t, apk))}
 	facts := layersOf(t, deb)
@@ -65,7 +68,8 @@ func TestReach(t *testing.T) {
 		{"usr/local/bin/own", engine.Program{Needed: []string{"libown.so.1", "libabsent.so", "../x"}, RunPath: []string{"$ORIGIN/../lib"}}},
 		{"usr/local/lib/libown.so.1", engine.Program{Needed: []string{"libicu.so.72"}}},
 	} {
-		facts[0].Evidence = append(facts[0].Evidence, engine.Evidence{Inspector: programs{}.Name(), Path: p.path, Layer: 1, Traits: &engine.Traits{Program: &p.program}})
+		facts[0].Evidence = append(facts[0].Evidence,
+			engine.Evidence{Inspector: programs{}.Name(), Path: p.path, Layer: 1, Traits: &engine.Traits{Program: &p.program}})
 	}
 	facts[0].Evidence = append(facts[0].Evidence, engine.Evidence{Inspector: java{}.Name(), Path: "srv/app.jar", Layer: 1,
 		Packages: []engine.Package{{Name: "g:a", Version: "1", Type: "maven", Locations: []engine.Location{{Path: "BOOT-INF/lib/a.jar"}}}}})
@@ -76,12 +80,14 @@ func TestReach(t *testing.T) {
 		config engine.Config
 		want   []string
 	}{
-		"dependencies":          {"deb", engine.Config{Entrypoint: []string{"web"}}, all},
-		"by its path":           {"deb", engine.Config{Cmd: []string{"/usr/sbin/web", "-g"}}, all},
-		"a shell's program":     {"deb", engine.Config{Entrypoint: []string{"/bin/sh", "-c"}, Cmd: []string{"exec web -g"}}, append([]string{"dash"}, all...)},
-		"a script":              {"deb", engine.Config{Entrypoint: []string{"/start.sh"}, Cmd: []string{"web"}}, all},
-		"a linked program":      {"deb", engine.Config{Entrypoint: []string{"own"}}, []string{"libicu"}},
-		"an archive":            {"deb", engine.Config{WorkingDir: "/srv", Entrypoint: []string{"java"}, Cmd: []string{"-Xmx1g", "-jar", "app.jar"}}, []string{"g:a"}},
+		"dependencies": {"deb", engine.Config{Entrypoint: []string{"web"}}, all},
+		"by its path":  {"deb", engine.Config{Cmd: []string{"/usr/sbin/web", "-g"}}, all},
+		"a shell's program": {"deb", engine.Config{Entrypoint: []string{"/bin/sh", "-c"}, Cmd: []string{"exec web -g"}},
+			append([]string{"dash"}, all...)},
+		"a script":         {"deb", engine.Config{Entrypoint: []string{"/start.sh"}, Cmd: []string{"web"}}, all},
+		"a linked program": {"deb", engine.Config{Entrypoint: []string{"own"}}, []string{"libicu"}},
+		"an archive": {"deb",
+			engine.Config{WorkingDir: "/srv", Entrypoint: []string{"java"}, Cmd: []string{"-Xmx1g", "-jar", "app.jar"}}, []string{"g:a"}},
 		"nothing":               {"deb", engine.Config{}, []string{}},
 		"what is not there":     {"deb", engine.Config{Cmd: []string{"absent"}}, []string{}},
 		"what apk derived":      {"apk", engine.Config{Cmd: []string{"web"}}, []string{"busybox", "musl", "tls", "web"}},
@@ -94,7 +100,7 @@ func TestReach(t *testing.T) {
 	}
 }
 
-// Of a real system, each program's own package reaches the packages of all libraries that it is linked with, as its ELF tables say.
+// In a real image, the package of each program reaches the packages of all libraries that the program is linked with by its ELF tables.
 func TestReachOfRealPrograms(t *testing.T) {
 	dir := os.Getenv("VETO_IMAGES")
 	if dir == "" {
@@ -168,7 +174,7 @@ func TestReachOfRealPrograms(t *testing.T) {
 	}
 }
 
-// last keeps of each path the last state.
+// last keeps the last item of each path.
 func last(items []item) []item {
 	at := map[string]int{}
 	for i := range items {
@@ -183,7 +189,7 @@ func last(items []item) []item {
 	return out
 }
 
-// ownersByList reads dpkg's lists of files as they are.
+// ownersByList returns the package that lists each path in dpkg's lists of files.
 func ownersByList(items []item) map[string]string {
 	out := map[string]string{}
 	for _, it := range items {

@@ -11,8 +11,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// auditable reads what cargo auditable puts into a Rust program: the section .dep-v0 with JSON, compressed by zlib
-// (rust-secure-code/cargo-auditable, PARSING.md). A program without the section says nothing of its crates, and has no evidence.
+// readCrates reads the crates of a Rust program that cargo auditable has built: JSON in the section .dep-v0, compressed by zlib
+// (rust-secure-code/cargo-auditable, PARSING.md). A program without the section has no evidence.
 func readCrates(e *elf.File) (ev engine.Evidence, err error) {
 	section := e.Section(".dep-v0")
 	if section == nil {
@@ -50,7 +50,7 @@ func readCrates(e *elf.File) (ev engine.Evidence, err error) {
 	}
 	for i, p := range doc.Packages {
 		if p.Kind == "build" {
-			continue // ran when the program was built, and is not in it
+			continue // it ran when the program was built, and is not part of it
 		}
 		if p.Name == "" || p.Version == "" {
 			if err := addMalformed(&ev, fmt.Sprintf("packages[%d] of a Rust program has no name or no version", i)); err != nil {
@@ -60,7 +60,7 @@ func readCrates(e *elf.File) (ev engine.Evidence, err error) {
 		}
 		crate := languagePackage("cargo", "", p.Name, p.Version)
 		crate.FoundBy, crate.Main = "program", p.Root
-		if p.Source == "crates.io" || p.Root { // a published program is built from a folder, and may be the affected crate itself
+		if p.Source == "crates.io" || p.Root { // the root is built from a folder, and may be the published crate that an advisory names
 			crate.Ecosystem = "crates.io"
 		}
 		if err := addPackage(&ev, crate); err != nil {
@@ -70,15 +70,15 @@ func readCrates(e *elf.File) (ev engine.Evidence, err error) {
 	return ev, nil
 }
 
-// crateMark looks for the name of that section in a program that passes by: the crates themselves cannot be found without the headers at
-// its end.
+// crateSectionSearch looks for the name of that section in a program that is written to it in blocks. The crates themselves cannot be found
+// so: the headers that say where they are stand at the program's end.
 type crateSectionSearch struct {
 	seen bool
-	tail []byte
+	tail []byte // the end of what was written, as long as the name
 }
 
 func (m *crateSectionSearch) Write(b []byte) (int, error) {
-	const name = "\x00.dep-v0\x00" // as the table of the sections' names has it
+	const name = "\x00.dep-v0\x00" // as it stands in the table of section names
 	border := append(m.tail, b[:min(len(b), len(name))]...)
 	m.seen = m.seen || bytes.Contains(border, []byte(name)) || bytes.Contains(b, []byte(name))
 	if len(b) < len(name) {

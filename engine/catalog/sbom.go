@@ -17,37 +17,38 @@ import (
 	"github.com/vetoci/veto/engine/purl"
 )
 
-// SBOM is a list of packages that some tool made, read into the same facts as an image gives. It says what it likes: nothing in it has been
-// verified.
+// SBOM is the list of packages in a software bill of materials, as facts like those of an image. Nothing in it has been verified: whoever
+// made the document may have left packages out.
 type SBOM struct {
 	Format string   // "CycloneDX 1.6", "SPDX-2.3"
-	Names  []string // what it says it describes
+	Names  []string // "NAME:VERSION" of what it says it describes, sorted
 	engine.Inventory
 }
 
-// part is one component, in the words that both formats have.
+// component is a component of CycloneDX, or a package of SPDX.
 type component struct {
 	name, version, purl string
-	group               string // CycloneDX: what stands before the name
-	os                  bool
+	group               string // CycloneDX: the namespace of the name
+	os                  bool   // it is the distribution
 	licenses            []string
 	paths               []string
-	source              engine.Source // of a distribution's package, when the SBOM says it
-	statesSource        bool          // the tool says it where it differs from the package's own
+	source              engine.Source // source package of a distribution's package, if the SBOM says it
+	statesSource        bool          // the tool says the source wherever it is not the package itself
 	described           bool          // it is what the SBOM is about
-	software            bool          // a thing with a version that could be judged; not a file, a service, a group
+	software            bool          // it is a program, or a part of one, that could be judged; not a file, a service, a group
 }
 
-// ReadSBOM reads a CycloneDX or SPDX document in JSON of at most engine.MaxSBOM bytes. What in it cannot be judged becomes a gap; the error
-// is for what is no such document.
+// ReadSBOM reads a CycloneDX (1.2 to 1.7) or SPDX (2.2, 2.3) document in JSON. A component that cannot be judged becomes a gap. The error
+// says that raw is no such document, or (*engine.LimitError) that it has more than engine.MaxSBOM bytes or engine.MaxSBOMParts components.
 func ReadSBOM(raw []byte) (*SBOM, error) {
 	if len(raw) > engine.MaxSBOM {
 		return nil, &engine.LimitError{What: "size of an SBOM", Limit: engine.MaxSBOM}
 	}
 	withHint := func(err error) error {
-		return engine.Hint(err, "CycloneDX 1.2 to 1.7 and SPDX 2.2 and 2.3 are read, in JSON: syft convert FILE -o cyclonedx-json, or trivy image --format cyclonedx")
+		return engine.Hint(err, "CycloneDX 1.2 to 1.7 and SPDX 2.2 and 2.3 are read, in JSON: "+
+			"syft convert FILE -o cyclonedx-json, or trivy image --format cyclonedx")
 	}
-	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")) // a mark that some tools begin files with
+	raw = bytes.TrimPrefix(raw, []byte("\xef\xbb\xbf")) // the byte order mark that some tools write
 	if err := document.CheckWords(raw); err != nil {
 		return nil, withHint(err)
 	}
@@ -76,7 +77,8 @@ func ReadSBOM(raw []byte) (*SBOM, error) {
 	case kind.SPDXVersion != "":
 		return nil, withHint(fmt.Errorf("it is of the version %.40q", kind.SPDXVersion))
 	case kind.PredicateType != "":
-		return nil, engine.Hint(errors.New("it is a statement about an image, not an SBOM"), "where its predicate is one: jq .predicate FILE | veto scan sbom:-")
+		return nil, engine.Hint(errors.New("it is a statement about an image, not an SBOM"),
+			"where its predicate is one: jq .predicate FILE | veto scan sbom:-")
 	case kind.SBOM != nil:
 		return nil, engine.Hint(errors.New("it holds an SBOM and is none"), "jq .sbom FILE | veto scan sbom:-")
 	default:
@@ -92,25 +94,25 @@ func ReadSBOM(raw []byte) (*SBOM, error) {
 	return s, nil
 }
 
-// fill makes the inventory out of the parts.
+// addComponents makes the inventory out of the components.
 func (s *SBOM) addComponents(components []component) {
 	s.OS = osOf(components)
 	var all []*occurrence
-	gaps := map[string]*engine.Gap{} // by subject; what the first of them says stands for all
+	gaps := map[string]*engine.Gap{} // by kind and subject; the detail of the first stands for all
 	for i := range components {
-		p := &components[i]
+		c := &components[i]
 		switch {
-		case p.described:
-			if p.name != "" {
-				s.Names = append(s.Names, strings.TrimSuffix(p.name+":"+p.version, ":"))
+		case c.described:
+			if c.name != "" {
+				s.Names = append(s.Names, strings.TrimSuffix(c.name+":"+c.version, ":"))
 			}
-			if !p.isPackage() {
+			if !c.isPackage() {
 				continue
 			}
-		case p.os || !p.software && p.purl == "":
+		case c.os || !c.software && c.purl == "":
 			continue
 		}
-		f, gap := p.occurrence(s.OS)
+		o, gap := c.occurrence(s.OS)
 		if gap != nil {
 			key := string(gap.Kind) + " " + string(gap.Subject)
 			if gaps[key] == nil {
@@ -118,9 +120,9 @@ func (s *SBOM) addComponents(components []component) {
 			}
 			gaps[key].Count++
 		}
-		if f != nil {
-			f.Main = p.described
-			all = append(all, f)
+		if o != nil {
+			o.Main = c.described
+			all = append(all, o)
 		}
 	}
 	sort.Strings(s.Names)
@@ -128,87 +130,94 @@ func (s *SBOM) addComponents(components []component) {
 	for _, key := range slices.Sorted(maps.Keys(gaps)) {
 		s.Gaps = append(s.Gaps, *gaps[key])
 	}
-	if s.OS != nil && s.OS.Ecosystem == "" || s.OS == nil && slices.ContainsFunc(s.Packages, func(p engine.Package) bool { return engine.OfDistribution(p.Type) }) {
+	hasDistribution := slices.ContainsFunc(s.Packages, func(p engine.Package) bool { return engine.OfDistribution(p.Type) })
+	if s.OS != nil && s.OS.Ecosystem == "" || s.OS == nil && hasDistribution {
 		s.Gaps = append(s.Gaps, engine.Gap{Kind: engine.GapUnknownOS, Subject: "distribution packages",
 			Detail: "the SBOM does not say which distribution and release its packages are of, or it is one without known advisories"})
 	}
 }
 
-// judged says whether what the SBOM is about is a package itself, and not an image or a folder. It need not have a version.
-func (p *component) isPackage() bool {
-	if p.purl == "" {
+// isPackage says whether what the SBOM describes is a package itself, and not an image, or a folder, which has no version.
+func (c *component) isPackage() bool {
+	if c.purl == "" {
 		return false
 	}
-	u, err := purl.Parse(p.purl)
-	return err != nil || u.Type != "oci" && u.Type != "docker" && (u.Version != "" || p.version != "")
+	u, err := purl.Parse(c.purl)
+	return err != nil || u.Type != "oci" && u.Type != "docker" && (u.Version != "" || c.version != "")
 }
 
-// named says whether the distribution's advisories, or none at all, speak of binary packages.
+// advisedByBinary says whether the advisories for a package are for binary packages, or there are none.
 func advisedByBinary(p *engine.Package) bool {
 	eco, _ := engine.SplitEcosystem(string(p.Ecosystem))
 	return p.Type == "rpm" && (eco == "AlmaLinux" || eco == "Rocky Linux" || eco == "")
 }
 
-// found is the package of one part; a gap beside it or in its place says what cannot be judged.
-func (p *component) occurrence(os *engine.OS) (*occurrence, *engine.Gap) {
-	if p.purl == "" {
-		return nil, &engine.Gap{Kind: engine.GapUnsupported, Subject: "component without a package URL", Detail: "what has no package URL cannot be matched"}
+// occurrence returns the package that a component is. A gap beside it, or in its place, says what cannot be judged.
+func (c *component) occurrence(os *engine.OS) (*occurrence, *engine.Gap) {
+	if c.purl == "" {
+		return nil, &engine.Gap{Kind: engine.GapUnsupported, Subject: "component without a package URL",
+			Detail: "what has no package URL cannot be matched"}
 	}
-	u, err := purl.Parse(p.purl)
+	u, err := purl.Parse(c.purl)
 	if err != nil {
-		return nil, &engine.Gap{Kind: engine.GapMalformed, Subject: "package URL", Detail: fmt.Sprintf("%.200q is no package URL", p.purl)}
+		return nil, &engine.Gap{Kind: engine.GapMalformed, Subject: "package URL", Detail: fmt.Sprintf("%.200q is no package URL", c.purl)}
 	}
 	if u.Version == "" {
-		u.Version = p.version
+		u.Version = c.version
 	}
 	switch {
 	case u.Version != "":
-	case u.Type == "golang": // what was built from a working copy: Trivy leaves Go's own word for that out
+	case u.Type == "golang": // built from a working copy: Trivy leaves out Go's own word for that
 		u.Version = "(devel)"
 	default:
-		return nil, &engine.Gap{Kind: engine.GapUnsupported, Subject: engine.Maybe(u.Type + " package without a version"), Detail: "without a version it cannot be matched"}
+		return nil, &engine.Gap{Kind: engine.GapUnsupported, Subject: engine.Maybe(u.Type + " package without a version"),
+			Detail: "without a version it cannot be matched"}
 	}
-	pkg := engine.Package{Name: u.Name, Version: u.Version, Type: u.Type, Arch: engine.Maybe(u.Qualifiers["arch"]), Licenses: p.licenses, PURL: p.purl}
+	pkg := engine.Package{Name: u.Name, Version: u.Version, Type: u.Type, Arch: engine.Maybe(u.Qualifiers["arch"]),
+		Licenses: c.licenses, PURL: c.purl}
 	var gap *engine.Gap
 	switch {
 	case engine.OfDistribution(u.Type):
-		gap = p.setDistribution(&pkg, u, os)
+		gap = c.setDistribution(&pkg, u, os)
 	default:
-		p.setLanguage(&pkg, u)
+		c.setLanguage(&pkg, u)
 	}
 	if pkg.Source.Name == "" {
 		pkg.Source = engine.Source{Name: pkg.Name, Version: pkg.Version}
 	}
-	f := &occurrence{Package: pkg, layer: 1}
-	for _, at := range p.paths {
+	o := &occurrence{Package: pkg, layer: 1}
+	for _, at := range c.paths {
 		if at = strings.TrimPrefix(path.Clean("/"+at), "/"); at != "" {
-			f.Locations = append(f.Locations, engine.Location{Path: at})
+			o.Locations = append(o.Locations, engine.Location{Path: at})
 		}
 	}
-	return f, gap
+	return o, gap
 }
 
-// distribution completes a package of a distribution, whose advisories speak of source packages: the SBOM has to say which one that is.
-func (p *component) setDistribution(pkg *engine.Package, u purl.URL, os *engine.OS) *engine.Gap {
+// setDistribution completes a package of a distribution. Most distributions' advisories are for source packages: it is a gap when the SBOM
+// does not say which one that is.
+func (c *component) setDistribution(pkg *engine.Package, u purl.URL, os *engine.OS) *engine.Gap {
 	if epoch := u.Qualifiers["epoch"]; epoch != "" && epoch != "0" && !strings.Contains(pkg.Version, ":") {
 		pkg.Version = epoch + ":" + pkg.Version
 	}
-	src := p.source
-	if src.Name == "" { // Syft: upstream=source@version, the version only where it differs
+	src := c.source
+	if src.Name == "" { // Syft: upstream=SOURCE@VERSION, the version only where it differs
 		src.Name, src.Version, _ = strings.Cut(u.Qualifiers["upstream"], "@")
 	}
 	stated := src.Name != ""
 	pkg.Source = engine.Source{Name: cmp.Or(src.Name, pkg.Name), Version: cmp.Or(src.Version, pkg.Version)}
 	if os != nil && namesOtherRelease(u, os) {
+		const detail = "%.200q names another distribution or release than the SBOM, %s %s, so that no advisories can be chosen"
 		return &engine.Gap{Kind: engine.GapUnknownOS, Subject: engine.Maybe(pkg.Type + " package of another release"),
-			Detail: fmt.Sprintf("%.200q names another distribution or release than the SBOM, %s %s, so that no advisories can be chosen", p.purl, os.ID, os.VersionID)}
+			Detail: fmt.Sprintf(detail, c.purl, os.ID, os.VersionID)}
 	}
 	if os != nil {
 		setPURL(pkg, os)
 	}
-	if !stated && !p.statesSource && !advisedByBinary(pkg) {
+	if !stated && !c.statesSource && !advisedByBinary(pkg) {
 		return &engine.Gap{Kind: engine.GapUnsupported, Subject: engine.Maybe(pkg.Type + " package without a source package"),
-			Detail: "the SBOM does not say from which source packages these are, and the distribution's advisories speak of those: they were matched by their own names"}
+			Detail: "the SBOM does not say from which source packages these are, and the distribution's advisories speak of those: " +
+				"they were matched by their own names"}
 	}
 	return nil
 }

@@ -11,7 +11,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// FuzzReadSBOM: whatever is read ends in an error or in packages that have names, versions and source packages.
+// FuzzReadSBOM checks that any document is an error, or has packages with names, versions and source packages.
 func FuzzReadSBOM(f *testing.F) {
 	story, err := os.ReadFile(filepath.Join("..", "..", "cmd", "veto", "testdata", "script", "sbom.txtar"))
 	if err != nil {
@@ -40,7 +40,7 @@ func FuzzReadSBOM(f *testing.F) {
 	})
 }
 
-// What tools write about source packages, epochs and names, in their own ways.
+// Tools write source packages, epochs and names in ways of their own; each has to become the name that advisories have.
 func TestSBOMPackages(t *testing.T) {
 	const debian = `{"type":"operating-system","name":"debian","version":"12"},`
 	for name, c := range map[string]struct {
@@ -48,13 +48,19 @@ func TestSBOMPackages(t *testing.T) {
 		want       engine.Package
 		gaps       int
 	}{
-		"syft, another source": {debian + `{"type":"library","name":"libssl3","version":"3.0.17-1","purl":"pkg:deb/debian/libssl3@3.0.17-1?arch=amd64&distro=debian-12&upstream=openssl%403.0.17-2"}`,
-			engine.Package{Name: "libssl3", Version: "3.0.17-1", Ecosystem: "Debian:12", Source: engine.Source{Name: "openssl", Version: "3.0.17-2"}}, 0},
-		"trivy, with an epoch": {debian + `{"type":"library","name":"login","version":"1:4.13","purl":"pkg:deb/debian/login@4.13?epoch=1","properties":[{"name":"aquasecurity:trivy:SrcName","value":"shadow"},{"name":"aquasecurity:trivy:SrcVersion","value":"4.13"},{"name":"aquasecurity:trivy:SrcEpoch","value":"1"}]}`,
+		"syft, another source": {debian + `{"type":"library","name":"libssl3","version":"3.0.17-1",` +
+			`"purl":"pkg:deb/debian/libssl3@3.0.17-1?arch=amd64&distro=debian-12&upstream=openssl%403.0.17-2"}`,
+			engine.Package{Name: "libssl3", Version: "3.0.17-1", Ecosystem: "Debian:12",
+				Source: engine.Source{Name: "openssl", Version: "3.0.17-2"}}, 0},
+		"trivy, with an epoch": {debian + `{"type":"library","name":"login","version":"1:4.13","purl":"pkg:deb/debian/login@4.13?epoch=1",` +
+			`"properties":[{"name":"aquasecurity:trivy:SrcName","value":"shadow"},{"name":"aquasecurity:trivy:SrcVersion","value":"4.13"},` +
+			`{"name":"aquasecurity:trivy:SrcEpoch","value":"1"}]}`,
 			engine.Package{Name: "login", Version: "1:4.13", Ecosystem: "Debian:12", Source: engine.Source{Name: "shadow", Version: "1:4.13"}}, 0},
 		"no source": {debian + `{"type":"library","name":"libssl3","version":"3.0.17-1","purl":"pkg:deb/debian/libssl3@3.0.17-1"}`,
-			engine.Package{Name: "libssl3", Version: "3.0.17-1", Ecosystem: "Debian:12", Source: engine.Source{Name: "libssl3", Version: "3.0.17-1"}}, 1},
-		"the distribution from the package URLs": {`{"type":"library","name":"busybox","version":"1.36","purl":"pkg:apk/alpine/busybox@1.36?distro=alpine-3.19.1&upstream=busybox"}`,
+			engine.Package{Name: "libssl3", Version: "3.0.17-1", Ecosystem: "Debian:12",
+				Source: engine.Source{Name: "libssl3", Version: "3.0.17-1"}}, 1},
+		"the distribution from the package URLs": {`{"type":"library","name":"busybox","version":"1.36",` +
+			`"purl":"pkg:apk/alpine/busybox@1.36?distro=alpine-3.19.1&upstream=busybox"}`,
 			engine.Package{Name: "busybox", Version: "1.36", Ecosystem: "Alpine:v3.19", Source: engine.Source{Name: "busybox", Version: "1.36"}}, 0},
 		"no distribution": {`{"type":"library","name":"busybox","version":"1.36","purl":"pkg:apk/alpine/busybox@1.36?upstream=busybox"}`,
 			engine.Package{Name: "busybox", Version: "1.36", Source: engine.Source{Name: "busybox", Version: "1.36"}}, 1},

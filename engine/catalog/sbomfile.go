@@ -8,8 +8,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// sbomFiles reads SBOMs that stand in the image: Bitnami's, those of apko (Wolfi, Chainguard), and what builders leave in /usr/share/sbom
-// or name after its format. They only add packages: what one leaves out, or cannot say, is no gap.
+// sbomFiles reads SBOMs in the image: Bitnami's, apko's (Wolfi, Chainguard), those in /usr/share/sbom, and files with the suffix of a
+// format. They only add packages: what one leaves out, or does not say, is no gap.
 type sbomFiles struct{}
 
 func (sbomFiles) Name() string { return "sbom/1" }
@@ -42,7 +42,7 @@ func (sbomFiles) Inspect(_ context.Context, f *engine.File) (engine.Evidence, er
 	ev := engine.Evidence{}
 	for _, p := range sbom.Packages {
 		p.FoundBy, p.Locations, p.Layer = "sbom", nil, ""
-		if p.Type == "bitnami" { // 1.25.3-1 is the first build of 1.25.3, and no pre-release
+		if p.Type == "bitnami" { // 1.25.3-1 is the first build of 1.25.3, not a pre-release
 			if i := strings.LastIndexByte(p.Version, '-'); i > 0 && strings.Trim(p.Version[i+1:], "0123456789") == "" {
 				p.Version = p.Version[:i]
 			}
@@ -53,18 +53,18 @@ func (sbomFiles) Inspect(_ context.Context, f *engine.File) (engine.Evidence, er
 	return ev, nil
 }
 
-// secondhand leaves out what an SBOM in the image says of a kind of package that a database of the image lists itself.
+// dropListedTwice drops the packages of SBOMs in the image whose type a package database of the image lists itself.
 func dropListedTwice(all []*occurrence) []*occurrence {
 	listed := map[string]bool{}
-	for _, f := range all {
-		if engine.OfDistribution(f.Type) && f.FoundBy != "sbom" {
-			listed[f.Type] = true
+	for _, o := range all {
+		if engine.OfDistribution(o.Type) && o.FoundBy != "sbom" {
+			listed[o.Type] = true
 		}
 	}
 	kept := all[:0]
-	for _, f := range all {
-		if f.FoundBy != "sbom" || !listed[f.Type] {
-			kept = append(kept, f)
+	for _, o := range all {
+		if o.FoundBy != "sbom" || !listed[o.Type] {
+			kept = append(kept, o)
 		}
 	}
 	return kept

@@ -9,20 +9,20 @@ import (
 	"github.com/vetoci/veto/engine/purl"
 )
 
-// language gives a package of a language the name by which its ecosystem's advisories call it, and where images are inventoried for that
-// language the same package URL as theirs.
-func (p *component) setLanguage(pkg *engine.Package, u purl.URL) {
+// setLanguage sets the ecosystem of a language's package and the name that its advisories have. For npm, Python and Go it sets the package
+// URL that the same package of an image has.
+func (c *component) setLanguage(pkg *engine.Package, u purl.URL) {
 	joined := strings.TrimPrefix(u.Namespace+"/"+u.Name, "/")
 	pkg.Name = joined
 	switch u.Type {
 	case "npm":
-		pkg.Name, pkg.Ecosystem = p.restoreCase(joined), "npm"
+		pkg.Name, pkg.Ecosystem = c.restoreCase(joined), "npm"
 		setPURL(pkg, nil)
 	case "pypi":
 		pkg.Name, pkg.Ecosystem = purl.NormalPython(joined), "PyPI"
 		setPURL(pkg, nil)
 	case "golang":
-		pkg.Name, pkg.Ecosystem = p.goModule(u, joined), "Go"
+		pkg.Name, pkg.Ecosystem = c.goModule(u, joined), "Go"
 		pkg.Version = goVersionOf(pkg.Name, u.Version)
 		setPURL(pkg, nil)
 	case "maven":
@@ -47,21 +47,23 @@ func (p *component) setLanguage(pkg *engine.Package, u purl.URL) {
 	pkg.Source = engine.Source{Name: pkg.Name, Version: pkg.Version}
 }
 
-// module is the path of a Go module. Until 1.38, Syft wrote what follows the third element as a subpath: go-jose@v3.0.0#v3 is the module
-// go-jose/v3. The specification means a folder of the module by it, and the component's own name then ends before it.
-func (p *component) goModule(u purl.URL, joined string) string {
-	if u.Subpath != "" && !p.isOwnName(joined) && p.name != u.Name {
+// goModule returns the path of a Go module. Syft before 1.38 wrote what follows the third element as a subpath: go-jose@v3.0.0#v3 is the
+// module go-jose/v3. In the specification a subpath is a folder of the module (purl-spec, "golang"); the component's name then does not
+// have it.
+func (c *component) goModule(u purl.URL, joined string) string {
+	if u.Subpath != "" && !c.isOwnName(joined) && c.name != u.Name {
 		joined += "/" + u.Subpath
 	}
-	return p.restoreCase(joined)
+	return c.restoreCase(joined)
 }
 
-// called says whether a name is the component's own, but for upper and lower case.
-func (p *component) isOwnName(name string) bool { return p.ownSpelling(name) != "" }
+// isOwnName says whether a name is the component's own, but for upper and lower case.
+func (c *component) isOwnName(name string) bool { return c.ownSpelling(name) != "" }
 
-func (p *component) ownSpelling(name string) string {
-	for _, own := range []string{p.name, p.group + "/" + p.name} {
-		// Of the same length: no letter beyond ASCII folds to one of ASCII.
+// ownSpelling returns the component's own name if it is the given one but for upper and lower case, else "".
+func (c *component) ownSpelling(name string) string {
+	for _, own := range []string{c.name, c.group + "/" + c.name} {
+		// The same length excludes letters beyond ASCII that fold to one of ASCII.
 		if len(own) == len(name) && strings.EqualFold(own, name) {
 			return own
 		}
@@ -69,13 +71,13 @@ func (p *component) ownSpelling(name string) string {
 	return ""
 }
 
-// spelt gives a name its upper-case letters back, which advisories have: package URLs of Go, and in Trivy of npm, are in lower case.
-// The component's own name has them, and many a package URL as it was written.
-func (p *component) restoreCase(name string) string {
-	if own := p.ownSpelling(name); own != "" {
+// restoreCase gives a name its upper-case letters back, as advisories have them: package URLs of Go, and Trivy's of npm, are in lower case.
+// The component's own name has them, and so may the package URL as it was written.
+func (c *component) restoreCase(name string) string {
+	if own := c.ownSpelling(name); own != "" {
 		return own
 	}
-	written, err := url.PathUnescape(p.purl)
+	written, err := url.PathUnescape(c.purl)
 	if err != nil {
 		return name
 	}
@@ -86,7 +88,7 @@ func (p *component) restoreCase(name string) string {
 	return name
 }
 
-// goVersionOf takes the "go" off the standard library's version, as advisories write it.
+// goVersionOf returns a version as advisories write it: that of the standard library without "go".
 func goVersionOf(module, version string) string {
 	if module == "stdlib" || module == "std" {
 		return strings.TrimPrefix(strings.TrimPrefix(version, "v"), "go")
@@ -94,16 +96,16 @@ func goVersionOf(module, version string) string {
 	return version
 }
 
-// systemOf is the distribution: what the components of that type say, else what all package URLs do. Those that differ say nothing.
+// osOf returns the distribution that the components of that type name, or else all package URLs; nil when none is named, or several.
 func osOf(components []component) *engine.OS {
 	type release struct{ id, version string }
 	var stated, implied []release
-	for _, p := range components {
-		if p.os && p.name != "" {
-			stated = append(stated, release{p.name, p.version})
+	for _, c := range components {
+		if c.os && c.name != "" {
+			stated = append(stated, release{c.name, c.version})
 			continue
 		}
-		if u, err := purl.Parse(p.purl); p.purl != "" && err == nil && engine.OfDistribution(u.Type) {
+		if u, err := purl.Parse(c.purl); c.purl != "" && err == nil && engine.OfDistribution(u.Type) {
 			id, version := releaseOf(u)
 			implied = append(implied, release{id, version})
 		}
@@ -111,8 +113,7 @@ func osOf(components []component) *engine.OS {
 	if len(stated) == 0 {
 		stated = implied
 	}
-	slices.SortFunc(stated, func(a, b release) int { return strings.Compare(a.id+" "+a.version, b.id+" "+b.version) })
-	if stated = slices.Compact(stated); len(stated) != 1 || stated[0].id == "" {
+	if len(stated) == 0 || stated[0].id == "" || slices.ContainsFunc(stated, func(r release) bool { return r != stated[0] }) {
 		return nil
 	}
 	os := &engine.OS{ID: strings.ToLower(stated[0].id), VersionID: engine.Maybe(stated[0].version)}
@@ -121,7 +122,7 @@ func osOf(components []component) *engine.OS {
 	return os
 }
 
-// releaseOf is the distribution and release that a package URL names: distro=debian-12, or 3.20.1 beside the namespace alpine (Trivy).
+// releaseOf returns the distribution and release that a package URL names: distro=debian-12, or 3.20.1 with the namespace alpine (Trivy).
 func releaseOf(u purl.URL) (id, version string) {
 	distro := u.Qualifiers["distro"]
 	if id, version, ok := strings.Cut(distro, "-"); ok {
@@ -133,8 +134,8 @@ func releaseOf(u purl.URL) (id, version string) {
 	return "", ""
 }
 
-// foreign says whether a package URL names another distribution, or release with advisories of its own, than the SBOM: lists of several
-// images in one have such.
+// namesOtherRelease says whether a package URL names another distribution, or a release with other advisories, than the SBOM. An SBOM of
+// several images has such.
 func namesOtherRelease(u purl.URL, os *engine.OS) bool {
 	if os.Ecosystem == "" {
 		return false

@@ -13,31 +13,31 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// signature recognises well-known programs that no package manager installed, by the version that they print. What a distribution's package
-// owns is found too, and then judged by that distribution.
+// signature recognises well-known programs that no package manager installed, by the text with their version in them. It finds those that a
+// package of the distribution owns too; the distribution's advisories judge those.
 type signature struct{}
 
 func (signature) Name() string { return "signature/1" }
 
-// Sparse implements engine.Sparse.
+// FindsLittle implements engine.Sparse.
 func (signature) FindsLittle() {}
 
-// knownKind is one kind of program.
+// knownProgram is a program that is recognised by its marks.
 type knownProgram struct {
-	name    string // of the package
-	bitnami bool   // Bitnami's advisories, which go by upstream's versions, speak of it under that name
-	marks   []versionMark
+	name    string        // of the package
+	bitnami bool          // Bitnami's advisories, which are for upstream's versions, have it under that name
+	marks   []versionMark // the surest first
 }
 
-// mark is text that stands right beside a version.
+// versionMark is text that stands right before or after a version.
 type versionMark struct {
 	text          string
 	versionFirst  bool   // the version stands before the text
-	followedBy    string // what stands near behind the version
-	beginsVersion bool   // the text is the version's beginning, and stands behind a NUL
+	followedBy    string // text that stands after the version, within versionSpan/2 bytes of the mark; "" for any
+	beginsVersion bool   // the text is the beginning of the version, and a NUL stands before it
 }
 
-// knownProgram tells by a file's name what it may be; nil is nothing.
+// programByName returns what a file may be by its name, nil when nothing.
 func programByName(p string) *knownProgram {
 	base := path.Base(p)
 	after := func(texts ...string) []versionMark {
@@ -59,7 +59,8 @@ func programByName(p string) *knownProgram {
 	case "httpd", "apache2":
 		return &knownProgram{"apache", true, after("Apache/")}
 	case "haproxy":
-		return &knownProgram{"haproxy", true, append(after("HA-Proxy version "), versionMark{text: " version ", followedBy: ", released 20"})}
+		released := versionMark{text: " version ", followedBy: ", released 20"}
+		return &knownProgram{"haproxy", true, append(after("HA-Proxy version "), released)}
 	case "redis-server":
 		return &knownProgram{"redis", true, append(after("Redis version "), versionMark{text: "buildkitsandbox-", versionFirst: true})}
 	case "valkey-server":
@@ -67,11 +68,14 @@ func programByName(p string) *knownProgram {
 	case "postgres":
 		return &knownProgram{"postgresql", true, after("postgres (PostgreSQL) ", "PostgreSQL ")}
 	case "mysqld", "mysql":
-		return &knownProgram{"mysql", false, append(after("/mysql-", "/percona-server-"), versionMark{text: "\x00\x00\x00\x00\x00\x00\x00\x00mysql", versionFirst: true})}
+		beforeName := versionMark{text: "\x00\x00\x00\x00\x00\x00\x00\x00mysql", versionFirst: true}
+		return &knownProgram{"mysql", false, append(after("/mysql-", "/percona-server-"), beforeName)}
 	case "mariadbd", "mariadb":
 		return &knownProgram{"mariadb", true, append(after("/mariadb-"), versionMark{text: "-MariaDB", versionFirst: true})}
 	case "mongod", "mongos":
-		return &knownProgram{"mongodb", true, []versionMark{{text: "\x00tcmalloc", versionFirst: true}, {text: "\x00heap_size", versionFirst: true}, {text: "\x00cppdefines", versionFirst: true}}}
+		return &knownProgram{"mongodb", true, []versionMark{
+			{text: "\x00tcmalloc", versionFirst: true}, {text: "\x00heap_size", versionFirst: true}, {text: "\x00cppdefines", versionFirst: true},
+		}}
 	case "memcached":
 		return &knownProgram{"memcached", true, after("memcached ")}
 	case "busybox":
@@ -88,7 +92,7 @@ func programByName(p string) *knownProgram {
 	return libraryByName(base)
 }
 
-// libraryOf tells programs whose substance is in a library, or whose names hold their version.
+// libraryByName is programByName for programs whose code is in a library, and those whose file names have a version.
 func libraryByName(base string) *knownProgram {
 	switch {
 	case strings.HasPrefix(base, "libcrypto.so."):
@@ -104,26 +108,28 @@ func libraryByName(base string) *knownProgram {
 	if rest, ok := strings.CutPrefix(strings.TrimPrefix(base, "lib"), "python"); ok {
 		release, _, _ := strings.Cut(rest, ".so")
 		release = strings.TrimRight(release, "mtd") // abiflags
-		if major, minor, ok := strings.Cut(release, "."); ok && (major == "2" || major == "3") && minor != "" && strings.Trim(minor, "0123456789") == "" {
+		major, minor, ok := strings.Cut(release, ".")
+		if ok && (major == "2" || major == "3") && minor != "" && strings.Trim(minor, "0123456789") == "" {
 			return &knownProgram{"python", true, []versionMark{{text: release + ".", beginsVersion: true}}}
 		}
 	}
 	return nil
 }
 
-// smallestProgram is the size in bytes below which a file called like a program only starts it.
+// minKnownProgramSize is the size in bytes below which a file with a program's name is only a launcher.
 const minKnownProgramSize = 100 << 10
 
 func (signature) Wants(p string, mode fs.FileMode, size int64) bool {
 	i := strings.LastIndexByte(p, '/') + 1
 	base := p[i:]
-	switch { // without an allocation for the many
+	switch { // most files end here, without an allocation
 	case base == "release" || base == "VERSION":
 		return size < engine.MaxReleaseFile && (base == "release" || strings.HasSuffix(p, "go/VERSION") || strings.Contains(p, "/go-1"))
 	case size < minKnownProgramSize || len(base) > 40:
 		return false
 	case strings.Contains(base, ".so"):
-		return strings.HasPrefix(base, "lib") && (strings.HasPrefix(base, "libcrypto.") || strings.HasPrefix(base, "libpython") || strings.HasPrefix(base, "libruby") || strings.HasPrefix(base, "libphp"))
+		return strings.HasPrefix(base, "libcrypto.") || strings.HasPrefix(base, "libpython") ||
+			strings.HasPrefix(base, "libruby") || strings.HasPrefix(base, "libphp")
 	case mode&0o111 == 0:
 		return false
 	}
@@ -151,7 +157,7 @@ func (signature) Inspect(_ context.Context, f *engine.File) (engine.Evidence, er
 	case f.Seekable(), f.Size > engine.MaxProgramHeld && f.Mode&0o111 == 0:
 		body = f.Stream()
 	case f.Size > engine.MaxProgramHeld:
-		return engine.Evidence{}, nil // golang reads it as it passes, and looks for signatures too
+		return engine.Evidence{}, nil // programs streams it, and looks for signatures too
 	default:
 		b, err := f.Bytes(engine.MaxProgramHeld)
 		if err != nil {
@@ -160,34 +166,35 @@ func (signature) Inspect(_ context.Context, f *engine.File) (engine.Evidence, er
 		body = bytes.NewReader(b)
 	}
 	s := &versionSearch{kind: kind}
-	if _, err := io.CopyBuffer(s, struct{ io.Reader }{body}, make([]byte, searchBlockBytes)); err != nil && !errors.Is(err, errFound) {
+	if _, err := io.CopyBuffer(s, struct{ io.Reader }{body}, make([]byte, signatureBlock)); err != nil && !errors.Is(err, errFound) {
 		return engine.Evidence{}, err
 	}
 	return s.evidence(), nil
 }
 
+// errFound ends the reading of a program whose version has been found.
 var errFound = errors.New("found")
 
-// search looks for a program's marks in what is written to it. It remembers the end of each block, so that no mark or version is cut in
-// two.
+// versionSearch looks for the version of a program in what is written to it. It remembers the end of each block, so that it sees a mark and
+// its version across blocks. Write returns errFound once no later text can be surer.
 type versionSearch struct {
 	kind    *knownProgram
 	tail    []byte
-	version string
-	rank    int // of the mark that it was found by: an earlier one is surer
+	version string // "" until it is found
+	rank    int    // index of the mark that it was found by
 }
 
-// searchBlockBytes is how much of a program is read at once.
-const searchBlockBytes = 128 << 10
+// signatureBlock is how many bytes of a program are read at once.
+const signatureBlock = 128 << 10
 
-// reach is how many bytes a version and the mark beside it span at most.
+// versionSpan is how many bytes a version and the mark beside it span at most.
 const versionSpan = 96
 
 func (s *versionSearch) Write(b []byte) (int, error) {
 	if s.version != "" && s.rank == 0 {
 		return 0, errFound
 	}
-	if len(s.tail) > 0 { // what stands across the border
+	if len(s.tail) > 0 { // the end of the last block, and the beginning of this one
 		s.scan(append(s.tail, b[:min(len(b), 2*versionSpan)]...))
 	}
 	s.scan(b)
@@ -200,6 +207,7 @@ func (s *versionSearch) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
+// scan looks for marks in a block, but not for ones that are less sure than the one that was found.
 func (s *versionSearch) scan(block []byte) {
 	for i, m := range s.kind.marks {
 		if s.version != "" && s.rank <= i {
@@ -211,8 +219,8 @@ func (s *versionSearch) scan(block []byte) {
 	}
 }
 
-// find returns the first version beside the mark, "" when there is none. A version at the block's very end may go on in the next one, which
-// has the end of this one before it.
+// find returns the first version beside the mark in a block, "" when there is none. It does not take a version at the very end of the
+// block, which may go on in the next one: versionSearch scans that together with the end of this one.
 func (m versionMark) find(block []byte, name string) string {
 	for from := 0; ; {
 		i := bytes.Index(block[from:], []byte(m.text))
@@ -242,7 +250,8 @@ func (m versionMark) find(block []byte, name string) string {
 	}
 }
 
-// versionAfter reads a version at the start of b: at least two numbers with dots, and what the program's own style puts behind them.
+// versionAfter returns the version that b begins with, "" when none does: at least three numbers with dots (two for postgresql), and the
+// suffix that versions of this program have.
 func versionAfter(b []byte, name string) string {
 	n, dots := 0, 0
 	for n < len(b) && (isDigit(b[n]) || b[n] == '.' && n > 0 && b[n-1] != '.') {
@@ -255,7 +264,7 @@ func versionAfter(b []byte, name string) string {
 	rest := b[len(v):]
 	least := 2
 	if name == "postgresql" {
-		least = 1 // since 10: 15.4
+		least = 1 // since version 10: 15.4
 	}
 	if strings.Count(v, ".") < least || v == "" || !isDigit(v[0]) {
 		return ""
@@ -267,7 +276,7 @@ func versionAfter(b []byte, name string) string {
 			k++
 		}
 		v += string(rest[:k])
-	case "python": // 3.13.0rc1, and 3.11.2+ of a build in between
+	case "python": // 3.13.0rc1, and 3.11.2+ for a build between two releases
 		for _, pre := range []string{"a", "b", "rc"} {
 			if k := len(pre); bytes.HasPrefix(rest, []byte(pre)) && len(rest) > k && isDigit(rest[k]) {
 				for k++; k < len(rest) && isDigit(rest[k]); k++ {
@@ -284,7 +293,7 @@ func versionAfter(b []byte, name string) string {
 	return v
 }
 
-// versionBefore reads a version at the end of b: three numbers.
+// versionBefore returns the version of three numbers that b ends with, NULs behind it left out; "" when it ends with none.
 func versionBefore(b []byte) string {
 	end := len(b)
 	for end > 0 && b[end-1] == 0 {
@@ -303,7 +312,7 @@ func versionBefore(b []byte) string {
 
 func isDigit(c byte) bool { return c >= '0' && c <= '9' }
 
-// evidence is the program, or the gap that a file called like one leaves whose version is not found.
+// evidence returns the program as a package. A file with its name in which no version was found is a gap.
 func (s *versionSearch) evidence() engine.Evidence {
 	if s.version == "" {
 		return engine.Evidence{Gaps: []engine.Gap{{Kind: engine.GapUnsupported, Subject: "programs without a version",
@@ -312,15 +321,17 @@ func (s *versionSearch) evidence() engine.Evidence {
 	return engine.Evidence{Packages: []engine.Package{genericPackage(s.kind.name, s.version, s.kind.bitnami)}}
 }
 
+// genericPackage makes a package of a program that no package manager installed.
 func genericPackage(name, version string, bitnami bool) engine.Package {
-	p := engine.Package{Name: name, Version: version, Type: "generic", FoundBy: "signature", Source: engine.Source{Name: name, Version: version}}
+	p := languagePackage("generic", "", name, version)
+	p.FoundBy = "signature"
 	if bitnami {
 		p.Ecosystem = "Bitnami"
 	}
-	return p
+	return *p
 }
 
-// releaseFile reads a JDK's release file and a Go toolchain's VERSION.
+// releaseFile reads a JDK's release file or a Go toolchain's VERSION.
 func releaseFile(f *engine.File) (engine.Evidence, error) {
 	body, err := f.Bytes(engine.MaxReleaseFile)
 	if err != nil {
@@ -328,11 +339,15 @@ func releaseFile(f *engine.File) (engine.Evidence, error) {
 	}
 	if path.Base(f.Path) == "VERSION" {
 		line, _, _ := strings.Cut(string(body), "\n")
+		var ev engine.Evidence
 		if v, ok := strings.CutPrefix(strings.TrimSpace(line), "go"); ok && v != "" && isDigit(v[0]) {
-			return engine.Evidence{Packages: []engine.Package{{Name: "toolchain", Version: v, Type: "golang", Ecosystem: "Go", FoundBy: "signature", Source: engine.Source{Name: "toolchain", Version: v}},
-				{Name: "stdlib", Version: v, Type: "golang", Ecosystem: "Go", FoundBy: "signature", Source: engine.Source{Name: "stdlib", Version: v}}}}, nil
+			for _, name := range []string{"toolchain", "stdlib"} {
+				p := languagePackage("golang", "Go", name, v)
+				p.FoundBy = "signature"
+				ev.Packages = append(ev.Packages, *p)
+			}
 		}
-		return engine.Evidence{}, nil
+		return ev, nil
 	}
 	for line := range strings.SplitSeq(string(body), "\n") {
 		if v, ok := strings.CutPrefix(strings.TrimSpace(line), `JAVA_VERSION="`); ok {
@@ -346,7 +361,7 @@ func releaseFile(f *engine.File) (engine.Evidence, error) {
 	return engine.Evidence{}, nil
 }
 
-// javaVersion makes of Java's old form (1.8.0_352) the one that advisories use (8.0.352).
+// javaVersion turns the old form of Java's versions (1.8.0_352) into the one that advisories use (8.0.352); "" for what is no version.
 func javaVersion(v string) string {
 	if rest, ok := strings.CutPrefix(v, "1."); ok {
 		v = strings.ReplaceAll(rest, "_", ".")

@@ -28,9 +28,9 @@ func signed(t *testing.T, f *engine.File) (found, gap string) {
 	return strings.TrimPrefix(found, " "), gap
 }
 
-// The texts are as they stand in real programs.
-func TestSignatures(t *testing.T) {
-	for _, c := range []struct{ path, text, want string }{
+// signatureCases are the texts with which real programs name their versions.
+func signatureCases() []struct{ path, text, want string } {
+	return []struct{ path, text, want string }{
 		{"usr/local/bin/node", "\x00node.js/v20.11.1\x00", "node 20.11.1"},
 		{"usr/local/bin/node", "\x00node v0.12.18\x00", "node 0.12.18"},
 		{"usr/local/bin/python3.12", "x\x003.12.4\x00y", "python 3.12.4"},
@@ -56,7 +56,12 @@ func TestSignatures(t *testing.T) {
 		{"usr/local/bin/curl", "curl/8.10.1\x00", "curl 8.10.1"},
 		{"usr/local/bin/perl", "/usr/local/lib/perl5/5.40.0/x86_64-linux-gnu\x00", "perl 5.40.0"},
 		{"usr/local/lib/libruby.so.3.3", "ruby 3.3.5 (2024-09-03 revision ef084cc8f4) [x86_64-linux]\x00", "ruby 3.3.5"},
-	} {
+	}
+}
+
+// Each program is recognised by the text that real ones hold, wherever it stands in the file.
+func TestSignatures(t *testing.T) {
+	for _, c := range signatureCases() {
 		for _, at := range []int{0, 50_000, 1<<15 - 5, 1<<16 - 3} { // at the borders of the blocks in which it is read, too
 			body := "\x7fELF" + strings.Repeat("\x01", at) + c.text + strings.Repeat("\x02", minKnownProgramSize)
 			e := engine.Entry{Path: c.path, Type: engine.TypeFile, Mode: 0o755, Size: int64(len(body))}
@@ -98,7 +103,7 @@ func TestReleaseFiles(t *testing.T) {
 	}
 }
 
-// On the real image dpkg knows the versions: upstream's, without epoch, repack and revision.
+// In a real image the versions found are those that dpkg knows, without epoch, repack and revision.
 func TestSignaturesOfDebian(t *testing.T) {
 	dir := os.Getenv("VETO_IMAGES")
 	if dir == "" {
@@ -118,8 +123,10 @@ func TestSignaturesOfDebian(t *testing.T) {
 		}
 	}
 	count := 0
-	for p, pkg := range map[string]string{"usr/bin/bash": "bash", "usr/bin/perl": "perl-base", "usr/bin/openssl": "openssl", "usr/bin/curl": "curl", "usr/bin/python3.11": "python3.11-minimal",
-		"usr/sbin/nginx": "nginx-common", "usr/lib/x86_64-linux-gnu/libcrypto.so.3": "libssl3", "usr/lib/postgresql/15/bin/postgres": "postgresql-15"} {
+	for p, pkg := range map[string]string{"usr/bin/bash": "bash", "usr/bin/perl": "perl-base", "usr/bin/openssl": "openssl",
+		"usr/bin/curl": "curl", "usr/bin/python3.11": "python3.11-minimal",
+		"usr/sbin/nginx": "nginx-common", "usr/lib/x86_64-linux-gnu/libcrypto.so.3": "libssl3",
+		"usr/lib/postgresql/15/bin/postgres": "postgresql-15"} {
 		body, err := os.ReadFile(filepath.Join(dir, "root", p))
 		if err != nil || versions[pkg] == "" {
 			continue

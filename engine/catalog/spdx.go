@@ -9,7 +9,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// readSPDX reads SPDX 2.2 and 2.3 (spdx.github.io/spdx-spec/v2.3, "Package information").
+// readSPDX reads a document of SPDX 2.2 or 2.3 in JSON (spdx.github.io/spdx-spec/v2.3, "Package information").
 func readSPDX(raw []byte) (*SBOM, []component, error) {
 	var doc struct {
 		SPDXVersion       string
@@ -30,43 +30,42 @@ func readSPDX(raw []byte) (*SBOM, []component, error) {
 			described = append(described, r.RelatedSPDXElement)
 		}
 	}
-	sourced := slices.ContainsFunc(doc.CreationInfo.Creators, func(c string) bool { return strings.Contains(strings.ToLower(c), "syft") })
+	statesSource := slices.ContainsFunc(doc.CreationInfo.Creators, func(c string) bool { return strings.Contains(strings.ToLower(c), "syft") })
 	var components []component
 	slices.Sort(described)
 	described = slices.Compact(described)
 	for _, k := range doc.Packages {
-		purpose := strings.ReplaceAll(k.PrimaryPackagePurpose, "_", "-") // SPDX's own library for Java writes the underscore
-		p := component{name: k.Name, version: k.VersionInfo, statesSource: sourced, os: purpose == "OPERATING-SYSTEM"}
+		purpose := strings.ReplaceAll(k.PrimaryPackagePurpose, "_", "-") // SPDX's library for Java writes OPERATING_SYSTEM
+		c := component{name: k.Name, version: k.VersionInfo, statesSource: statesSource, os: purpose == "OPERATING-SYSTEM"}
 		purls := []string{""}
 		for _, r := range k.ExternalRefs {
 			if r.ReferenceType == "purl" {
 				purls = append(purls, r.ReferenceLocator)
 			}
 		}
-		// Some tools describe every package. Then it is the image that says it is one.
-		p.described = slices.Contains(described, k.SPDXID) && (len(described) == 1 || purpose == "CONTAINER")
-		p.software = spdxIsSoftware(purpose, p.version)
+		// Some tools say of every package that it is described. Then only an image is.
+		c.described = slices.Contains(described, k.SPDXID) && (len(described) == 1 || purpose == "CONTAINER")
+		c.software = spdxIsSoftware(purpose, c.version)
 		if l := k.LicenseDeclared; l != "" && l != "NOASSERTION" && l != "NONE" {
-			p.licenses = []string{l}
+			c.licenses = []string{l}
 		}
 		// Trivy: "built package from: openssl 3.0.17-1~deb12u2".
 		if from, ok := strings.CutPrefix(k.SourceInfo, "built package from: "); ok {
 			if name, version, ok := strings.Cut(from, " "); ok {
-				p.source = engine.Source{Name: name, Version: version}
+				c.source = engine.Source{Name: name, Version: version}
 			}
 		}
 		if at, ok := strings.CutPrefix(k.SourceInfo, "package found in: "); ok {
-			p.paths = []string{at}
+			c.paths = []string{at}
 		}
-		for _, p.purl = range purls[min(1, len(purls)-1):] {
-			components = append(components, p)
+		for _, c.purl = range purls[min(1, len(purls)-1):] {
+			components = append(components, c)
 		}
 	}
 	return &SBOM{Format: doc.SPDXVersion}, components, nil
 }
 
-// spdxCode says whether a package is a program or a part of one, which has to be judged. As in CycloneDX, an application without a version
-// groups others.
+// spdxIsSoftware is cdxIsSoftware for packages of SPDX.
 func spdxIsSoftware(purpose, version string) bool {
 	switch purpose {
 	case "", "LIBRARY", "FRAMEWORK":

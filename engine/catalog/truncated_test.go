@@ -12,7 +12,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// identities are the packages of evidence, and the distribution.
+// identities returns the packages of evidence, and the distribution.
 func identities(ev engine.Evidence) string {
 	var out []string
 	for _, p := range ev.Packages {
@@ -24,8 +24,8 @@ func identities(ev engine.Evidence) string {
 	return strings.Join(out, " ")
 }
 
-// A file that is cut off within a line is a gap, or what is lost does not matter; never is there a package less, or one of half a version,
-// in silence.
+// A file that is cut off within a line is a gap or an error, unless its packages are the same. Otherwise a package would be missing, or
+// have half a version, and nothing would say so.
 func TestCutOff(t *testing.T) {
 	cases, err := filepath.Glob("testdata/*.txtar")
 	if err != nil {
@@ -70,15 +70,19 @@ func TestCutOff(t *testing.T) {
 	}
 }
 
-// A file of packages that is empty, or is no such file at all, is a gap.
+// A file of packages that is empty, or is no such file at all, is a gap, and lists nothing.
 func TestEmptyAndStrange(t *testing.T) {
 	for _, p := range []string{
-		"etc/os-release", "var/lib/dpkg/status", "lib/apk/db/installed", "var/lib/rpm/Packages", "var/lib/rpm/Packages.db", "var/lib/rpm/rpmdb.sqlite",
-		"var/lib/rpmmanifest/container-manifest-2", "var/lib/pacman/local/a-1-1/desc", "srv/node_modules/a/package.json", "srv/a.dist-info/METADATA", "srv/a.egg-info",
-		"srv/a.jar", "srv/specifications/a.gemspec", "srv/vendor/composer/installed.json", "srv/a.deps.json", "opt/conda/conda-meta/a.json", "usr/lib/R/library/a/DESCRIPTION",
+		"etc/os-release", "var/lib/dpkg/status", "lib/apk/db/installed", "var/lib/rpm/Packages", "var/lib/rpm/Packages.db",
+		"var/lib/rpm/rpmdb.sqlite",
+		"var/lib/rpmmanifest/container-manifest-2", "var/lib/pacman/local/a-1-1/desc", "srv/node_modules/a/package.json",
+		"srv/a.dist-info/METADATA", "srv/a.egg-info",
+		"srv/a.jar", "srv/specifications/a.gemspec", "srv/vendor/composer/installed.json", "srv/a.deps.json", "opt/conda/conda-meta/a.json",
+		"usr/lib/R/library/a/DESCRIPTION",
 		"usr/lib/elixir/lib/a/ebin/a.app", "srv/pubspec.lock", "usr/share/sbom/a.spdx.json", "opt/bitnami/a/.spdx-a.spdx", "srv/Cargo.lock",
 	} {
-		for name, body := range map[string]string{"empty": "", "zeros": strings.Repeat("\x00", 5000), "strange": "\x7f\xff\xfe strange {[<% \n\t: =\n" + strings.Repeat("A", 5000) + "\n"} {
+		for name, body := range map[string]string{"empty": "", "zeros": strings.Repeat("\x00", 5000),
+			"strange": "\x7f\xff\xfe strange {[<% \n\t: =\n" + strings.Repeat("A", 5000) + "\n"} {
 			inv := assembled(t, layersOf(t, []item{{path: p, body: body}}))
 			if len(inv.Gaps) == 0 {
 				t.Errorf("%s, %s: no gap, and packages %q", p, name, summary(inv))

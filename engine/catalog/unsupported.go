@@ -9,7 +9,7 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// unsupported recognises what veto does not parse, so that it is a gap that policies see instead of silence.
+// unsupported recognises packages that veto does not parse, so that policies see a gap instead of nothing.
 type unsupported struct{}
 
 func (unsupported) Name() string { return "unsupported/3" }
@@ -17,7 +17,7 @@ func (unsupported) Wants(p string, _ fs.FileMode, _ int64) bool {
 	return unsupportedKind(p) != ""
 }
 
-// kindOf names the kind of package that a path belongs to, "" for everything else.
+// unsupportedKind returns the kind of packages that a file names, "" for every other file.
 func unsupportedKind(p string) string {
 	switch base := path.Base(p); {
 	case base == ".crates2.json" || base == "Cargo.lock":
@@ -28,8 +28,7 @@ func unsupportedKind(p string) string {
 	return ""
 }
 
-// Inspect says nothing but that it is there; the gate hashes the file, so that one which a package of the distribution owns
-// unchanged is no gap.
+// Inspect returns the gap. As a file with a gap it is hashed, so that one that a package of the distribution owns is none in the end.
 func (unsupported) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
 	return engine.Evidence{Gaps: []engine.Gap{{Kind: engine.GapUnsupported, Subject: engine.Maybe(unsupportedKind(f.Path)),
 		Detail: unsupportedKind(f.Path) + " packages are recognised, but not parsed yet"}}}, nil
