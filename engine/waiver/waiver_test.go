@@ -104,10 +104,15 @@ func TestMark(t *testing.T) {
 		"for this image":             {entry("match: {vuln: CVE-1}, images: ['ghcr.io/shop/*']"), "v1"},
 		"for another image":          {entry("match: {vuln: CVE-1}, images: ['ghcr.io/other/*']"), ""},
 		"a rule's waiver marks none": {entry("rule: vuln-fixable, match: {vuln: CVE-1}"), ""},
+		"a secret":                   {entry("match: {path: 'etc/key'}"), "s1"},
+		"a secret by its digits":     {entry("match: {fingerprint: " + engine.Fingerprint("s1") + "}"), "s1"},
+		"another's digits":           {entry("match: {fingerprint: " + engine.Fingerprint("x") + "}"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := facts(vuln("v1", "CVE-1", "nginx", "CVE-1"), vuln("v2", "DSA-1", "nginx", "CVE-2", "CVE-3"))
-			f.Findings[0].WaivedBy = "stale mark of a recording"
+			f.Secrets = []engine.Secret{{Path: "etc/key", Ref: "s1", Fingerprint: engine.Fingerprint("s1")}}
+			const stale = "stale mark of a recording"
+			f.Findings[0].WaivedBy, f.Secrets[0].WaivedBy, f.Gaps[0].WaivedBy = stale, stale, stale
 			m := parse(t, c.text).For(engine.Identity{Name: "ghcr.io/shop/web", Named: true}, noon)
 			if err := m.Mark(f); err != nil {
 				t.Fatal(err)
@@ -120,6 +125,9 @@ func TestMark(t *testing.T) {
 			}
 			if f.Gaps[0].WaivedBy != "" {
 				got = append(got, "c1")
+			}
+			if f.Secrets[0].WaivedBy != "" {
+				got = append(got, "s1")
 			}
 			if s := strings.Join(got, " "); s != c.want {
 				t.Errorf("waived: %q, want %q (states %+v)", s, c.want, f.Waivers)
@@ -134,6 +142,52 @@ func TestImagesNeedATrustedName(t *testing.T) {
 	m := parse(t, entry("match: {vuln: CVE-1}, images: ['**']")).For(engine.Identity{Name: "ghcr.io/shop/web"}, noon)
 	if err := m.Mark(f); err != nil || f.Findings[0].WaivedBy != "" || f.Waivers[0].State != otherImage {
 		t.Errorf("%v: waived by %q, state %s", err, f.Findings[0].WaivedBy, f.Waivers[0].State)
+	}
+}
+
+// A waiver for a rule that is not there would silently do nothing, so that a typo is a mistake with its line.
+func TestCheckRules(t *testing.T) {
+	f := parse(t, entry("match: {vuln: CVE-1}")+more("rule: user-root, broad: true"))
+	if err := f.CheckRules([]string{"user-root", "vuln-fixable"}); err != nil {
+		t.Errorf("a rule that is there: %v", err)
+	}
+	err := f.CheckRules([]string{"vuln-fixable"})
+	if !errors.As(err, new(*engine.UsageError)) || !strings.Contains(err.Error(), "w.yaml:4") ||
+		!strings.Contains(err.Error(), `"user-root"`) {
+		t.Errorf("a rule that is not there: %v", err)
+	}
+	if err := f.CheckRules(nil); err == nil {
+		t.Error("without any rule: no error")
+	}
+}
+
+// A list that is too long is a mistake, not a list of its first waivers.
+func TestTooManyWaivers(t *testing.T) {
+	if testing.Short() {
+		t.Skip("parsing 100,001 waivers takes seconds")
+	}
+	text := "version: 1\nwaivers:\n" + strings.Repeat("  - {}\n", maxWaivers+1)
+	if _, err := Parse("w.yaml", []byte(text)); err == nil || !strings.Contains(err.Error(), "over the limit") {
+		t.Errorf("%v", err)
+	}
+}
+
+// A waiver's id is what reports and waived_by name it by: it stays when the waiver moves in its file, and changes with what the waiver
+// says.
+func TestID(t *testing.T) {
+	first := parse(t, entry("match: {vuln: CVE-1}")).Waivers()[0].ID
+	if moved := parse(t, entry("match: {vuln: CVE-2}")+more("match: {vuln: CVE-1}")).Waivers()[1].ID; moved != first {
+		t.Errorf("moved, %s is %s", first, moved)
+	}
+	seen := map[string]string{first: "match"}
+	for _, keys := range []string{"match: {vuln: CVE-2}", "match: {purl: 'pkg:npm/a'}", "match: {path: a}", "match: {fingerprint: '12345678'}",
+		"rule: r, broad: true", "match: {vuln: CVE-1}, images: [a]", "match: {vuln: CVE-1}, until: fix-available",
+		"match: {vuln: CVE-1}, ticket: T", "match: {vuln: CVE-1}, origin: baseline"} {
+		id := parse(t, entry(keys)).Waivers()[0].ID
+		if other, twice := seen[id]; twice {
+			t.Errorf("%s and %s are both %s", other, keys, id)
+		}
+		seen[id] = keys
 	}
 }
 

@@ -53,6 +53,39 @@ func TestBaseline(t *testing.T) {
 	}
 }
 
+// What Append writes is text that people read and change: two spaces, one key a line, the match on one.
+func TestAppendText(t *testing.T) {
+	d := Draft{Rule: "r", Match: engine.WaiverMatch{Vuln: "CVE-1", PURL: "pkg:npm/a", Path: "a/*", Fingerprint: "12345678"}, Broad: true,
+		Images: []string{"a/*", "1"}, Reason: "because", Owner: "@shop", Expires: "2026-12-31", Until: "fix-available", Ticket: "12", Comment: "why"}
+	const want = `version: 1
+waivers:
+  # why
+  - rule: r
+    match: {vuln: CVE-1, purl: 'pkg:npm/a', path: a/*, fingerprint: "12345678"}
+    broad: true
+    images: [a/*, "1"]
+    reason: because
+    owner: '@shop'
+    expires: "2026-12-31"
+    until: fix-available
+    ticket: "12"
+`
+	text, err := Append(nil, []Draft{d})
+	if diff := cmp.Diff(want, string(text)); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	more := `
+  - match: {vuln: CVE-2}
+    reason: r
+    owner: o
+    expires: "2026-12-31"
+`
+	text, err = Append(text, []Draft{{Match: engine.WaiverMatch{Vuln: "CVE-2"}, Reason: "r", Owner: "o", Expires: "2026-12-31"}})
+	if diff := cmp.Diff(want+more[1:], string(text)); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
 // What people wrote stays as they wrote it.
 func TestAppendKeepsTheText(t *testing.T) {
 	e := Draft{Match: engine.WaiverMatch{Vuln: "CVE-9"}, Reason: "two\n\n lines: x", Owner: "o", Expires: "2026-12-31"}
