@@ -53,6 +53,41 @@ func TestBaseline(t *testing.T) {
 	}
 }
 
+// A baseline accepts all that is denied: findings, secrets and gaps by their fingerprints, other results by rule and fingerprint. It leaves out
+// what is waived already, what is not denied and what no waiver may accept.
+func TestBaselineOfEveryKind(t *testing.T) {
+	f := facts(vuln("v1", "CVE-1", "nginx", "CVE-1"))
+	f.Secrets = []engine.Secret{{Title: "AWS key", Path: "root/.aws", Ref: "s1", Fingerprint: engine.Fingerprint("s1")},
+		{Title: "token", Subject: "env TOKEN", Ref: "s2", Fingerprint: engine.Fingerprint("s2")}}
+	result := func(msg string, refs ...string) []engine.Result {
+		return []engine.Result{{Msg: msg, Findings: refs, Fingerprint: engine.Fingerprint(msg)}}
+	}
+	waived := result("waived")
+	waived[0].WaivedBy = "w1"
+	run := &engine.Run{Reports: []engine.Report{{Facts: *f, Decision: engine.Decision{Rules: []engine.RuleResult{
+		{ID: "all", Title: "All", Status: engine.StatusDeny, Waivable: true, Results: result("all", "v1", "s1", "s2", "c1")},
+		{ID: "again", Title: "Again", Status: engine.StatusDeny, Waivable: true, Results: result("again", "s1")},
+		{ID: "root", Title: "Root", Status: engine.StatusDeny, Waivable: true, Results: result("root")},
+		{ID: "waived", Title: "Waived", Status: engine.StatusDeny, Waivable: true, Results: waived},
+		{ID: "warned", Title: "Warned", Status: engine.StatusWarn, Waivable: true, Results: result("warned")},
+		{ID: "never", Title: "Never", Status: engine.StatusDeny, Results: result("never")},
+	}}}}}
+	drafts := Baseline(run, Draft{Reason: "r", Owner: "o", Expires: "2026-12-31"})
+	got := map[string]string{}
+	for _, d := range drafts {
+		got[d.Comment] = string(d.Rule + d.Match.Fingerprint)
+	}
+	want := map[string]string{"CVE-1 in nginx": engine.Fingerprint("v1"), "AWS key in root/.aws": engine.Fingerprint("s1"),
+		"token in env TOKEN": engine.Fingerprint("s2"), "unsupported srv/app.jar": engine.Fingerprint("c1"),
+		"Root": "root" + engine.Fingerprint("root")}
+	if diff := cmp.Diff(want, got); diff != "" || len(drafts) != len(want) {
+		t.Errorf("%d drafts (-want +got):\n%s", len(drafts), diff)
+	}
+	if _, err := Append(nil, drafts); err != nil {
+		t.Error(err)
+	}
+}
+
 // What Append writes is text that people read and change: two spaces, one key a line, the match on one.
 func TestAppendText(t *testing.T) {
 	d := Draft{Rule: "r", Match: engine.WaiverMatch{Vuln: "CVE-1", PURL: "pkg:npm/a", Path: "a/*", Fingerprint: "12345678"}, Broad: true,
