@@ -42,23 +42,32 @@ func facts(fs ...engine.Finding) *engine.Facts {
 
 func TestMistakes(t *testing.T) {
 	for text, want := range map[string]string{
-		"":                                        "empty",
-		"version: 2\nwaivers: []\n":               "version",
-		"waivers: []\n":                           "version",
-		"version: 1\n":                            "waivers",
-		"version: 1\nwaivers: {}\n":               "list",
-		"version: 1\nwaivers: []\nx: 1\n":         "unknown key",
-		entry("rule: user-root"):                  "w.yaml:3",
-		entry("match: {}"):                        "w.yaml:3",
-		entry("broad: true"):                      "matches nothing",
-		entry("match: {vuln: X}, broad: true"):    "goes with a rule",
-		entry("match: {vuln: ''}"):                "text",
-		entry("match: {purl: nginx}"):             "purl",
-		entry("match: {path: '[a'}"):              "pattern",
-		entry("match: {fingerprint: 12ab}"):       "hex",
-		entry("match: {cve: X}"):                  "unknown key",
-		entry("match: {vuln: X}, images: []"):     "images",
-		entry("match: {vuln: X}, until: forever"): "fix-available",
+		"":                                           "empty",
+		"version: 2\nwaivers: []\n":                  "version",
+		"waivers: []\n":                              "version",
+		"version: 1\n":                               "waivers",
+		"version: 1\nwaivers: {}\n":                  "list",
+		"version: 1\nwaivers: []\nx: 1\n":            "unknown key",
+		entry("rule: user-root"):                     "w.yaml:3",
+		entry("match: {}"):                           "w.yaml:3",
+		entry("broad: true"):                         "matches nothing",
+		entry("match: {vuln: X}, broad: true"):       "goes with a rule",
+		entry("match: {vuln: ''}"):                   "text",
+		entry("match: {purl: nginx}"):                "purl",
+		entry("match: {path: '[a'}"):                 "pattern",
+		entry("match: {fingerprint: 12ab}"):          "hex",
+		entry("match: {fingerprint: [12345678]}"):    "match.fingerprint",
+		entry("match: {fingerprint: ABCDEF12}"):      "hex",
+		entry("match: {path: ''}"):                   "match.path",
+		entry("match: x"):                            "match",
+		entry("match: {vuln: X}, images: x"):         "images",
+		entry("match: {vuln: X}, images: [a, '']"):   "must be text",
+		entry("match: {vuln: X}, images: ['[a', a]"): "no pattern",
+		entry("match: {vuln: X}, origin: mine"):      "baseline",
+		entry("rule: r, broad: maybe"):               "broad",
+		entry("match: {cve: X}"):                     "unknown key",
+		entry("match: {vuln: X}, images: []"):        "images",
+		entry("match: {vuln: X}, until: forever"):    "fix-available",
 		"version: 1\nwaivers:\n  - {match: {vuln: X}, owner: b, expires: 2026-12-31}\n":                       "reason",
 		"version: 1\nwaivers:\n  - {match: {vuln: X}, reason: a, expires: 2026-12-31}\n":                      "owner",
 		"version: 1\nwaivers:\n  - {match: {vuln: X}, reason: a, owner: b}\n":                                 "expires",
@@ -80,18 +89,40 @@ func TestMistakes(t *testing.T) {
 	}
 }
 
+// otherDigit is a hex digit that is not d.
+func otherDigit(d byte) string {
+	if d == '0' {
+		return "1"
+	}
+	return "0"
+}
+
+// YAML reads a fingerprint of eight digits without a letter as a number, and one fingerprint in forty begins so.
+func TestFingerprintOfDigits(t *testing.T) {
+	if w := parse(t, entry("match: {fingerprint: 12345678}")).Waivers()[0]; w.Match.Fingerprint != "12345678" {
+		t.Errorf("%+v", w.Match)
+	}
+	f := facts()
+	f.Gaps[0].Fingerprint = "12345678"
+	if err := parse(t, entry("match: {fingerprint: 12345678}")).For(engine.Identity{}, noon).Mark(f); err != nil || f.Gaps[0].WaivedBy == "" {
+		t.Errorf("%v: a fingerprint that is no longer than the shortest is not accepted", err)
+	}
+}
+
 func TestMark(t *testing.T) {
 	for name, c := range map[string]struct {
 		text string
 		want string // refs that are waived
 	}{
-		"by id":                      {entry("match: {vuln: CVE-1}"), "v1"},
-		"by id and package":          {entry(`match: {vuln: CVE-1, purl: "pkg:deb/debian/nginx"}`), "v1"},
-		"another package":            {entry(`match: {vuln: CVE-1, purl: "pkg:deb/debian/curl"}`), ""},
-		"by package":                 {entry(`match: {purl: "pkg:deb/debian/nginx@1.0"}`), "v1 v2"},
-		"by another version":         {entry(`match: {purl: "pkg:deb/debian/nginx@1.1"}`), ""},
-		"by fingerprint":             {entry("match: {fingerprint: " + engine.Fingerprint("v1") + "}"), "v1"},
-		"by its first digits":        {entry("match: {fingerprint: '" + engine.Fingerprint("v1")[:8] + "'}"), "v1"},
+		"by id":               {entry("match: {vuln: CVE-1}"), "v1"},
+		"by id and package":   {entry(`match: {vuln: CVE-1, purl: "pkg:deb/debian/nginx"}`), "v1"},
+		"another package":     {entry(`match: {vuln: CVE-1, purl: "pkg:deb/debian/curl"}`), ""},
+		"by package":          {entry(`match: {purl: "pkg:deb/debian/nginx@1.0"}`), "v1 v2"},
+		"by another version":  {entry(`match: {purl: "pkg:deb/debian/nginx@1.1"}`), ""},
+		"by fingerprint":      {entry("match: {fingerprint: " + engine.Fingerprint("v1") + "}"), "v1"},
+		"by its first digits": {entry("match: {fingerprint: '" + engine.Fingerprint("v1")[:8] + "'}"), "v1"},
+		"by digits that go on otherwise": {entry("match: {fingerprint: '" + engine.Fingerprint("v1")[:8] +
+			otherDigit(engine.Fingerprint("v1")[8]) + "'}"), ""},
 		"a gap":                      {entry("match: {path: 'srv/*.jar'}"), "c1"},
 		"one star stays in a part":   {entry("match: {path: '*.jar'}"), ""},
 		"two stars do not":           {entry("match: {path: '**/*.jar'}"), "c1"},

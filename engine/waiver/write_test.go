@@ -53,8 +53,8 @@ func TestBaseline(t *testing.T) {
 	}
 }
 
-// A baseline accepts all that is denied: findings, secrets and gaps by their fingerprints, other results by rule and fingerprint. It leaves out
-// what is waived already, what is not denied and what no waiver may accept.
+// A baseline accepts all that is denied: findings, secrets and gaps by their fingerprints, other results by rule and fingerprint. It leaves
+// out what is waived already, what is not denied and what no waiver may accept.
 func TestBaselineOfEveryKind(t *testing.T) {
 	f := facts(vuln("v1", "CVE-1", "nginx", "CVE-1"))
 	f.Secrets = []engine.Secret{{Title: "AWS key", Path: "root/.aws", Ref: "s1", Fingerprint: engine.Fingerprint("s1")},
@@ -91,7 +91,8 @@ func TestBaselineOfEveryKind(t *testing.T) {
 // What Append writes is text that people read and change: two spaces, one key a line, the match on one.
 func TestAppendText(t *testing.T) {
 	d := Draft{Rule: "r", Match: engine.WaiverMatch{Vuln: "CVE-1", PURL: "pkg:npm/a", Path: "a/*", Fingerprint: "12345678"}, Broad: true,
-		Images: []string{"a/*", "1"}, Reason: "because", Owner: "@shop", Expires: "2026-12-31", Until: "fix-available", Ticket: "12", Comment: "why"}
+		Images: []string{"a/*",
+			"1"}, Reason: "because", Owner: "@shop", Expires: "2026-12-31", Until: "fix-available", Ticket: "12", Comment: "why"}
 	const want = `version: 1
 waivers:
   # why
@@ -177,6 +178,17 @@ func TestAppendHostileComment(t *testing.T) {
 		}
 		if ws := parse(t, string(text)).Waivers(); len(ws) != 1 || ws[0].Match.Vuln != "X" || strings.Count(string(text), "\n") > 8 {
 			t.Errorf("%q: %+v\n%s", c, ws, text)
+		}
+	}
+}
+
+// A comment may be as long as maxComment; a longer one is cut there, and says so.
+func TestAppendLongComment(t *testing.T) {
+	for n, want := range map[int]string{maxComment: "# " + strings.Repeat("ä", maxComment) + "\n",
+		maxComment + 1: "# " + strings.Repeat("ä", maxComment) + "…\n"} {
+		d := Draft{Match: engine.WaiverMatch{Vuln: "X"}, Reason: "r", Owner: "o", Expires: "2026-12-31", Comment: strings.Repeat("ä", n)}
+		if text, err := Append(nil, []Draft{d}); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%d characters: %v\n%s", n, err, text)
 		}
 	}
 }
