@@ -10,17 +10,14 @@ import (
 )
 
 // pairsByCVE makes the shard of a catalogue: a pair for each of its entries, under keyCVE and the CVE.
-func pairsByCVE[T any](name string, entries []T, encode func(T) (cve string, value []byte)) ([]pair, error) {
-	pairs, err := headerPairs(name)
-	if err != nil {
-		return nil, err
-	}
+func pairsByCVE[T any](name string, entries []T, encode func(T) (cve string, value []byte)) []pair {
+	pairs := []pair{headerPair(name)}
 	for _, e := range entries {
 		cve, value := encode(e)
 		pairs = append(pairs, pair{keyCVE + cve, value})
 	}
 	sortPairs(pairs)
-	return pairs, nil
+	return pairs
 }
 
 // findByCVE returns a function that finds what pairsByCVE has stored of a CVE.
@@ -90,11 +87,7 @@ func (u *updater) updateKEV(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pairs, err := kevPairs(k.Entries)
-	if err != nil {
-		return err
-	}
-	info, err := u.writeCatalogue(kevName, pairs, ShardInfo{Advisories: len(k.Entries), AsOf: k.AsOf, Source: k.Name})
+	info, err := u.writeCatalogue(kevName, kevPairs(k.Entries), ShardInfo{Advisories: len(k.Entries), AsOf: k.AsOf, Source: k.Name})
 	u.next.KEV, u.summary.KEV = info, info
 	return err
 }
@@ -118,11 +111,7 @@ func (u *updater) updateCVEs(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	pairs, err := cvePairs(c.Records)
-	if err != nil {
-		return err
-	}
-	info, err := u.writeCatalogue(cveName, pairs, ShardInfo{Advisories: len(c.Records), AsOf: c.AsOf, Source: c.Name})
+	info, err := u.writeCatalogue(cveName, cvePairs(c.Records), ShardInfo{Advisories: len(c.Records), AsOf: c.AsOf, Source: c.Name})
 	u.next.CVE, u.summary.CVE = info, info
 	return err
 }

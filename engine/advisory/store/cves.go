@@ -9,7 +9,7 @@ import (
 // cveName is the shard of what the CVE List and the NVD say of CVEs.
 const cveName = "cve"
 
-func cvePairs(records []advisory.CVERecord) ([]pair, error) {
+func cvePairs(records []advisory.CVERecord) []pair {
 	return pairsByCVE(cveName, records, func(r advisory.CVERecord) (string, []byte) {
 		return r.CVE, appendList(appendString(nil, r.Published), r.Assessments, appendAssessment)
 	})

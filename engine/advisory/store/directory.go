@@ -158,11 +158,7 @@ func (d *DB) addKEV(path string) error {
 	if err != nil {
 		return fmt.Errorf("reading the catalogue %s: %w", path, err)
 	}
-	pairs, err := kevPairs(k.Entries)
-	if err != nil {
-		return err
-	}
-	info := d.addTable(kevName, pairs, ShardInfo{Advisories: len(k.Entries), AsOf: k.AsOf})
+	info := d.addTable(kevName, kevPairs(k.Entries), ShardInfo{Advisories: len(k.Entries), AsOf: k.AsOf})
 	d.manifest.KEV = &info
 	return nil
 }
@@ -177,21 +173,14 @@ func (d *DB) addRecords(g *shardRecords) error {
 	ratings := newRatingsTable()
 	for _, ecosystem := range g.ecosystems() {
 		records := g.byShard[ecosystem]
-		pairs, packages, err := recordPairs(ecosystem, records)
-		if err != nil {
-			return err
-		}
+		pairs, packages := recordPairs(ecosystem, records)
 		info := d.addTable(ecosystem, pairs, ShardInfo{Advisories: len(records), Packages: packages, AsOf: asOf})
 		d.manifest.Shards = append(d.manifest.Shards, info)
 		for _, a := range records {
 			ratings.add(a)
 		}
 	}
-	pairs, err := ratings.pairs()
-	if err != nil {
-		return err
-	}
-	info := d.addTable(ratingsName, pairs, ShardInfo{Advisories: len(ratings.records)})
+	info := d.addTable(ratingsName, ratings.pairs(), ShardInfo{Advisories: len(ratings.records)})
 	d.manifest.Ratings = &info
 	return nil
 }

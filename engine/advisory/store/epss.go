@@ -35,10 +35,6 @@ func scoreKey(cve string) (key string, rest uint16, ok bool) {
 }
 
 func epssPairs(scores []advisory.EPSSScore) ([]pair, error) {
-	pairs, err := headerPairs(epssName)
-	if err != nil {
-		return nil, err
-	}
 	type row struct {
 		rest  uint16
 		score advisory.EPSSScore
@@ -51,6 +47,7 @@ func epssPairs(scores []advisory.EPSSScore) ([]pair, error) {
 		}
 		tables[key] = append(tables[key], row{rest, s})
 	}
+	pairs := []pair{headerPair(epssName)}
 	for key, rows := range tables {
 		slices.SortFunc(rows, func(a, b row) int { return cmp.Compare(a.rest, b.rest) })
 		value := make([]byte, 0, len(rows)*scoreSize)

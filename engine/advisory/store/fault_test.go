@@ -220,12 +220,9 @@ func TestForgedShards(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := headerPairs("npm")
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := headerPair("npm")
 	lodash := func(record []byte, ids ...string) []pair {
-		pairs := []pair{h[0], {keyPackage + "lodash", appendStrings(nil, ids)}}
+		pairs := []pair{h, {keyPackage + "lodash", appendStrings(nil, ids)}}
 		if record != nil {
 			pairs = append(pairs, pair{keyRecord + "A", record})
 		}
@@ -235,8 +232,8 @@ func TestForgedShards(t *testing.T) {
 	for what, pairs := range map[string][]pair{
 		"no header":           {{keyPackage + "lodash", appendStrings(nil, []string{"A"})}},
 		"header is no JSON":   {{keyHeader, []byte(`x`)}},
-		"list is cut":         {h[0], {keyPackage + "lodash", []byte{1}}},
-		"list is endless":     {h[0], {keyPackage + "lodash", []byte{0xff, 0xff, 0xff, 0xff, 0x7f}}},
+		"list is cut":         {h, {keyPackage + "lodash", []byte{1}}},
+		"list is endless":     {h, {keyPackage + "lodash", []byte{0xff, 0xff, 0xff, 0xff, 0x7f}}},
 		"names an absent one": lodash(nil, "A"),
 		"record is empty":     lodash([]byte{}, "A"),
 		"record is cut":       lodash(whole[:len(whole)-1], "A"),
@@ -367,11 +364,8 @@ func TestOpenShardOfGarbage(t *testing.T) {
 
 // A search that cannot read who else bears a name is an error, not a search that found nothing.
 func TestSearchOfDamagedAliases(t *testing.T) {
-	h, err := headerPairs("npm")
-	if err != nil {
-		t.Fatal(err)
-	}
-	pairs := []pair{h[0], {keyOther + "CVE-2026-1", []byte{1}}}
+	h := headerPair("npm")
+	pairs := []pair{h, {keyOther + "CVE-2026-1", []byte{1}}}
 	sortPairs(pairs)
 	got, err := new(DB).searchShard(&memoryTable{pairs}, ShardInfo{Ecosystem: "npm"}, "CVE-2026-1")
 	if err == nil || !strings.Contains(err.Error(), "CVE-2026-1") {

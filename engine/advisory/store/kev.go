@@ -9,7 +9,7 @@ import (
 // kevName is the shard of CISA's catalogue of known exploited vulnerabilities.
 const kevName = "kev"
 
-func kevPairs(entries []advisory.KEVEntry) ([]pair, error) {
+func kevPairs(entries []advisory.KEVEntry) []pair {
 	return pairsByCVE(kevName, entries, func(e advisory.KEVEntry) (string, []byte) {
 		return e.CVE, appendString(appendString(nil, e.CVE), e.Added)
 	})

@@ -62,11 +62,8 @@ func union(a, b []string) []string {
 }
 
 // pairs makes the shard.
-func (r *ratingsTable) pairs() ([]pair, error) {
-	pairs, err := headerPairs(ratingsName)
-	if err != nil {
-		return nil, err
-	}
+func (r *ratingsTable) pairs() []pair {
+	pairs := []pair{headerPair(ratingsName)}
 	aliases := idLists{}
 	for id, a := range r.records {
 		pairs = append(pairs, pair{keyRecord + id, encodeRecord(a)})
@@ -76,5 +73,5 @@ func (r *ratingsTable) pairs() ([]pair, error) {
 	}
 	pairs = aliases.appendTo(pairs)
 	sortPairs(pairs)
-	return pairs, nil
+	return pairs
 }

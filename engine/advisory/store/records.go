@@ -85,10 +85,8 @@ func (x idLists) appendTo(pairs []pair) []pair {
 }
 
 // recordPairs makes the shard of an ecosystem, and counts its packages.
-func recordPairs(ecosystem string, records map[string]advisory.Advisory) (pairs []pair, packages int, err error) {
-	if pairs, err = headerPairs(ecosystem); err != nil {
-		return nil, 0, err
-	}
+func recordPairs(ecosystem string, records map[string]advisory.Advisory) (pairs []pair, packages int) {
+	pairs = []pair{headerPair(ecosystem)}
 	names, others := idLists{}, idLists{}
 	for id, a := range records {
 		pairs = append(pairs, pair{keyRecord + id, encodeRecord(a)})
@@ -101,11 +99,11 @@ func recordPairs(ecosystem string, records map[string]advisory.Advisory) (pairs 
 	}
 	pairs = others.appendTo(names.appendTo(pairs))
 	sortPairs(pairs)
-	return pairs, len(names), nil
+	return pairs, len(names)
 }
 
-// headerPairs returns the pair with which every shard says what it is.
-func headerPairs(ecosystem string) ([]pair, error) {
-	value, err := json.Marshal(header{schemaVersion, ecosystem})
-	return []pair{{keyHeader, value}}, err
+// headerPair returns the pair with which every shard says what it is.
+func headerPair(ecosystem string) pair {
+	value, _ := json.Marshal(header{schemaVersion, ecosystem}) // a number and a string always marshal
+	return pair{keyHeader, value}
 }

@@ -1,6 +1,8 @@
 package store
 
 import (
+	"fmt"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -41,5 +43,47 @@ func TestSearchWithin(t *testing.T) {
 		if err != nil || strings.Join(near, " ") != want {
 			t.Errorf("near %s: %q, %v, want %q", name, near, err, want)
 		}
+	}
+}
+
+// Similar names are those that differ in case or in what stands before them, then those a few letters away, no more than asked for.
+func TestSimilarNames(t *testing.T) {
+	dir := t.TempDir()
+	for i, name := range []string{"parser", "Parser", "org/parser", "group:parser", "parsers", "parsley", "barser", "parserparser", "parse"} {
+		write(t, filepath.Join(dir, fmt.Sprint(i, ".json")), []byte(record(fmt.Sprint("A-", i), "npm", name, "1")))
+	}
+	write(t, filepath.Join(dir, "x.json"), []byte(record("B-1", "PyPI", "parser", "1")))
+	d := mustOpen(t, dir)
+	for _, c := range []struct {
+		name, ecosystem string
+		limit           int
+		want            string
+	}{
+		{"PARSER", "npm", 9, "Parser group:parser org/parser parser parse parsers parsley"},
+		{"parser", "", 9, "Parser group:parser org/parser parser parse parsers parsley"},
+		{"parser", "npm", 2, "Parser group:parser"}, {"parser", "PyPI", 9, "parser"}, {"parser", "Go", 9, ""},
+		{"pa", "npm", 9, ""}, {"p", "npm", 9, ""},
+		{"", "npm", 9, ""}, {"paser", "npm", 1, "Parser"}, {"parser", "npm", 0, ""},
+	} {
+		got, err := d.SimilarNames(t.Context(), c.name, c.ecosystem, c.limit)
+		if err != nil || strings.Join(got, " ") != c.want {
+			t.Errorf("%q in %q, %d: %q, %v; want %q", c.name, c.ecosystem, c.limit, got, err, c.want)
+		}
+	}
+}
+
+// A search in a database that is damaged is an error, not a search that found nothing.
+func TestSearchOfDamagedShards(t *testing.T) {
+	dir := buildSmall(t)
+	write(t, shardFiles(t, dir)["npm"], []byte("x"))
+	d := mustOpen(t, dir)
+	if hits, err := d.Search(t.Context(), "lodash", ""); err == nil || len(hits) > 0 {
+		t.Errorf("search: %+v, %v", hits, err)
+	}
+	if names, err := d.SimilarNames(t.Context(), "lodash", "", 3); err == nil || len(names) > 0 {
+		t.Errorf("similar names: %q, %v", names, err)
+	}
+	if hits, err := d.Search(t.Context(), "bash", "Debian:12"); err != nil || len(hits) != 1 {
+		t.Errorf("in a shard that is whole: %+v, %v", hits, err)
 	}
 }

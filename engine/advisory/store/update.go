@@ -251,10 +251,7 @@ func (u *updater) updateEcosystem(ctx context.Context, source *feed.OSV, base st
 	}
 	for _, e := range releases {
 		records := g.byShard[e]
-		pairs, packages, err := recordPairs(e, records)
-		if err != nil {
-			return fmt.Errorf("updating %s: %w", e, err)
-		}
+		pairs, packages := recordPairs(e, records)
 		info, err := u.writeShard(e, pairs)
 		if err != nil {
 			return err
@@ -322,11 +319,7 @@ func (u *updater) updateRatings(ctx context.Context) error {
 			return err
 		}
 	}
-	pairs, err := ratings.pairs()
-	if err != nil {
-		return err
-	}
-	info, err := u.writeShard(ratingsName, pairs)
+	info, err := u.writeShard(ratingsName, ratings.pairs())
 	if err != nil {
 		return err
 	}

@@ -395,7 +395,7 @@ func TestUpdateFromServer(t *testing.T) {
 	}
 }
 
-func TestStatus(t *testing.T) {
+func TestContents(t *testing.T) {
 	dir := buildSmall(t)
 	s, err := ContentsOf(context.Background(), dir, clock())
 	if err != nil {
@@ -404,6 +404,17 @@ func TestStatus(t *testing.T) {
 	if len(s.Shards) != 5 || !s.Built || s.Shards[0].Age != nil || s.KEV == nil ||
 		*s.KEV.Age != int64(67*time.Hour/time.Second) || s.Bytes == 0 {
 		t.Errorf("%+v", s)
+	}
+	bytes := int64(0)
+	for _, path := range shardFiles(t, dir) {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bytes += info.Size()
+	}
+	if s.Bytes != bytes || s.EPSS != nil || s.CVE != nil || s.Dir != dir {
+		t.Errorf("%+v, the files have %d bytes", s, bytes)
 	}
 	for name, mode := range modes(t, dir) {
 		if mode.Perm()&0o444 != 0o444 {
