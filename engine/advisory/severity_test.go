@@ -109,6 +109,10 @@ func TestSeveritySteps(t *testing.T) {
 		a.Level = level
 		return a
 	}
+	withdrawn := func(a Advisory) Advisory {
+		a.Withdrawn = "2026-01-01T00:00:00Z"
+		return a
+	}
 	for name, c := range map[string]struct {
 		records []Advisory
 		cve     []Rating
@@ -124,6 +128,8 @@ func TestSeveritySteps(t *testing.T) {
 		"CVSS before that word": {[]Advisory{worded(notice("", Rating{"CVSS_V3", v3}), "high")}, nil, "medium DSA-1", 2},
 		"the urgency":           {[]Advisory{notice("low"), alias(Rating{"CVSS_V4", v4})}, nil, "low urgency of DSA-1: low", 2},
 		"no urgency yet":        {[]Advisory{notice("not yet assigned"), alias(Rating{"CVSS_V3", v3})}, nil, "medium GHSA-1 (alias)", 2},
+		"a withdrawn alias": {[]Advisory{notice(""), withdrawn(alias(Rating{"CVSS_V4", v4})), upstream(Rating{"CVSS_V3", v3})}, nil,
+			"medium CVE-2026-1 (upstream)", 1},
 		"an alias": {[]Advisory{notice(""), alias(Rating{"CVSS_V3", v3}), upstream(Rating{"CVSS_V4", v4})}, nil,
 			"medium GHSA-1 (alias)", 2},
 		"an upstream": {[]Advisory{notice(""), upstream(Rating{"CVSS_V3", v3})}, []Rating{{"CVSS_V4", v4}},

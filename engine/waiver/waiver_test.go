@@ -56,6 +56,8 @@ func TestMistakes(t *testing.T) {
 		entry("match: {purl: nginx}"):                "purl",
 		entry("match: {path: '[a'}"):                 "pattern",
 		entry("match: {fingerprint: 12ab}"):          "hex",
+		entry("match: {vuln: X}, colour: red"):       "unknown key",
+		"version: 1\nwaivers:\n  - x\n":              "a waiver",
 		entry("match: {fingerprint: [12345678]}"):    "match.fingerprint",
 		entry("match: {fingerprint: ABCDEF12}"):      "hex",
 		entry("match: {path: ''}"):                   "match.path",
@@ -123,24 +125,26 @@ func TestMark(t *testing.T) {
 		"by its first digits": {entry("match: {fingerprint: '" + engine.Fingerprint("v1")[:8] + "'}"), "v1"},
 		"by digits that go on otherwise": {entry("match: {fingerprint: '" + engine.Fingerprint("v1")[:8] +
 			otherDigit(engine.Fingerprint("v1")[8]) + "'}"), ""},
-		"a gap":                      {entry("match: {path: 'srv/*.jar'}"), "c1"},
-		"one star stays in a part":   {entry("match: {path: '*.jar'}"), ""},
-		"two stars do not":           {entry("match: {path: '**/*.jar'}"), "c1"},
-		"one CVE of two":             {entry("match: {vuln: CVE-2}"), ""},
-		"the advisory itself":        {entry("match: {vuln: DSA-1}"), "v2"},
-		"both CVEs":                  {entry("match: {vuln: CVE-2}") + more("match: {vuln: CVE-3}"), "v2"},
-		"until a fix, and it is":     {entry("match: {vuln: CVE-1}, until: fix-available"), ""},
-		"the last day":               {strings.Replace(entry("match: {vuln: CVE-1}"), "2026-12-31", "2026-11-23", 1), "v1"},
-		"the day after":              {strings.Replace(entry("match: {vuln: CVE-1}"), "2026-12-31", "2026-11-22", 1), ""},
-		"for this image":             {entry("match: {vuln: CVE-1}, images: ['ghcr.io/shop/*']"), "v1"},
-		"for another image":          {entry("match: {vuln: CVE-1}, images: ['ghcr.io/other/*']"), ""},
-		"a rule's waiver marks none": {entry("rule: vuln-fixable, match: {vuln: CVE-1}"), ""},
-		"a secret":                   {entry("match: {path: 'etc/key'}"), "s1"},
-		"a secret by its digits":     {entry("match: {fingerprint: " + engine.Fingerprint("s1") + "}"), "s1"},
-		"another's digits":           {entry("match: {fingerprint: " + engine.Fingerprint("x") + "}"), ""},
+		"a gap":                    {entry("match: {path: 'srv/*.jar'}"), "c1"},
+		"one star stays in a part": {entry("match: {path: '*.jar'}"), ""},
+		"two stars do not":         {entry("match: {path: '**/*.jar'}"), "c1"},
+		"one CVE of two":           {entry("match: {vuln: CVE-2}"), ""},
+		"one CVE that an advisory of two is called by": {entry("match: {vuln: CVE-4}"), ""},
+		"the advisory itself":                          {entry("match: {vuln: DSA-1}"), "v2"},
+		"both CVEs":                                    {entry("match: {vuln: CVE-2}") + more("match: {vuln: CVE-3}"), "v2"},
+		"until a fix, and it is":                       {entry("match: {vuln: CVE-1}, until: fix-available"), ""},
+		"the last day":                                 {strings.Replace(entry("match: {vuln: CVE-1}"), "2026-12-31", "2026-11-23", 1), "v1"},
+		"the day after":                                {strings.Replace(entry("match: {vuln: CVE-1}"), "2026-12-31", "2026-11-22", 1), ""},
+		"for this image":                               {entry("match: {vuln: CVE-1}, images: ['ghcr.io/shop/*']"), "v1"},
+		"for another image":                            {entry("match: {vuln: CVE-1}, images: ['ghcr.io/other/*']"), ""},
+		"a rule's waiver marks none":                   {entry("rule: vuln-fixable, match: {vuln: CVE-1}"), ""},
+		"a secret":                                     {entry("match: {path: 'etc/key'}"), "s1"},
+		"a secret by its digits":                       {entry("match: {fingerprint: " + engine.Fingerprint("s1") + "}"), "s1"},
+		"another's digits":                             {entry("match: {fingerprint: " + engine.Fingerprint("x") + "}"), ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := facts(vuln("v1", "CVE-1", "nginx", "CVE-1"), vuln("v2", "DSA-1", "nginx", "CVE-2", "CVE-3"))
+			f := facts(vuln("v1", "CVE-1", "nginx", "CVE-1"), vuln("v2", "DSA-1", "nginx", "CVE-2", "CVE-3"),
+				vuln("v3", "CVE-4", "vim", "CVE-4", "CVE-5"))
 			f.Secrets = []engine.Secret{{Path: "etc/key", Ref: "s1", Fingerprint: engine.Fingerprint("s1")}}
 			const stale = "stale mark of a recording"
 			f.Findings[0].WaivedBy, f.Secrets[0].WaivedBy, f.Gaps[0].WaivedBy = stale, stale, stale
@@ -164,6 +168,41 @@ func TestMark(t *testing.T) {
 				t.Errorf("waived: %q, want %q (states %+v)", s, c.want, f.Waivers)
 			}
 		})
+	}
+}
+
+// A waiver until there is a fix accepts what has none, and ends with the first fix of the last thing that it matches.
+func TestUntilThereIsAFix(t *testing.T) {
+	for _, c := range []struct {
+		first, second bool // fixed
+		want, state   string
+	}{{false, false, "v1 v2", active}, {true, false, "v2", active}, {false, true, "v1", active}, {true, true, "", ended}} {
+		f := facts(vuln("v1", "CVE-1", "nginx", "CVE-1"), vuln("v2", "CVE-1", "curl", "CVE-1"))
+		f.Findings[0].FixedVersions, f.Findings[1].FixedVersions = nil, nil
+		if c.first {
+			f.Findings[0].FixedVersions = []string{"2"}
+		}
+		if c.second {
+			f.Findings[1].FixedVersions = []string{"2"}
+		}
+		m := parse(t, entry("match: {vuln: CVE-1}, until: fix-available")).For(engine.Identity{}, noon)
+		if err := m.Mark(f); err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, v := range f.Findings {
+			if v.WaivedBy != "" {
+				got = append(got, v.Ref)
+			}
+		}
+		if strings.Join(got, " ") != c.want || f.Waivers[0].State != c.state {
+			t.Errorf("%+v: waived %q, %s", c, got, f.Waivers[0].State)
+		}
+	}
+	f := facts(vuln("v1", "CVE-2", "nginx", "CVE-2"))
+	if err := parse(t, entry("match: {vuln: CVE-1}, until: fix-available")).For(engine.Identity{}, noon).Mark(f); err != nil ||
+		f.Waivers[0].State != active {
+		t.Errorf("one that matches nothing is %s, %v", f.Waivers[0].State, err)
 	}
 }
 
