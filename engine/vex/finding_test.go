@@ -11,22 +11,27 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// A finding whose package, or one of whose packages, has no package URL cannot be compared with a statement about packages, and stays.
-func TestFindingWithoutPackageURL(t *testing.T) {
+// A statement has to name every installed package of the finding, and can name none that has no package URL. Packages of another version,
+// type or release are not the finding's.
+func TestFindingPackages(t *testing.T) {
 	product := `{"@id":"pkg:deb/debian/openssl"},{"@id":"pkg:deb/debian/libssl3"}`
+	other := func(f *engine.Facts) { f.Packages[0].PURL = "pkg:deb/debian/other@3.0.11-1~deb12u2" } // which no product names
 	for name, c := range map[string]struct {
 		change func(f *engine.Facts)
 		want   engine.Maybe
 	}{
-		"all have one":         {func(*engine.Facts) {}, "not_affected"},
-		"the finding has none": {func(f *engine.Facts) { f.Findings[1].Package.PURL = "" }, ""},
-		"a package has none":   {func(f *engine.Facts) { f.Packages[0].PURL = "libssl3" }, ""},
-		"a package of another version": {func(f *engine.Facts) { f.Packages[0].Version, f.Packages[0].Source.Version = "4", "4" },
+		"all have one":                      {func(*engine.Facts) {}, "not_affected"},
+		"the finding has none":              {func(f *engine.Facts) { f.Findings[1].Package.PURL = "" }, ""},
+		"a package has none":                {func(f *engine.Facts) { f.Packages[0].PURL = "libssl3" }, ""},
+		"a package that nothing is said of": {other, ""},
+		"another version's": {func(f *engine.Facts) { other(f); f.Packages[0].Version, f.Packages[0].Source.Version = "4", "4" },
 			"not_affected"},
-		"a package of another type":         {func(f *engine.Facts) { f.Packages[0].Type = "rpm" }, "not_affected"},
-		"a package of another release":      {func(f *engine.Facts) { f.Packages[0].Ecosystem = "Debian:11" }, "not_affected"},
-		"a package that nothing is said of": {func(f *engine.Facts) { f.Packages[0].PURL = "pkg:deb/debian/other@3.0.11-1~deb12u2" }, ""},
-		"no package is known":               {func(f *engine.Facts) { f.Packages = nil }, ""},
+		"of its source's version alone": {func(f *engine.Facts) { other(f); f.Packages[0].Version = "4" }, ""},
+		"of its own version alone":      {func(f *engine.Facts) { other(f); f.Packages[0].Source.Version = "4" }, ""},
+		"another type's":                {func(f *engine.Facts) { other(f); f.Packages[0].Type = "rpm" }, "not_affected"},
+		"another release's":             {func(f *engine.Facts) { other(f); f.Packages[0].Ecosystem = "Debian:11" }, "not_affected"},
+		"not the finding's":             {func(f *engine.Facts) { other(f); f.Packages[0].Name = "other" }, "not_affected"},
+		"no package is known":           {func(f *engine.Facts) { f.Packages = nil }, ""},
 	} {
 		f := facts()
 		c.change(f)
