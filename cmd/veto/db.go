@@ -288,7 +288,7 @@ func (f *updateFlags) run(ctx context.Context, sys *system) error {
 
 // locate sorts out the sources. Without any, everything comes from where it is published.
 func (f *updateFlags) locate(o *store.UpdateOptions) error {
-	if o.Refresh = len(f.sources) == 0; o.Refresh {
+	if o.RefreshCatalogues = len(f.sources) == 0; o.RefreshCatalogues {
 		o.KEV = feed.KEVURL
 	}
 	osv := false
@@ -314,7 +314,7 @@ func (f *updateFlags) locate(o *store.UpdateOptions) error {
 		}
 		*to = where
 	}
-	o.Apart = len(f.sources) > 0 && !osv && len(f.ecosystems) == 0
+	o.CataloguesOnly = len(f.sources) > 0 && !osv && len(f.ecosystems) == 0
 	return nil
 }
 
@@ -346,7 +346,7 @@ func newDBStatus(sys *system) *cobra.Command {
 		Example: "  veto db status",
 		Args:    none,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			status, err := store.StatusOf(cmd.Context(), databaseDirectory(sys, db), sys.now().UTC())
+			status, err := store.ContentsOf(cmd.Context(), databaseDirectory(sys, db), sys.now().UTC())
 			if err != nil {
 				return err
 			}
@@ -354,7 +354,7 @@ func newDBStatus(sys *system) *cobra.Command {
 			for _, s := range status.Shards {
 				printShard(p, s.ShardInfo, s.Age)
 			}
-			for _, s := range []*store.ShardStatus{status.KEV, status.EPSS, status.CVE} {
+			for _, s := range []*store.ShardAge{status.KEV, status.EPSS, status.CVE} {
 				if s != nil {
 					printShard(p, s.ShardInfo, s.Age)
 				}

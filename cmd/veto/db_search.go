@@ -122,7 +122,7 @@ func (f *searchFlags) run(ctx context.Context, sys *system, query string) (err e
 		a.Records = append(a.Records, *one)
 	}
 	if len(hits) == 0 {
-		if a.Near, err = d.Near(ctx, query, f.ecosystem, 5); err != nil {
+		if a.Near, err = d.SimilarNames(ctx, query, f.ecosystem, 5); err != nil {
 			return err
 		}
 	}

@@ -108,8 +108,8 @@ type Records interface {
 	ByID(ctx context.Context, ids []string) ([]Advisory, error)
 }
 
-// Catalogues are what others than its advisories say of a CVE, whatever package has it. Each look-up also describes the shard that it read;
-// ok is false when the database has none.
+// Catalogues are what others than its advisories say of a CVE, whatever package has it. Each look-up takes CVEs in any order, also several
+// times, and describes the shard that it read; ok is false when the database has none.
 type Catalogues interface {
 	// KEV looks CVEs up in CISA's catalogue of known exploited vulnerabilities.
 	KEV(ctx context.Context, cves []string) (entries []KEVEntry, catalogue Shard, ok bool, err error)

@@ -123,8 +123,25 @@ func TestNames(t *testing.T) {
 			t.Errorf("%s speaks of %s: %v", c.entry, c.ecosystem, got)
 		}
 	}
-	if !(Affected{Ecosystem: "PyPI", Name: "Foo._Bar"}).isAbout("PyPI", "foo-bar") {
-		t.Error("PyPI names are not compared as PEP 503 has it")
+}
+
+// A record is found by every spelling that its ecosystem takes for the same name, and by no other.
+func TestPackageKey(t *testing.T) {
+	for _, c := range []struct {
+		ecosystem, a, b string
+		same            bool
+	}{
+		{"PyPI", "Foo._Bar", "foo-bar", true}, {"PyPI", "foobar", "foo-bar", false},
+		{"Packagist", "Symfony/HTTP", "symfony/http", true}, {"NuGet", "Newtonsoft.Json", "newtonsoft.json", true},
+		{"GitHub Actions", "Actions/Checkout", "actions/checkout", true},
+		{"Packagist:https://packages.drupal.org/8", "Drupal/A", "drupal/a", true},
+		{"NuGet", "a_b", "a-b", false}, {"npm", "Lodash", "lodash", false}, {"Go", "github.com/A/b", "github.com/a/b", false},
+		{"Debian:12", "libA", "liba", false},
+	} {
+		f := Affected{Ecosystem: c.ecosystem, Name: c.a}
+		if same := PackageKey(c.ecosystem, c.a) == PackageKey(c.ecosystem, c.b); same != c.same || f.isAbout(c.ecosystem, c.b) != c.same {
+			t.Errorf("%s: %s and %s are the same: %v", c.ecosystem, c.a, c.b, same)
+		}
 	}
 }
 

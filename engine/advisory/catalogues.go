@@ -3,19 +3,17 @@ package advisory
 import (
 	"context"
 	"fmt"
-	"slices"
 
 	"github.com/vetoci/veto/engine"
 )
 
-// cvesOfFindings returns the CVEs of all findings, sorted, each once.
+// cvesOfFindings returns the CVEs of all findings.
 func cvesOfFindings(findings []engine.Finding) []string {
 	var cves []string
 	for _, f := range findings {
 		cves = append(cves, f.CVEs...)
 	}
-	slices.Sort(cves)
-	return slices.Compact(cves)
+	return cves
 }
 
 // addKEV marks the findings that CISA's catalogue lists, with the earliest day of their CVEs. It returns the catalogue, nil when the
@@ -80,8 +78,7 @@ func (s *matchState) loadCVERecords(ctx context.Context, groups []aliasGroup) er
 	if len(cves) == 0 {
 		return nil
 	}
-	slices.Sort(cves)
-	records, shard, ok, err := s.store.CVERecords(ctx, slices.Compact(cves))
+	records, shard, ok, err := s.store.CVERecords(ctx, cves)
 	if err != nil {
 		return fmt.Errorf("looking up CVE records: %w", err)
 	}

@@ -72,3 +72,82 @@ func TestModulesAndEpochs(t *testing.T) {
 		}
 	}
 }
+
+// A notice without a vulnerability is no finding, but one that names a CVE is, whatever its kind.
+func TestNoticesWithoutVulnerability(t *testing.T) {
+	for _, kind := range []string{"ALBA", "ALEA", "RLBA", "RLEA", "RHBA", "RHEA", "ALSA", "RLSA", "RHSA", "RXSA", "DSA", "GHSA"} {
+		none := kind[len(kind)-2:] == "BA" || kind[len(kind)-2:] == "EA"
+		for _, a := range []Advisory{{}, {Related: []string{"ALSA-1"}}, {Aliases: []string{"CVE-2026-1"}}, {Upstream: []string{"CVE-2026-1"}},
+			{Related: []string{"X", "CVE-2026-1"}}} {
+			a.ID = kind + "-2026:1"
+			names := len(a.Aliases)+len(a.Upstream)+len(a.Related) > 0 && !slices.Equal(a.Related, []string{"ALSA-1"})
+			if got := a.isNoVulnerability(); got != (none && !names) {
+				t.Errorf("%+v: %v", a, got)
+			}
+		}
+	}
+}
+
+// The CVEs that a notice lists as related are those that it fixes, unless it names them elsewhere. Other feeds mean something else by it.
+func TestRelatedCVEs(t *testing.T) {
+	for _, kind := range []string{"ALSA", "ALBA", "ALEA", "RLSA", "RLBA", "RLEA", "RXSA", "RHSA"} {
+		a := &Advisory{ID: kind + "-2026:1", Related: []string{"CVE-2026-1", "ALSA-2", "CVE-2026-2"}}
+		if got := relatedCVEs(a); !slices.Equal(got, []string{"CVE-2026-1", "CVE-2026-2"}) {
+			t.Errorf("%s: %q", kind, got)
+		}
+		for _, other := range []*Advisory{{Aliases: []string{"CVE-2026-3"}}, {Upstream: []string{"CVE-2026-3"}}} {
+			other.ID, other.Related = a.ID, a.Related
+			if got := relatedCVEs(other); got != nil {
+				t.Errorf("%+v: %q", other, got)
+			}
+		}
+	}
+	if got := relatedCVEs(&Advisory{ID: "GHSA-1", Related: []string{"CVE-2026-1"}}); got != nil {
+		t.Errorf("GHSA-1: %q", got)
+	}
+}
+
+// A security notice of a distribution with rpm begins its summary with its severity, which is its urgency where it has no other.
+func TestSeverityPrefix(t *testing.T) {
+	for _, kind := range []string{"ALSA", "RLSA", "RHSA", "RXSA"} {
+		for summary, want := range map[string]string{"Critical: a": "critical", "Important: a": "important", "Moderate: a": "moderate",
+			"Low: a": "low", "Low": "", "Severe: a": "", "low: a": "", "": ""} {
+			if got := severityPrefix(kind+"-2026:1", summary); got != want {
+				t.Errorf("%s %q: %q, want %q", kind, summary, got, want)
+			}
+		}
+	}
+	for _, id := range []string{"ALBA-2026:1", "GHSA-1", "DSA-1"} {
+		if got := severityPrefix(id, "Important: a"); got != "" {
+			t.Errorf("%s: %q", id, got)
+		}
+	}
+	for urgency, want := range map[string]string{"": "important", `,"ecosystem_specific":{"urgency":"low"}`: "low"} {
+		a, err := ParseOSV([]byte(`{"id":"ALSA-2026:1","summary":"Important: x","affected":[{"package":{"ecosystem":"AlmaLinux:9","name":"x"},
+			"versions":["1"]` + urgency + `}]}`))
+		if err != nil || a.Affected[0].Urgency != want {
+			t.Errorf("%+v, %v; want %q", a, err, want)
+		}
+	}
+}
+
+// Explanations name why a match leaves a notice out.
+func TestExplainErrata(t *testing.T) {
+	for text, c := range map[string]struct{ name, version, want string }{
+		bugs:     {"perl-Errno", "1-1.el8", "a notice of mended bugs or new features, which names no vulnerability"},
+		streamed: {"nodejs", "1:10.0-1.el8", "it is about builds of another stream of the module, or of a module at all"},
+		plain:    {"perl", "4:5.26.3-421.el8", "in [0, 4:5.26.3-422.el8)"},
+	} {
+		a, err := ParseOSV([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := Explain(a, "AlmaLinux:8", c.name, c.version)
+		if e.Reason != c.want || e.Affected != (text == plain) || e.Unknown || e.Comparator != "rpm" {
+			t.Errorf("%+v, want %q", e, c.want)
+		}
+	}
+	if e := Explain(&Advisory{}, "FreeBSD", "x", "1"); e.Comparator != "" || e.Affected || e.Ranges == nil {
+		t.Errorf("an ecosystem without an order: %+v", e)
+	}
+}

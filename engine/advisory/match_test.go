@@ -171,6 +171,13 @@ func TestTooManyFindings(t *testing.T) {
 	if _, err := NewMatcher(m).Match(t.Context(), v, clock()); !errors.As(err, &limit) {
 		t.Errorf("%v", err)
 	}
+	if testing.Short() {
+		return
+	}
+	v.Packages = v.Packages[:engine.MaxFindings]
+	if got, err := NewMatcher(m).Match(t.Context(), v, clock()); err != nil || len(got.Findings) != engine.MaxFindings {
+		t.Errorf("as many as there may be: %v", err)
+	}
 	v.Packages = v.Packages[:100]
 	if got, err := NewMatcher(m).Match(t.Context(), v, clock()); err != nil || len(got.Findings) != 100 {
 		t.Errorf("%v, %v", got, err)

@@ -1,11 +1,14 @@
 package advisory
 
 import (
+	"bytes"
+	"errors"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
 	"github.com/vetoci/veto/engine"
 )
@@ -33,6 +36,7 @@ func FuzzParseOSV(f *testing.F) {
 	})
 }
 
+// What decides who is affected has to be well formed: a record of which a part is ignored would call an affected package clean.
 func TestParseOSVRefuses(t *testing.T) {
 	for name, text := range map[string]string{
 		"no id": `{}`,
@@ -57,6 +61,43 @@ func TestParseOSVRefuses(t *testing.T) {
 		"published":"2026-01-02T03:04:05+01:00","database_specific":[]}`))
 	if err != nil || a.Withdrawn != "" || a.Published != "2026-01-02T02:04:05Z" {
 		t.Errorf("%+v, %v", a, err)
+	}
+}
+
+// A record is as large as engine.MaxAdvisory at most.
+func TestParseOSVLimit(t *testing.T) {
+	text := []byte(`{"id":"X"}`)
+	fits := append(text, bytes.Repeat([]byte(" "), engine.MaxAdvisory-len(text))...)
+	if _, err := ParseOSV(fits); err != nil {
+		t.Error(err)
+	}
+	if _, err := ParseOSV(append(fits, ' ')); !errors.As(err, new(*engine.LimitError)) {
+		t.Errorf("%v, want a limit", err)
+	}
+}
+
+// What a record says beside who is affected: dates in UTC, words trimmed and in lower case, a bare score where there is no vector.
+func TestParseOSVFields(t *testing.T) {
+	a, err := ParseOSV([]byte(`{"id":"X","published":"2026-01-02T03:04:05+01:00",
+		"modified":"1-01-01T00:00:00Z","withdrawn":"0001-01-01T00:00:00Z",
+		"database_specific":{"severity":" HIGH ","cvss_v3":9.8,"cwe_ids":["CWE-79","CWE-22","CWE-79","CWE-","NVD-CWE-noinfo"]},
+		"severity":[{"type":"CVSS_V3","score":"7.5"}],
+		"affected":[{"package":{"ecosystem":"npm","name":"a"},"versions":["1"],"ecosystem_specific":{"severity":"Low","urgency":"Unimportant"}},
+			{"package":{"ecosystem":"npm","name":"b"},"versions":["1"],"ecosystem_specific":{"severity":"Low","urgency":5}},
+			{"package":{"ecosystem":"npm","name":"c"},"versions":["1"]}]}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Advisory{ID: "X", Published: "2026-01-02T02:04:05Z", Severity: []Rating{{"CVSS_V3", "7.5"}}, Level: "high",
+		CWEs: []string{"CWE-22", "CWE-79"}, Affected: []Affected{{Ecosystem: "npm", Name: "a", Versions: []string{"1"}, Urgency: "unimportant"},
+			{Ecosystem: "npm", Name: "b", Versions: []string{"1"}, Urgency: "low"}, {Ecosystem: "npm", Name: "c", Versions: []string{"1"}}}}
+	if diff := cmp.Diff(want, a); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for id, cwe := range map[string]bool{"CWE-79": true, "CWE-": false, "79": false, "CWE-x": false, "NVD-CWE-other": false, "": false} {
+		if IsCWE(id) != cwe {
+			t.Errorf("%q is a CWE id: %v", id, !cwe)
+		}
 	}
 }
 

@@ -131,12 +131,12 @@ func (r Range) boundaries(scheme string) (boundaries, limits []boundary, err err
 
 const noUpperBound = "*)"
 
-// findInterval returns the bounds of the interval that v is in; lower is "" when it is in none. It follows the sorted boundaries up to v.
+// findInterval returns the bounds of the interval that v is in; lower is "" when it is in none. The boundaries are sorted.
+//
 // The events at one version have no order of their own: fixed or last_affected ends what was open before, and introduced opens. So a range
 // that is introduced and fixed at the same version goes on as it was before: "0" and "0" is never affected, and what is closed and opened
 // again stays open.
 func findInterval(boundaries []boundary, v version.Version) (lower, upper string, err error) {
-	upper = noUpperBound
 	for i := 0; i < len(boundaries); {
 		j, err := endOfVersion(boundaries, i)
 		if err != nil {
@@ -146,26 +146,17 @@ func findInterval(boundaries []boundary, v version.Version) (lower, upper string
 		if err != nil {
 			return "", "", err
 		}
-		if past < 0 {
-			if lower != "" {
-				upper = upperBound(boundaries[i:j])
-			}
-			if upper != noUpperBound || lower == "" {
-				break
-			}
-			i = j
-			continue
+		same := boundaries[i:j]
+		if past >= 0 {
+			lower = lowerBoundAfter(same, lower, past > 0)
 		}
-		lower = lowerBoundAfter(boundaries[i:j], lower, past > 0)
-		if past == 0 && lower != "" {
-			if u := upperBound(boundaries[i:j]); strings.HasSuffix(u, "]") {
-				upper = u
-				break
-			}
+		upper = upperBound(same)
+		if past < 0 && upper != noUpperBound || past == 0 && strings.HasSuffix(upper, "]") {
+			return lower, upper, nil
 		}
 		i = j
 	}
-	return lower, upper, nil
+	return lower, noUpperBound, nil
 }
 
 // endOfVersion returns the end of the boundaries that have the version of boundaries[i].

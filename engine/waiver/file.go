@@ -158,7 +158,7 @@ func setKey(y document.File, w *engine.Waiver, key string, n *yaml.Node) (err er
 			err = y.Errorf(n, "images is empty: it would match no image; leave it out for every image")
 		}
 		for _, g := range w.Images {
-			if err == nil && (g == "" || glob.Check(g) != nil) {
+			if err == nil && glob.Check(g) != nil {
 				err = y.Errorf(n, "images: %q is no pattern", g)
 			}
 		}
@@ -198,7 +198,7 @@ func setMatch(y document.File, m *engine.WaiverMatch, n *yaml.Node) error {
 			}
 			m.PURL = engine.Maybe(s)
 		case "path":
-			if s == "" || glob.Check(s) != nil {
+			if glob.Check(s) != nil {
 				return y.Errorf(v, "match.path: %q is no pattern", s)
 			}
 			m.Path = engine.Maybe(s)

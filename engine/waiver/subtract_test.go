@@ -78,6 +78,10 @@ func TestSubtractResults(t *testing.T) {
 			more("match: {vuln: CVE-1}"), both, "both", active},
 		"one CVE by another rule": {entry("rule: x, match: {vuln: CVE-2}") + more("match: {vuln: CVE-3}") +
 			more("match: {vuln: CVE-1}"), both, "", active},
+		"until a fix of one finding of two, and it is there": {entry("rule: r, match: {fingerprint: " + engine.Fingerprint("v1") +
+			"}, until: fix-available"), both, "", ended},
+		"until a fix of a finding that the facts lack": {entry("rule: r, match: {vuln: CVE-1}, until: fix-available"),
+			engine.Result{Msg: "lost", Findings: []string{"v9", "v1"}}, "", ended},
 		"a finding that the facts lack": {entry("rule: r, match: {vuln: CVE-1}"),
 			engine.Result{Msg: "lost", Findings: []string{"v1", "v9"}}, "", active},
 	} {
@@ -87,6 +91,61 @@ func TestSubtractResults(t *testing.T) {
 				t.Errorf("waived %q, state %s; want %q, %s", waived, state, c.want, c.state)
 			}
 		})
+	}
+}
+
+// Only a rule that fired becomes waived: one that could not be evaluated, or is off, is not accepted by any waiver.
+func TestSubtractStatus(t *testing.T) {
+	for status, want := range map[engine.Status]engine.Status{engine.StatusDeny: engine.StatusWaived, engine.StatusWarn: engine.StatusWaived,
+		engine.StatusInfo: engine.StatusWaived, engine.StatusError: engine.StatusError, engine.StatusPass: engine.StatusPass} {
+		f := facts()
+		rs := []engine.RuleResult{{ID: "r", Status: status, Waivable: true, Results: []engine.Result{{Msg: "a"}}},
+			{ID: "r", Status: status, Waivable: true}}
+		m := parse(t, entry("rule: r, broad: true")).For(engine.Identity{}, noon)
+		if err := errors.Join(m.Mark(f), m.Subtract(f, rs)); err != nil {
+			t.Fatal(err)
+		}
+		if rs[0].Status != want {
+			t.Errorf("a rule that is %s becomes %s, want %s", status, rs[0].Status, want)
+		}
+		if rs[1].Status != status {
+			t.Errorf("a rule that is %s and says nothing becomes %s", status, rs[1].Status)
+		}
+	}
+}
+
+// A waiver's count is of the findings, secrets, gaps and results that it accepted, each once; a waiver with a count of 0 is reported as
+// unused.
+func TestUsed(t *testing.T) {
+	one, two := vuln("v1", "CVE-1", "nginx", "CVE-1"), vuln("v2", "DSA-1", "curl", "CVE-2", "CVE-3")
+	three := vuln("v3", "DSA-2", "curl", "CVE-2", "CVE-4")
+	all := engine.Result{Msg: "all", Findings: []string{"v1", "v2", "v3"}}
+	for name, c := range map[string]struct {
+		text    string
+		results []engine.Result
+		want    []int
+	}{
+		"a finding and a result":        {entry("match: {vuln: CVE-1}"), []engine.Result{{Msg: "a", Findings: []string{"v1"}}}, []int{1}},
+		"only its findings":             {entry(`match: {purl: "pkg:deb/debian/*"}`), []engine.Result{all}, []int{3}},
+		"two results":                   {entry("rule: r, broad: true"), []engine.Result{{Msg: "a"}, {Msg: "b"}}, []int{2}},
+		"nothing":                       {entry("match: {vuln: CVE-9}"), []engine.Result{all}, []int{0}},
+		"a result that is not accepted": {entry("rule: r, match: {vuln: CVE-1}"), []engine.Result{all}, []int{0}},
+		"each of several, once": {entry("rule: r, match: {vuln: CVE-1}") + more("rule: r, match: {vuln: CVE-2}") +
+			more("rule: r, match: {vuln: CVE-3}") + more("rule: r, match: {vuln: CVE-4}"), []engine.Result{all}, []int{1, 1, 1, 1}},
+	} {
+		f := facts(one, two, three)
+		rs := []engine.RuleResult{{ID: "r", Status: engine.StatusDeny, Waivable: true, Results: c.results}}
+		m := parse(t, c.text).For(engine.Identity{}, noon)
+		if err := errors.Join(m.Mark(f), m.Subtract(f, rs)); err != nil {
+			t.Fatal(err)
+		}
+		var got []int
+		for _, w := range f.Waivers {
+			got = append(got, w.Used)
+		}
+		if !slices.Equal(got, c.want) {
+			t.Errorf("%s: %v, want %v", name, got, c.want)
+		}
 	}
 }
 

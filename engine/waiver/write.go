@@ -209,18 +209,22 @@ func textNode(s string) *yaml.Node {
 	return n
 }
 
-// Baseline makes a draft from the template for everything that the run denies and a waiver may accept: one for each finding, by its
-// fingerprint, and one for each result without findings, by rule and fingerprint. They are sorted, each once.
+// Baseline makes a draft from the template for everything that the run denies and a waiver may accept: one for each finding, secret and
+// gap, by its fingerprint, and one for each result that names none, by rule and fingerprint. They are sorted, each once.
 func Baseline(run *engine.Run, template Draft) []Draft {
 	template.Origin = "baseline"
+	type named struct{ fingerprint, name string }
 	byKey := map[string]Draft{}
 	for i := range run.Reports {
-		names := map[string][2]string{} // ref to fingerprint and name
+		byRef := map[string]named{}
 		for _, v := range run.Reports[i].Findings {
-			names[v.Ref] = [2]string{v.Fingerprint, v.ID + " in " + v.Package.Name}
+			byRef[v.Ref] = named{v.Fingerprint, v.ID + " in " + v.Package.Name}
 		}
-		for _, c := range run.Reports[i].Gaps {
-			names[c.Ref] = [2]string{c.Fingerprint, string(c.Kind) + " " + string(c.Path+c.Subject)}
+		for _, s := range run.Reports[i].Secrets {
+			byRef[s.Ref] = named{s.Fingerprint, s.Title + " in " + string(s.Path+s.Subject)}
+		}
+		for _, g := range run.Reports[i].Gaps {
+			byRef[g.Ref] = named{g.Fingerprint, string(g.Kind) + " " + string(g.Path+g.Subject)}
 		}
 		for _, rule := range run.Reports[i].Decision.Rules {
 			if rule.Status != engine.StatusDeny || !rule.Waivable {
@@ -231,14 +235,14 @@ func Baseline(run *engine.Run, template Draft) []Draft {
 					continue
 				}
 				for _, ref := range res.Findings {
-					e := template
-					e.Match.Fingerprint, e.Comment = engine.Maybe(names[ref][0]), names[ref][1]
-					byKey[names[ref][0]] = e
+					d := template
+					d.Match.Fingerprint, d.Comment = engine.Maybe(byRef[ref].fingerprint), byRef[ref].name
+					byKey[byRef[ref].fingerprint] = d
 				}
 				if len(res.Findings) == 0 {
-					e := template
-					e.Rule, e.Match.Fingerprint, e.Comment = engine.Maybe(rule.ID), engine.Maybe(res.Fingerprint), rule.Title
-					byKey[rule.ID+res.Fingerprint] = e
+					d := template
+					d.Rule, d.Match.Fingerprint, d.Comment = engine.Maybe(rule.ID), engine.Maybe(res.Fingerprint), rule.Title
+					byKey[rule.ID+res.Fingerprint] = d
 				}
 			}
 		}

@@ -53,6 +53,75 @@ func TestBaseline(t *testing.T) {
 	}
 }
 
+// A baseline accepts all that is denied: findings, secrets and gaps by their fingerprints, other results by rule and fingerprint. It leaves
+// out what is waived already, what is not denied and what no waiver may accept.
+func TestBaselineOfEveryKind(t *testing.T) {
+	f := facts(vuln("v1", "CVE-1", "nginx", "CVE-1"))
+	f.Secrets = []engine.Secret{{Title: "AWS key", Path: "root/.aws", Ref: "s1", Fingerprint: engine.Fingerprint("s1")},
+		{Title: "token", Subject: "env TOKEN", Ref: "s2", Fingerprint: engine.Fingerprint("s2")}}
+	result := func(msg string, refs ...string) []engine.Result {
+		return []engine.Result{{Msg: msg, Findings: refs, Fingerprint: engine.Fingerprint(msg)}}
+	}
+	waived := result("waived")
+	waived[0].WaivedBy = "w1"
+	run := &engine.Run{Reports: []engine.Report{{Facts: *f, Decision: engine.Decision{Rules: []engine.RuleResult{
+		{ID: "all", Title: "All", Status: engine.StatusDeny, Waivable: true, Results: result("all", "v1", "s1", "s2", "c1")},
+		{ID: "again", Title: "Again", Status: engine.StatusDeny, Waivable: true, Results: result("again", "s1")},
+		{ID: "root", Title: "Root", Status: engine.StatusDeny, Waivable: true, Results: result("root")},
+		{ID: "waived", Title: "Waived", Status: engine.StatusDeny, Waivable: true, Results: waived},
+		{ID: "warned", Title: "Warned", Status: engine.StatusWarn, Waivable: true, Results: result("warned")},
+		{ID: "never", Title: "Never", Status: engine.StatusDeny, Results: result("never")},
+	}}}}}
+	drafts := Baseline(run, Draft{Reason: "r", Owner: "o", Expires: "2026-12-31"})
+	got := map[string]string{}
+	for _, d := range drafts {
+		got[d.Comment] = string(d.Rule + d.Match.Fingerprint)
+	}
+	want := map[string]string{"CVE-1 in nginx": engine.Fingerprint("v1"), "AWS key in root/.aws": engine.Fingerprint("s1"),
+		"token in env TOKEN": engine.Fingerprint("s2"), "unsupported srv/app.jar": engine.Fingerprint("c1"),
+		"Root": "root" + engine.Fingerprint("root")}
+	if diff := cmp.Diff(want, got); diff != "" || len(drafts) != len(want) {
+		t.Errorf("%d drafts (-want +got):\n%s", len(drafts), diff)
+	}
+	if _, err := Append(nil, drafts); err != nil {
+		t.Error(err)
+	}
+}
+
+// What Append writes is text that people read and change: two spaces, one key a line, the match on one.
+func TestAppendText(t *testing.T) {
+	d := Draft{Rule: "r", Match: engine.WaiverMatch{Vuln: "CVE-1", PURL: "pkg:npm/a", Path: "a/*", Fingerprint: "12345678"}, Broad: true,
+		Images: []string{"a/*",
+			"1"}, Reason: "because", Owner: "@shop", Expires: "2026-12-31", Until: "fix-available", Ticket: "12", Comment: "why"}
+	const want = `version: 1
+waivers:
+  # why
+  - rule: r
+    match: {vuln: CVE-1, purl: 'pkg:npm/a', path: a/*, fingerprint: "12345678"}
+    broad: true
+    images: [a/*, "1"]
+    reason: because
+    owner: '@shop'
+    expires: "2026-12-31"
+    until: fix-available
+    ticket: "12"
+`
+	text, err := Append(nil, []Draft{d})
+	if diff := cmp.Diff(want, string(text)); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+	more := `
+  - match: {vuln: CVE-2}
+    reason: r
+    owner: o
+    expires: "2026-12-31"
+`
+	text, err = Append(text, []Draft{{Match: engine.WaiverMatch{Vuln: "CVE-2"}, Reason: "r", Owner: "o", Expires: "2026-12-31"}})
+	if diff := cmp.Diff(want+more[1:], string(text)); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
 // What people wrote stays as they wrote it.
 func TestAppendKeepsTheText(t *testing.T) {
 	e := Draft{Match: engine.WaiverMatch{Vuln: "CVE-9"}, Reason: "two\n\n lines: x", Owner: "o", Expires: "2026-12-31"}
@@ -109,6 +178,17 @@ func TestAppendHostileComment(t *testing.T) {
 		}
 		if ws := parse(t, string(text)).Waivers(); len(ws) != 1 || ws[0].Match.Vuln != "X" || strings.Count(string(text), "\n") > 8 {
 			t.Errorf("%q: %+v\n%s", c, ws, text)
+		}
+	}
+}
+
+// A comment may be as long as maxComment; a longer one is cut there, and says so.
+func TestAppendLongComment(t *testing.T) {
+	for n, want := range map[int]string{maxComment: "# " + strings.Repeat("ä", maxComment) + "\n",
+		maxComment + 1: "# " + strings.Repeat("ä", maxComment) + "…\n"} {
+		d := Draft{Match: engine.WaiverMatch{Vuln: "X"}, Reason: "r", Owner: "o", Expires: "2026-12-31", Comment: strings.Repeat("ä", n)}
+		if text, err := Append(nil, []Draft{d}); err != nil || !strings.Contains(string(text), want) {
+			t.Errorf("%d characters: %v\n%s", n, err, text)
 		}
 	}
 }

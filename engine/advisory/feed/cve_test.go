@@ -2,6 +2,9 @@ package feed
 
 import (
 	"archive/zip"
+	"context"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -107,18 +110,24 @@ func TestAssessments(t *testing.T) {
 
 func TestAssessmentsFail(t *testing.T) {
 	for name, c := range map[string]struct{ file, text, want string }{
-		"empty":         {"CVE-2026-1001.json", "", "not JSON"},
-		"cut":           {"CVE-2026-1001.json", cveList[:100], "not JSON"},
-		"cut NVD":       {"nvd.json", nvd[:100], "not JSON"},
-		"other JSON":    {"x.json", "{}", "no cveMetadata.cveId"},
-		"an advisory":   {"x.json", `{"id":"GHSA-1"}`, "no cveMetadata.cveId"},
-		"no CVE":        {"x.json", strings.Replace(cveList, "CVE-2026-1001", "CVE-1", 1), "no CVE id"},
-		"no CVE of NVD": {"x.json", strings.Replace(nvd, "CVE-2026-1002", "CVE-1", 1), "vulnerabilities[1]"},
-		"no time":       {"x.json", strings.Replace(cveList, "2026-01-02T03:04:05.678Z", "today", 1), "datePublished"},
-		"no date":       {"x.json", strings.Replace(nvd, "2026-11-22T00:00:00.123", "today", 1), "timestamp"},
-		"deep":          {"x.json", strings.Repeat("[", engine.MaxJSONDepth+1), "depth"},
-		"rejected":      {"x.json", `{"cveMetadata":{"cveId":"CVE-2026-1003","state":"REJECTED"}}`, "there is none"},
-		"bad zip":       {"x.zip", "PK", "opening"},
+		"empty":              {"CVE-2026-1001.json", "", "not JSON"},
+		"cut":                {"CVE-2026-1001.json", cveList[:100], "not JSON"},
+		"cut NVD":            {"nvd.json", nvd[:100], "not JSON"},
+		"other JSON":         {"x.json", "{}", "no cveMetadata.cveId"},
+		"an advisory":        {"x.json", `{"id":"GHSA-1"}`, "no cveMetadata.cveId"},
+		"no CVE":             {"x.json", strings.Replace(cveList, "CVE-2026-1001", "CVE-1", 1), "no CVE id"},
+		"no CVE of NVD":      {"x.json", strings.Replace(nvd, "CVE-2026-1002", "CVE-1", 1), "vulnerabilities[1]"},
+		"no time":            {"x.json", strings.Replace(cveList, "2026-01-02T03:04:05.678Z", "today", 1), "datePublished"},
+		"no date":            {"x.json", strings.Replace(nvd, "2026-11-22T00:00:00.123", "today", 1), "timestamp"},
+		"deep":               {"x.json", strings.Repeat("[", engine.MaxJSONDepth+1), "depth"},
+		"NVD's date":         {"x.json", strings.Replace(nvd, "2026-01-03T00:00:00.000", "today", 1), "published"},
+		"no date of changes": {"delta.json", `{"fetchTime":"today"}`, "is no time"},
+		"no JSON of changes": {"delta.json", `{`, "not JSON"},
+		"bad gzip":           {"x.json", "\x1f\x8b", "inflating"},
+		"changes alone":      {"delta.json", `{"fetchTime":"2026-11-21T08:00:00.000Z"}`, "there is none"},
+		"no CVE of the list": {"CVE-2026-1001.json", `{"cveMetadata":{"cveId":"CVE-1","state":"REJECTED"}}`, "no CVE id"},
+		"rejected":           {"x.json", `{"cveMetadata":{"cveId":"CVE-2026-1003","state":"REJECTED"}}`, "there is none"},
+		"bad zip":            {"x.zip", "PK", "opening"},
 	} {
 		dir := cveFolder(t, map[string]string{c.file: c.text})
 		if _, err := ReadCVEs(t.Context(), filepath.Join(dir, c.file), Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
@@ -129,6 +138,83 @@ func TestAssessmentsFail(t *testing.T) {
 		if got, err := ReadCVEs(t.Context(), where, Options{}); err == nil {
 			t.Errorf("%s: %+v", where, got)
 		}
+	}
+}
+
+// What several files say of a CVE is joined by who says it, each rating and weakness once, and of several dates the newest counts.
+func TestReadCVEsJoins(t *testing.T) {
+	metric := func(source, vector string) string {
+		return fmt.Sprintf(`{"source":%q,"cvssData":{"vectorString":%q}}`, source, vector)
+	}
+	const cisa = "134c704f-9b21-4f2e-91b3-4a467353bcc0"
+	export := func(at, metrics, weaknesses string) string {
+		return fmt.Sprintf(`{"format":"NVD_CVE","timestamp":%q,
+			"vulnerabilities":[{"cve":{"id":"CVE-2026-1001","published":"2026-01-03T00:00:00.000",
+			"vulnStatus":"Analyzed","metrics":{%s},"weaknesses":[%s]}}]}`, at, metrics, weaknesses)
+	}
+	weakness := func(source string, cwes ...string) string {
+		var values []string
+		for _, c := range cwes {
+			values = append(values, fmt.Sprintf(`{"lang":"en","value":%q}`, c))
+		}
+		return fmt.Sprintf(`{"source":%q,"description":[%s]}`, source, strings.Join(values, ","))
+	}
+	dir := cveFolder(t, map[string]string{
+		"a.json": export("2026-11-20T00:00:00", `"cvssMetricV30":[`+metric("nvd@nist.gov", "V30")+`],"cvssMetricV40":[`+metric(cisa, "V40")+`]`,
+			weakness("nvd@nist.gov", "CWE-2", "CWE-1")+","+weakness("x@example.test", "CWE-3", "NVD-CWE-other")),
+		"b.json": export("2026-11-22T00:00:00", `"cvssMetricV30":[`+metric("nvd@nist.gov",
+			"V30")+`],"cvssMetricV31":[`+metric("nvd@nist.gov", "V31")+","+
+			metric("x@example.test", "")+`]`, weakness("nvd@nist.gov", "CWE-1", "CWE-0")),
+		"c.json.gz":        export("2026-11-21T00:00:00", "", ""),
+		".git/hidden.json": "not JSON",
+	})
+	got, err := ReadCVEs(t.Context(), dir, Options{})
+	want := &CVEs{Name: dir, AsOf: "2026-11-22T00:00:00Z",
+		Records: []advisory.CVERecord{{CVE: "CVE-2026-1001", Published: "2026-01-03T00:00:00Z",
+			Assessments: []advisory.Assessment{
+				{By: "CISA-ADP", Ratings: []advisory.Rating{{Type: "CVSS_V4", Score: "V40"}}},
+				{By: "CNA", CWEs: []string{"CWE-3"}},
+				{By: "NVD", Ratings: []advisory.Rating{{Type: "CVSS_V3", Score: "V30"}, {Type: "CVSS_V3", Score: "V31"}},
+					CWEs: []string{"CWE-0", "CWE-1", "CWE-2"}},
+			}}}}
+	if diff := cmp.Diff(want, got); err != nil || diff != "" {
+		t.Errorf("%v (-want +got):\n%s", err, diff)
+	}
+}
+
+// A folder is read by what it has, not by what its links lead to, and a run that is cancelled reads no further.
+func TestReadCVEsFolder(t *testing.T) {
+	outside := cveFolder(t, map[string]string{"CVE-2026-1001.json": cveList})
+	dir := cveFolder(t, map[string]string{"CVE-2026-1001.json": cveList})
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, err := ReadCVEs(ctx, dir, Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %+v, %v", got, err)
+	}
+	if err := os.Symlink(filepath.Join(outside, "CVE-2026-1001.json"), filepath.Join(dir, "CVE-2026-1002.json")); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ReadCVEs(t.Context(), dir, Options{}); err == nil || !strings.Contains(err.Error(), "CVE-2026-1002.json") {
+		t.Errorf("a link out of the folder: %+v, %v", got, err)
+	}
+}
+
+// A zip says how far its reading is, at the end that it is done.
+func TestReadCVEsZip(t *testing.T) {
+	path := save(t, pack(t, file{"CVE-2026-1001.json", cveList, zip.Store}, file{"nvd.json", nvd, zip.Store}))
+	var steps []Progress
+	got, err := ReadCVEs(t.Context(), path, Options{Progress: func(p Progress) { steps = append(steps, p) }})
+	if want := []Progress{{"read", "CVE", 2, 2}}; err != nil || len(got.Records) != 1 || !cmp.Equal(want, steps) {
+		t.Errorf("%+v, %v, progress %+v", got, err, steps)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if got, err := ReadCVEs(ctx, path, Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("cancelled: %+v, %v", got, err)
+	}
+	broken := save(t, pack(t, file{"CVE-2026-1001.json", cveList, zip.Store}, file{"CVE-2026-1002.json", "{", zip.Store}))
+	if got, err := ReadCVEs(t.Context(), broken, Options{}); err == nil || !strings.Contains(err.Error(), `"CVE-2026-1002.json"`) {
+		t.Errorf("one record that does not parse: %+v, %v", got, err)
 	}
 }
 

@@ -46,6 +46,7 @@ func TestEPSS(t *testing.T) {
 		"zone without colon": {[]byte(strings.Replace(epss, "12:55:00Z", "12:55:00+0000", 1)), want.AsOf},
 		"day":                {[]byte(strings.Replace(epss, "T12:55:00Z", "", 1)), "2026-11-22T00:00:00Z"},
 		"before 2022":        {[]byte(bare), ""},
+		"no date":            {[]byte(strings.Replace(epss, ",score_date:2026-11-22T12:55:00Z", "", 1)), ""},
 	} {
 		want.AsOf = c.asOf
 		got, err := ParseEPSS(c.data)
@@ -62,6 +63,7 @@ func TestEPSS(t *testing.T) {
 		"cut gzip":         {string(packed(t, epss)[:40]), "inflating"},
 		"more after gzip":  {string(packed(t, epss)) + "x", "inflating"},
 		"no CVE":           {strings.Replace(epss, "CVE-1999-0001", "CVE-1", 1), "line 4"},
+		"no CVE, undated":  {strings.Replace(bare, "CVE-1999-0001", "CVE-1", 1), "line 3"},
 		"above one":        {strings.Replace(epss, "0.97", "1.01", 1), "no number"},
 		"NaN":              {strings.Replace(epss, "0.97", "NaN", 1), "no number"},
 		"below nothing":    {strings.Replace(epss, "0.97", "-0.1", 1), "no number"},
@@ -73,6 +75,24 @@ func TestEPSS(t *testing.T) {
 	} {
 		if _, err := ParseEPSS([]byte(c.data)); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: error %v, want %q", name, err, c.want)
+		}
+	}
+}
+
+// A score and a percentile are from 0 to 1, both included.
+func TestParseScore(t *testing.T) {
+	for line, want := range map[string]advisory.EPSSScore{"CVE-2026-1001,0,0": {CVE: "CVE-2026-1001"},
+		"CVE-2026-1001,1,1":       {CVE: "CVE-2026-1001", Score: 1, Percentile: 1},
+		"CVE-2026-1001,0.5,1e-05": {CVE: "CVE-2026-1001", Score: 0.5, Percentile: 1e-05}} {
+		if got, err := parseScore(line); err != nil || got != want {
+			t.Errorf("%s: %+v, %v", line, got, err)
+		}
+	}
+	for _, line := range []string{"CVE-2026-1001,0.5", "CVE-2026-1001,0.5,0.5,", "CVE-2026-1001,,0.5", "CVE-2026-1001,0.5,x",
+		"CVE-2026-1001,1.1,1",
+		"CVE-2026-1001,1,-0.1", "CVE-2026-1001,NaN,1", "CVE-2026-1001,1,+Inf", "CVE-1,1,1", ""} {
+		if got, err := parseScore(line); err == nil {
+			t.Errorf("%s: %+v", line, got)
 		}
 	}
 }

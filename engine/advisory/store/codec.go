@@ -7,8 +7,9 @@ import (
 	"github.com/vetoci/veto/engine/advisory"
 )
 
-// The values of a shard: strings with their length before them (unsigned varint), lists with their count before them, the fields of a record in
-// the order of its Go type. A scan decodes thousands of records, and JSON takes several times as long and a third more space.
+// The values of a shard. A string stands behind its length, a list behind its number of items, both unsigned varints (encoding/binary); the
+// fields of a record stand in the order of its Go type. A scan decodes thousands of records: JSON would take several times as long, and a
+// third more space.
 
 var errValue = errors.New("a value ends too early or goes on too long")
 
@@ -16,10 +17,10 @@ func appendString(b []byte, s string) []byte {
 	return append(binary.AppendUvarint(b, uint64(len(s))), s...)
 }
 
-func appendList[T any](b []byte, list []T, one func([]byte, T) []byte) []byte {
+func appendList[T any](b []byte, list []T, item func([]byte, T) []byte) []byte {
 	b = binary.AppendUvarint(b, uint64(len(list)))
 	for _, x := range list {
-		b = one(b, x)
+		b = item(b, x)
 	}
 	return b
 }
@@ -63,48 +64,49 @@ func encodeRecord(a advisory.Advisory) []byte {
 	return appendList(b, a.Affected, appendAffected)
 }
 
-// reader reads a value. The first thing that does not fit makes it bad, and everything after it empty.
-type reader struct {
+// decoder reads a value. After the first thing that does not fit it is bad, and all that it reads is empty.
+type decoder struct {
 	rest string
 	bad  bool
 }
 
-func (r *reader) count() int {
+// count reads a length or a number of items, which is never greater than the number of bytes that follow it.
+func (d *decoder) count() int {
 	var n uint64
-	for i := range len(r.rest) {
-		c := r.rest[i]
+	for i := range len(d.rest) {
+		c := d.rest[i]
 		if i == 5 { // no value has 2^35 bytes
 			break
 		}
 		n |= uint64(c&0x7f) << (7 * i)
 		if c < 0x80 {
-			if r.rest = r.rest[i+1:]; n > uint64(len(r.rest)) { // even an empty string takes a byte
+			if d.rest = d.rest[i+1:]; n > uint64(len(d.rest)) { // even an empty string takes a byte
 				break
 			}
 			return int(n)
 		}
 	}
-	r.bad, r.rest = true, ""
+	d.bad, d.rest = true, ""
 	return 0
 }
 
-func (r *reader) string() string {
-	n := r.count()
-	s := r.rest[:n]
-	r.rest = r.rest[n:]
+func (d *decoder) string() string {
+	n := d.count()
+	s := d.rest[:n]
+	d.rest = d.rest[n:]
 	return s
 }
 
-// readList reads a list; an empty one is nil. The allocation is bounded by what the value can hold, not by what it claims.
-func readList[T any](r *reader, one func(*reader) T) []T {
-	n := r.count()
+// readList reads a list; an empty one is nil. It allocates as items are read, not by the number that the value claims.
+func readList[T any](d *decoder, item func(*decoder) T) []T {
+	n := d.count()
 	if n == 0 {
 		return nil
 	}
 	list := make([]T, 0, min(n, 64))
 	for range n {
-		x := one(r)
-		if r.bad {
+		x := item(d)
+		if d.bad {
 			return nil
 		}
 		list = append(list, x)
@@ -112,60 +114,51 @@ func readList[T any](r *reader, one func(*reader) T) []T {
 	return list
 }
 
-func (r *reader) strings() []string { return readList(r, (*reader).string) }
+func (d *decoder) strings() []string { return readList(d, (*decoder).string) }
 
-func (r *reader) rating() advisory.Rating {
-	return advisory.Rating{Type: r.string(), Score: r.string()}
+func (d *decoder) rating() advisory.Rating {
+	return advisory.Rating{Type: d.string(), Score: d.string()}
 }
 
-func (r *reader) event() advisory.Event {
-	return advisory.Event{Introduced: r.string(), Fixed: r.string(), LastAffected: r.string(), Limit: r.string()}
+func (d *decoder) event() advisory.Event {
+	return advisory.Event{Introduced: d.string(), Fixed: d.string(), LastAffected: d.string(), Limit: d.string()}
 }
 
-func (r *reader) span() advisory.Range {
-	return advisory.Range{Type: r.string(), Events: readList(r, (*reader).event)}
+func (d *decoder) osvRange() advisory.Range {
+	return advisory.Range{Type: d.string(), Events: readList(d, (*decoder).event)}
 }
 
-func (r *reader) affected() advisory.Affected {
+func (d *decoder) affected() advisory.Affected {
 	return advisory.Affected{
-		Ecosystem: r.string(), Name: r.string(), Versions: r.strings(), Ranges: readList(r, (*reader).span),
-		Severity: readList(r, (*reader).rating), Urgency: r.string(), Imports: readList(r, (*reader).goPackage),
+		Ecosystem: d.string(), Name: d.string(), Versions: d.strings(), Ranges: readList(d, (*decoder).osvRange),
+		Severity: readList(d, (*decoder).rating), Urgency: d.string(), Imports: readList(d, (*decoder).goImport),
 	}
 }
 
-func (r *reader) goPackage() advisory.Import {
-	return advisory.Import{Path: r.string(), Symbols: r.strings()}
+func (d *decoder) goImport() advisory.Import {
+	return advisory.Import{Path: d.string(), Symbols: d.strings()}
 }
 
-func (r *reader) end() error {
-	if r.bad || r.rest != "" {
+// end returns an error if the value did not end where it should.
+func (d *decoder) end() error {
+	if d.bad || d.rest != "" {
 		return errValue
 	}
 	return nil
 }
 
 func decodeRecord(value []byte) (advisory.Advisory, error) {
-	r := &reader{rest: string(value)} // one copy, which every string of the record shares
+	d := &decoder{rest: string(value)} // one copy, which all strings of the record share
 	a := advisory.Advisory{
-		ID: r.string(), Aliases: r.strings(), Upstream: r.strings(), Related: r.strings(),
-		Summary: r.string(), Published: r.string(), Modified: r.string(), Withdrawn: r.string(),
-		Severity: readList(r, (*reader).rating), Level: r.string(), CWEs: r.strings(), Affected: readList(r, (*reader).affected),
+		ID: d.string(), Aliases: d.strings(), Upstream: d.strings(), Related: d.strings(),
+		Summary: d.string(), Published: d.string(), Modified: d.string(), Withdrawn: d.string(),
+		Severity: readList(d, (*decoder).rating), Level: d.string(), CWEs: d.strings(), Affected: readList(d, (*decoder).affected),
 	}
-	return a, r.end()
+	return a, d.end()
 }
 
 func decodeStrings(value []byte) ([]string, error) {
-	r := &reader{rest: string(value)}
-	list := r.strings()
-	return list, r.end()
-}
-
-func encodeExploited(e advisory.KEVEntry) []byte {
-	return appendString(appendString(nil, e.CVE), e.Added)
-}
-
-func decodeExploited(value []byte) (advisory.KEVEntry, error) {
-	r := &reader{rest: string(value)}
-	e := advisory.KEVEntry{CVE: r.string(), Added: r.string()}
-	return e, r.end()
+	d := &decoder{rest: string(value)}
+	list := d.strings()
+	return list, d.end()
 }

@@ -1,10 +1,10 @@
 // Package store keeps the vulnerability data: it builds the database, opens it, looks things up in it and says how old it is.
 //
-// A database is a directory of immutable shards, one per ecosystem and release, each named by the sha256 of its bytes, and one
-// manifest.json that lists them and is replaced in one step. Four shards are no ecosystem: "ratings" joins the ids and
-// severities of all records, so that a severity can be looked up in one place, "kev" is CISA's catalogue, "epss" are FIRST's scores, "cve" is what the CVE List and the NVD say. A scan reads the
-// manifest once and hashes each shard that it opens. Whatever does not match is an error: no look-up ever answers "nothing
-// known" because of a fault.
+// A database is a directory of immutable shards, one per ecosystem and release, each named by the SHA-256 of its bytes, and one
+// manifest.json that lists them and is replaced in one step. Four shards are no ecosystem's, and no ecosystem of OSV's has such a name:
+// "ratings" joins the ids and severities of all records, so that they are looked up in one place; "kev" is CISA's catalogue; "epss" are
+// FIRST's scores; "cve" is what the CVE List and the NVD say. A scan reads the manifest once and hashes each shard that it opens. Whatever
+// does not match is an error: no look-up ever answers "nothing known" because of a fault.
 package store
 
 import (
@@ -26,42 +26,43 @@ var _ advisory.Store = (*DB)(nil)
 
 // DB is an opened database: a built one, or a directory of OSV files that was read into memory. Safe for concurrent use.
 type DB struct {
-	dir    string
-	man    *manifest
-	mu     sync.Mutex
-	opened map[string]*opening // by ecosystem, "ratings" and "kev" too
-	closed bool
+	dir      string
+	manifest *manifest
+	mu       sync.Mutex
+	handles  map[string]*shardHandle // by ShardInfo.Ecosystem
+	closed   bool
 }
 
-// opening is a shard that is hashed and mapped once, by whoever needs it first.
-type opening struct {
+// shardHandle is a shard that is hashed and mapped at its first use.
+type shardHandle struct {
 	once  sync.Once
 	table table
 	err   error
 }
 
-// Open opens the database in dir: a built one (with manifest.json), else a directory with OSV records as .json files at any depth, which are
-// read into memory. The caller closes it. Every error carries the command that builds a database.
+// Open opens the database in dir: a built one (with manifest.json), else a directory with OSV records as .json files at any depth, which
+// are read into memory. The caller closes it. The error is ErrNone when there is no database; every error has a hint with the command that
+// builds one.
 func Open(dir string) (*DB, error) {
 	info, err := os.Stat(dir)
 	if os.IsNotExist(err) {
-		return nil, update(fmt.Errorf("%w: %s does not exist", ErrNone, dir), dir)
+		return nil, hintUpdate(fmt.Errorf("%w: %s does not exist", ErrNone, dir), dir)
 	}
 	if err != nil {
-		return nil, update(fmt.Errorf("opening the vulnerability database: %w", err), dir)
+		return nil, hintUpdate(fmt.Errorf("opening the vulnerability database: %w", err), dir)
 	}
 	if !info.IsDir() {
-		return nil, update(fmt.Errorf("opening the vulnerability database: %s is not a directory", dir), dir)
+		return nil, hintUpdate(fmt.Errorf("opening the vulnerability database: %s is not a directory", dir), dir)
 	}
 	m, err := readManifest(dir)
 	if err == nil {
-		return &DB{dir: dir, man: m, opened: map[string]*opening{}}, nil
+		return &DB{dir: dir, manifest: m, handles: map[string]*shardHandle{}}, nil
 	}
 	if errors.Is(err, errOtherVersion) {
 		return nil, engine.Hint(err, "another version of veto wrote it: use that one, or run veto db update with another --db")
 	}
 	if !errors.Is(err, ErrNone) {
-		return nil, update(err, dir)
+		return nil, hintUpdate(err, dir)
 	}
 	return openDirectory(dir)
 }
@@ -72,16 +73,16 @@ func (d *DB) Close() error {
 	defer d.mu.Unlock()
 	d.closed = true
 	var errs []error
-	for _, o := range d.opened {
-		if o.table != nil {
-			errs = append(errs, o.table.Close())
+	for _, h := range d.handles {
+		if h.table != nil {
+			errs = append(errs, h.table.Close())
 		}
 	}
-	d.opened = map[string]*opening{}
+	d.handles = map[string]*shardHandle{}
 	return errors.Join(errs...)
 }
 
-// table opens a shard that the manifest lists, at its first use.
+// table returns a shard that the manifest lists; its first use opens it.
 func (d *DB) table(ctx context.Context, info ShardInfo) (table, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -91,72 +92,67 @@ func (d *DB) table(ctx context.Context, info ShardInfo) (table, error) {
 		d.mu.Unlock()
 		return nil, errors.New("the vulnerability database is closed")
 	}
-	o := d.opened[info.Ecosystem]
-	if o == nil {
-		o = &opening{}
-		d.opened[info.Ecosystem] = o
+	h := d.handles[info.Ecosystem]
+	if h == nil {
+		h = &shardHandle{}
+		d.handles[info.Ecosystem] = h
 	}
 	d.mu.Unlock()
-	o.once.Do(func() {
-		t, err := load(d.dir, info)
-		if err == nil {
-			o.table = t
-		}
-		o.err = err
-	})
-	return o.table, o.err
+	h.once.Do(func() { h.table, h.err = openVerified(d.dir, info) })
+	return h.table, h.err
 }
 
-// load hashes and maps one shard.
-func load(dir string, info ShardInfo) (table, error) {
+// openVerified hashes one shard, compares it with the manifest, and maps it. The caller closes it.
+func openVerified(dir string, info ShardInfo) (table, error) {
 	path := filepath.Join(dir, info.file())
 	digest, size, err := hashFile(path)
 	if err == nil && (digest != info.Digest || size != info.Size) {
 		err = fmt.Errorf("its bytes are not those that the manifest names (%d bytes, %s)", size, digest)
 	}
 	if err != nil {
-		return nil, faulty(dir, info, err)
+		return nil, shardError(dir, info, err)
 	}
 	t, err := openShard(path)
 	if err != nil {
-		return nil, faulty(dir, info, err)
+		return nil, shardError(dir, info, err)
 	}
 	if err := checkHeader(t, info.Ecosystem); err != nil {
-		return nil, faulty(dir, info, errors.Join(err, t.Close()))
+		return nil, shardError(dir, info, errors.Join(err, t.Close()))
 	}
 	return t, nil
 }
 
-// faulty is the error for anything wrong with a shard.
-func faulty(dir string, info ShardInfo, err error) error {
+// shardError describes a fault of a shard, with the command that mends it.
+func shardError(dir string, info ShardInfo, err error) error {
 	err = fmt.Errorf("the %s shard of the vulnerability database is damaged (%s): %w", info.Ecosystem, filepath.Join(dir, info.file()), err)
 	switch info.Ecosystem {
-	case ratingsName, catalogueName:
-		return update(err, dir)
-	case assessedName:
+	case ratingsName, kevName:
+		return hintUpdate(err, dir)
+	case cveName:
 		return engine.Hint(err, "run: veto db update --db %s --source cve=DIR|ZIP|FILE", shellWord(dir))
-	case scoresName:
+	case epssName:
 		return engine.Hint(err, "run: veto db update --db %s --source epss=%s", shellWord(dir), feed.EPSSURL)
 	}
-	return update(err, dir, info.Ecosystem)
+	return hintUpdate(err, dir, info.Ecosystem)
 }
 
-// serving finds the shard that serves an ecosystem with its release. A shard without a release serves every release of its ecosystem
-// only when the ecosystem's data knows no releases at all: else a release without a shard is one that nothing is known about.
-func (d *DB) serving(ecosystem string) (ShardInfo, bool) {
-	if s, ok := d.man.find(ecosystem); ok {
+// shardFor finds the shard of an ecosystem with its release. A shard without a release serves every release only when the ecosystem's data
+// has no releases at all: else nothing is known about a release that has no shard.
+func (d *DB) shardFor(ecosystem string) (ShardInfo, bool) {
+	if s, ok := d.manifest.find(ecosystem); ok {
 		return s, true
 	}
 	base, release := engine.SplitEcosystem(ecosystem)
-	if release == "" || slices.ContainsFunc(d.man.Shards, func(s ShardInfo) bool { return strings.HasPrefix(s.Ecosystem, base+":") }) {
+	hasRelease := func(s ShardInfo) bool { return strings.HasPrefix(s.Ecosystem, base+":") }
+	if release == "" || slices.ContainsFunc(d.manifest.Shards, hasRelease) {
 		return ShardInfo{}, false
 	}
-	return d.man.find(base)
+	return d.manifest.find(base)
 }
 
 // Shard describes the shard of an ecosystem with its release, after checking its bytes.
 func (d *DB) Shard(ctx context.Context, ecosystem string) (advisory.Shard, bool, error) {
-	info, ok := d.serving(ecosystem)
+	info, ok := d.shardFor(ecosystem)
 	if !ok {
 		return advisory.Shard{}, false, nil
 	}
@@ -166,10 +162,10 @@ func (d *DB) Shard(ctx context.Context, ecosystem string) (advisory.Shard, bool,
 	return info.describe(), true, nil
 }
 
-// Affecting returns the records with an affected entry for the package, sorted by id, withdrawn ones too. Their affected entries are
-// those of that ecosystem and release, for whatever package.
+// Affecting returns the records with an affected entry for the package, sorted by id, withdrawn ones too. They have the affected entries of
+// that ecosystem and release only, also those of other packages.
 func (d *DB) Affecting(ctx context.Context, ecosystem, name string) ([]advisory.Advisory, error) {
-	info, ok := d.serving(ecosystem)
+	info, ok := d.shardFor(ecosystem)
 	if !ok {
 		return nil, nil
 	}
@@ -177,26 +173,28 @@ func (d *DB) Affecting(ctx context.Context, ecosystem, name string) ([]advisory.
 	if err != nil {
 		return nil, err
 	}
-	return d.read(t, info, func(get getter) ([]string, error) { return listed(get, keyPackage+packageKey(ecosystem, name)) })
+	return d.readRecords(t, info, func(get getter) ([]string, error) {
+		return idsAt(get, keyPackage+advisory.PackageKey(ecosystem, name))
+	})
 }
 
-// ByID returns, sorted by id, the records of every shard whose id is one of ids or that name one of them as an alias, reduced to
-// ids, ratings and withdrawal. A record that has neither a rating nor another id is left out: there is nothing to join.
+// ByID returns, sorted by id, the records of all shards that have one of ids as their id or name it as an alias, reduced to their ids,
+// ratings, CWEs and withdrawal. It leaves out records that have none of these, by which nothing can be joined.
 func (d *DB) ByID(ctx context.Context, ids []string) ([]advisory.Advisory, error) {
-	if d.man.Ratings == nil {
+	if d.manifest.Ratings == nil {
 		return nil, nil
 	}
-	t, err := d.table(ctx, *d.man.Ratings)
+	t, err := d.table(ctx, *d.manifest.Ratings)
 	if err != nil {
 		return nil, err
 	}
-	return d.read(t, *d.man.Ratings, func(get getter) ([]string, error) {
+	return d.readRecords(t, *d.manifest.Ratings, func(get getter) ([]string, error) {
 		var found []string
 		for _, id := range ids {
 			if get(keyRecord+id) != nil {
 				found = append(found, id)
 			}
-			more, err := listed(get, keyAlias+id)
+			more, err := idsAt(get, keyAlias+id)
 			if err != nil {
 				return nil, err
 			}
@@ -207,48 +205,8 @@ func (d *DB) ByID(ctx context.Context, ids []string) ([]advisory.Advisory, error
 	})
 }
 
-// KEV looks CVEs up in CISA's catalogue; entries are sorted by CVE. ok is false when the database has no catalogue.
-func (d *DB) KEV(ctx context.Context, cves []string) (entries []advisory.KEVEntry, catalogue advisory.Shard, ok bool, err error) {
-	return lookUp(ctx, d, d.man.KEV, cves, func(get getter, cve string) (e advisory.KEVEntry, known bool, err error) {
-		if value := get(keyCVE + cve); value != nil {
-			e, err = decodeExploited(value)
-			return e, true, err
-		}
-		return e, false, nil
-	})
-}
-
-// lookUp finds CVEs in a shard that is by them, in order, each once. ok is false when the database has no such shard.
-func lookUp[T any](ctx context.Context, d *DB, info *ShardInfo, cves []string, one func(get getter, cve string) (T, bool, error)) (entries []T, from advisory.Shard, ok bool, err error) {
-	if info == nil {
-		return nil, advisory.Shard{}, false, nil
-	}
-	t, err := d.table(ctx, *info)
-	if err != nil {
-		return nil, advisory.Shard{}, false, err
-	}
-	cves = slices.Clone(cves)
-	slices.Sort(cves)
-	err = t.view(func(get getter) error {
-		for _, cve := range slices.Compact(cves) {
-			entry, known, err := one(get, cve)
-			if err != nil {
-				return fmt.Errorf("%.80q: %w", cve, err)
-			}
-			if known {
-				entries = append(entries, entry)
-			}
-		}
-		return nil
-	})
-	if err != nil {
-		return nil, advisory.Shard{}, false, faulty(d.dir, *info, err)
-	}
-	return entries, info.describe(), true, nil
-}
-
-// read returns the records of a table whose ids choose names.
-func (d *DB) read(t table, info ShardInfo, choose func(get getter) ([]string, error)) (all []advisory.Advisory, err error) {
+// readRecords returns the records whose ids choose returns.
+func (d *DB) readRecords(t table, info ShardInfo, choose func(get getter) ([]string, error)) (all []advisory.Advisory, err error) {
 	err = t.view(func(get getter) error {
 		ids, err := choose(get)
 		if err != nil {
@@ -271,13 +229,13 @@ func (d *DB) read(t table, info ShardInfo, choose func(get getter) ([]string, er
 		return nil
 	})
 	if err != nil {
-		return nil, faulty(d.dir, info, err)
+		return nil, shardError(d.dir, info, err)
 	}
 	return all, nil
 }
 
-// listed reads a list of ids; an absent key is an empty list.
-func listed(get getter, key string) ([]string, error) {
+// idsAt reads the list of ids under a key, none for an absent key.
+func idsAt(get getter, key string) ([]string, error) {
 	value := get(key)
 	if value == nil {
 		return nil, nil

@@ -14,22 +14,24 @@ import (
 	"github.com/vetoci/veto/engine/advisory/feed"
 )
 
-// The files of a directory of OSV records that are no records.
-const asOfFile = "as_of.txt" // one line: the date of the data, RFC 3339 or a day. Without it the date is unknown
+// asOfFile is the file of a directory of OSV records that has the date of the data: one line, RFC 3339 or a day. Without it the date is
+// unknown.
+const asOfFile = "as_of.txt"
 
-func catalogueFiles() []string {
-	return []string{"kev.json", "known_exploited_vulnerabilities.json"} // CISA's catalogue, under either name
+// kevFiles are the names that CISA's catalogue may have, at any depth.
+func kevFiles() []string {
+	return []string{"kev.json", "known_exploited_vulnerabilities.json"}
 }
 
-// scoreFiles are the names under which FIRST's scores may lie right in the directory, the first that is there.
-func scoreFiles() []string {
+// epssFiles are the names that FIRST's scores may have, in the directory itself. The first that is there is read.
+func epssFiles() []string {
 	return []string{"epss.csv", "epss.csv.gz", "epss_scores-current.csv", "epss_scores-current.csv.gz"}
 }
 
-// openDirectory reads a directory of OSV records, at any depth, into memory. It behaves as a database that was built from them.
+// openDirectory reads a directory of OSV records, at any depth, into memory. It is used like a database that was built from them.
 func openDirectory(dir string) (*DB, error) {
-	d := &DB{dir: dir, man: &manifest{SchemaVersion: schemaVersion}, opened: map[string]*opening{}}
-	g := newGathering()
+	d := &DB{dir: dir, manifest: &manifest{SchemaVersion: schemaVersion}, handles: map[string]*shardHandle{}}
+	g := newShardRecords()
 	files, err := jsonFiles(dir)
 	if err != nil {
 		return nil, fmt.Errorf("reading the advisories in %s: %w", dir, err)
@@ -37,18 +39,19 @@ func openDirectory(dir string) (*DB, error) {
 	records := 0
 	seen := map[string]string{}
 	for _, path := range files {
-		if slices.Contains(catalogueFiles(), filepath.Base(path)) {
-			if d.man.KEV != nil {
+		if slices.Contains(kevFiles(), filepath.Base(path)) {
+			if d.manifest.KEV != nil {
 				return nil, fmt.Errorf("reading the advisories in %s: it has two catalogues of known exploited vulnerabilities", dir)
 			}
-			if err := d.keepCatalogue(path); err != nil {
+			if err := d.addKEV(path); err != nil {
 				return nil, err
 			}
 			continue
 		}
 		a, err := readRecord(path)
 		if err != nil {
-			return nil, engine.Hint(fmt.Errorf("reading the advisory %s: %w", path, err), "a directory of advisories holds OSV records, kev.json and %s, and no other .json file", asOfFile)
+			return nil, engine.Hint(fmt.Errorf("reading the advisory %s: %w", path, err),
+				"a directory of advisories holds OSV records, kev.json and %s, and no other .json file", asOfFile)
 		}
 		if other, twice := seen[a.ID]; twice {
 			return nil, fmt.Errorf("reading the advisory %s: %s holds the record %q too", path, other, a.ID)
@@ -62,51 +65,53 @@ func openDirectory(dir string) (*DB, error) {
 	if records == 0 {
 		return nil, noRecords(dir)
 	}
-	if err := d.keepRecords(g); err != nil {
+	if err := d.addRecords(g); err != nil {
 		return nil, err
 	}
-	if err := d.keepScores(); err != nil {
+	if err := d.addEPSS(); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
-func (d *DB) keepScores() error {
-	for _, name := range scoreFiles() {
+// addEPSS adds FIRST's scores, if the directory has them.
+func (d *DB) addEPSS() error {
+	for _, name := range epssFiles() {
 		path := filepath.Join(d.dir, name)
-		data, err := readLimited(path, engine.MaxCatalogue)
-		if os.IsNotExist(err) {
+		if _, err := os.Stat(path); os.IsNotExist(err) {
 			continue
 		}
+		data, err := engine.ReadLimited(path, engine.MaxCatalogue)
+		var e *feed.EPSS
+		if err == nil {
+			e, err = feed.ParseEPSS(data)
+		}
+		var pairs []pair
+		if err == nil {
+			pairs, err = epssPairs(e.Scores)
+		}
 		if err != nil {
 			return fmt.Errorf("reading the EPSS scores %s: %w", path, err)
 		}
-		e, err := feed.ParseEPSS(data)
-		if err != nil {
-			return fmt.Errorf("reading the EPSS scores %s: %w", path, err)
-		}
-		pairs, err := scorePairs(e.Scores)
-		if err != nil {
-			return fmt.Errorf("reading the EPSS scores %s: %w", path, err)
-		}
-		info := d.keep(scoresName, pairs, len(e.Scores), 0, e.AsOf)
-		d.man.EPSS = &info
+		info := d.addTable(epssName, pairs, ShardInfo{Advisories: len(e.Scores), AsOf: e.AsOf})
+		d.manifest.EPSS = &info
 		return nil
 	}
 	return nil
 }
 
-// noRecords tells a mirror of OSV's exports, which has to be built first, from a directory that has nothing.
+// noRecords is the error of a directory without OSV records. It tells a mirror of OSV's exports, from which a database can be built.
 func noRecords(dir string) error {
 	err := fmt.Errorf("%w in %s: neither %s nor OSV records", ErrNone, dir, manifestName)
 	if exports, e := filepath.Glob(filepath.Join(dir, "*", "all.zip")); e == nil && len(exports) > 0 {
-		return engine.Hint(fmt.Errorf("%w; it holds exports to build one from", err), "run: veto db update --source %s, with another --db", shellWord(dir))
+		return engine.Hint(fmt.Errorf("%w; it holds exports to build one from", err),
+			"run: veto db update --source %s, with another --db", shellWord(dir))
 	}
-	return update(err, dir)
+	return hintUpdate(err, dir)
 }
 
-// jsonFiles lists the .json files below dir in lexical order, without hidden folders (a mounted Kubernetes ConfigMap has its files twice, once
-// in one).
+// jsonFiles lists the .json files below dir in lexical order, without those in hidden folders: a mounted Kubernetes ConfigMap has its files
+// a second time in one.
 func jsonFiles(dir string) ([]string, error) {
 	root, err := filepath.EvalSymlinks(dir) // WalkDir does not enter a link
 	if err != nil {
@@ -134,16 +139,18 @@ func jsonFiles(dir string) ([]string, error) {
 	return files, err
 }
 
+// readRecord reads a file with one OSV record.
 func readRecord(path string) (*advisory.Advisory, error) {
-	data, err := readLimited(path, engine.MaxAdvisory)
+	data, err := engine.ReadLimited(path, engine.MaxAdvisory)
 	if err != nil {
 		return nil, err
 	}
 	return advisory.ParseOSV(data)
 }
 
-func (d *DB) keepCatalogue(path string) error {
-	data, err := readLimited(path, engine.MaxCatalogue)
+// addKEV adds CISA's catalogue.
+func (d *DB) addKEV(path string) error {
+	data, err := engine.ReadLimited(path, engine.MaxCatalogue)
 	if err != nil {
 		return fmt.Errorf("reading the catalogue %s: %w", path, err)
 	}
@@ -151,57 +158,49 @@ func (d *DB) keepCatalogue(path string) error {
 	if err != nil {
 		return fmt.Errorf("reading the catalogue %s: %w", path, err)
 	}
-	pairs, err := cataloguePairs(k.Entries)
-	if err != nil {
-		return err
-	}
-	info := d.keep(catalogueName, pairs, len(k.Entries), 0, k.AsOf)
-	d.man.KEV = &info
+	info := d.addTable(kevName, kevPairs(k.Entries), ShardInfo{Advisories: len(k.Entries), AsOf: k.AsOf})
+	d.manifest.KEV = &info
 	return nil
 }
 
-func (d *DB) keepRecords(g *gathering) error {
+// addRecords adds a shard for each ecosystem and release, and their ratings.
+func (d *DB) addRecords(g *shardRecords) error {
 	asOf, err := readAsOf(filepath.Join(d.dir, asOfFile))
 	if err != nil {
 		return err
 	}
-	g.spread()
-	joined := newRatings()
+	g.copyToReleases()
+	ratings := newRatingsTable()
 	for _, ecosystem := range g.ecosystems() {
-		records := g.shards[ecosystem]
-		pairs, packages, err := recordPairs(ecosystem, records)
-		if err != nil {
-			return err
-		}
-		d.man.Shards = append(d.man.Shards, d.keep(ecosystem, pairs, len(records), packages, asOf))
+		records := g.byShard[ecosystem]
+		pairs, packages := recordPairs(ecosystem, records)
+		info := d.addTable(ecosystem, pairs, ShardInfo{Advisories: len(records), Packages: packages, AsOf: asOf})
+		d.manifest.Shards = append(d.manifest.Shards, info)
 		for _, a := range records {
-			joined.add(a)
+			ratings.add(a)
 		}
 	}
-	pairs, err := joined.pairs()
-	if err != nil {
-		return err
-	}
-	info := d.keep(ratingsName, pairs, len(joined.records), 0, "")
-	d.man.Ratings = &info
+	info := d.addTable(ratingsName, ratings.pairs(), ShardInfo{Advisories: len(ratings.records)})
+	d.manifest.Ratings = &info
 	return nil
 }
 
-// keep makes a table in memory an opened shard.
-func (d *DB) keep(ecosystem string, pairs []pair, advisories, packages int, asOf string) ShardInfo {
-	t := &memory{pairs}
-	size := int64(0)
+// addTable adds a shard that is in memory, and completes its description.
+func (d *DB) addTable(ecosystem string, pairs []pair, info ShardInfo) ShardInfo {
+	t := &memoryTable{pairs}
+	info.Ecosystem, info.Digest, info.Source = ecosystem, t.digest(), d.dir
 	for _, p := range pairs {
-		size += int64(len(p.key) + len(p.value))
+		info.Size += int64(len(p.key) + len(p.value))
 	}
-	o := &opening{table: t}
-	o.once.Do(func() {})
-	d.opened[ecosystem] = o
-	return ShardInfo{Ecosystem: ecosystem, Digest: t.digest(), Size: size, Advisories: advisories, Packages: packages, AsOf: asOf, Source: d.dir}
+	h := &shardHandle{table: t}
+	h.once.Do(func() {}) // it is open
+	d.handles[ecosystem] = h
+	return info
 }
 
+// readAsOf reads asOfFile, "" when it is absent.
 func readAsOf(path string) (string, error) {
-	data, err := readLimited(path, 1024)
+	data, err := engine.ReadLimited(path, 1024)
 	if os.IsNotExist(err) {
 		return "", nil
 	}
@@ -215,7 +214,7 @@ func readAsOf(path string) (string, error) {
 	return asOf, nil
 }
 
-// parseAsOf reads RFC 3339, or a day, which means its beginning in UTC.
+// parseAsOf parses RFC 3339, or a day, which means its beginning in UTC, and writes it in RFC 3339 and UTC.
 func parseAsOf(s string) (string, error) {
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if at, err := time.Parse(layout, s); err == nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/vetoci/veto/engine/advisory"
 )
 
-// useAll asks a database everything. The first error ends it.
-func useAll(dir string) (err error) {
+// askEverything opens a database and makes every kind of look-up. It returns the first error.
+func askEverything(dir string) (err error) {
 	d, err := Open(dir)
 	if err != nil {
 		return err
@@ -40,10 +40,10 @@ func useAll(dir string) (err error) {
 	return err
 }
 
-// faulted checks that a use of dir fails, and says which command mends it.
-func faulted(t *testing.T, dir, what string) {
+// mustFail checks that a use of the database fails, and that the error says which command mends it.
+func mustFail(t *testing.T, dir, what string) {
 	t.Helper()
-	err := useAll(dir)
+	err := askEverything(dir)
 	var hint *engine.HintError
 	switch {
 	case err == nil:
@@ -80,8 +80,8 @@ func shardFiles(t testing.TB, dir string) map[string]string {
 
 // One changed byte in any page of any shard is an error; so is a shard that is cut, longer, empty, missing, a folder or another's.
 func TestShardFaults(t *testing.T) {
-	dir := builtSmall(t)
-	if err := useAll(dir); err != nil {
+	dir := buildSmall(t)
+	if err := askEverything(dir); err != nil {
 		t.Fatal(err)
 	}
 	files := shardFiles(t, dir)
@@ -99,7 +99,7 @@ func TestShardFaults(t *testing.T) {
 			if err := os.WriteFile(path, data, 0o644); err != nil {
 				t.Fatal(err)
 			}
-			faulted(t, dir, ecosystem+": "+what)
+			mustFail(t, dir, ecosystem+": "+what)
 		}
 		for page := 0; page < len(good); page += pageSize {
 			for _, at := range []int{page, page + 100, page + pageSize - 1} {
@@ -125,11 +125,11 @@ func TestShardFaults(t *testing.T) {
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
-		faulted(t, dir, ecosystem+": missing")
+		mustFail(t, dir, ecosystem+": missing")
 		if err := os.Mkdir(path, 0o755); err != nil {
 			t.Fatal(err)
 		}
-		faulted(t, dir, ecosystem+": a folder")
+		mustFail(t, dir, ecosystem+": a folder")
 		if err := os.Remove(path); err != nil {
 			t.Fatal(err)
 		}
@@ -138,14 +138,14 @@ func TestShardFaults(t *testing.T) {
 		}
 	}
 	t.Logf("%d pages", pages)
-	if err := useAll(dir); err != nil {
+	if err := askEverything(dir); err != nil {
 		t.Errorf("whole again: %v", err)
 	}
 }
 
 // Any changed byte of the manifest is an error, wherever it is.
 func TestManifestFaults(t *testing.T) {
-	dir := builtSmall(t)
+	dir := buildSmall(t)
 	path := filepath.Join(dir, manifestName)
 	good, err := os.ReadFile(path)
 	if err != nil {
@@ -156,7 +156,7 @@ func TestManifestFaults(t *testing.T) {
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)
 		}
-		faulted(t, dir, what)
+		mustFail(t, dir, what)
 	}
 	for at := range good {
 		bad := append([]byte{}, good...)
@@ -178,12 +178,12 @@ func TestManifestFaults(t *testing.T) {
 	if err := os.Remove(path); err != nil {
 		t.Fatal(err)
 	}
-	faulted(t, dir, "missing")
+	mustFail(t, dir, "missing")
 }
 
 // What a manifest says is checked also when its checksum is right.
 func TestManifestChecks(t *testing.T) {
-	dir := builtSmall(t)
+	dir := buildSmall(t)
 	for what, change := range map[string]func(m *manifest){
 		"path for a digest": func(m *manifest) { m.Shards[0].Digest = "sha256:../../../etc/passwd" },
 		"no digest":         func(m *manifest) { m.Shards[0].Digest = "" },
@@ -208,24 +208,21 @@ func TestManifestChecks(t *testing.T) {
 				t.Fatal(err)
 			}
 			write(t, filepath.Join(dir, manifestName), data)
-			faulted(t, dir, what)
+			mustFail(t, dir, what)
 		})
 	}
 }
 
 // A shard whose digest is right but whose content is wrong, as only an attacker makes it, is an error too.
 func TestForgedShards(t *testing.T) {
-	dir := builtSmall(t)
+	dir := buildSmall(t)
 	m, err := readManifest(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
-	h, err := headerPairs("npm")
-	if err != nil {
-		t.Fatal(err)
-	}
+	h := headerPair("npm")
 	lodash := func(record []byte, ids ...string) []pair {
-		pairs := []pair{h[0], {keyPackage + "lodash", appendStrings(nil, ids)}}
+		pairs := []pair{h, {keyPackage + "lodash", appendStrings(nil, ids)}}
 		if record != nil {
 			pairs = append(pairs, pair{keyRecord + "A", record})
 		}
@@ -235,8 +232,8 @@ func TestForgedShards(t *testing.T) {
 	for what, pairs := range map[string][]pair{
 		"no header":           {{keyPackage + "lodash", appendStrings(nil, []string{"A"})}},
 		"header is no JSON":   {{keyHeader, []byte(`x`)}},
-		"list is cut":         {h[0], {keyPackage + "lodash", []byte{1}}},
-		"list is endless":     {h[0], {keyPackage + "lodash", []byte{0xff, 0xff, 0xff, 0xff, 0x7f}}},
+		"list is cut":         {h, {keyPackage + "lodash", []byte{1}}},
+		"list is endless":     {h, {keyPackage + "lodash", []byte{0xff, 0xff, 0xff, 0xff, 0x7f}}},
 		"names an absent one": lodash(nil, "A"),
 		"record is empty":     lodash([]byte{}, "A"),
 		"record is cut":       lodash(whole[:len(whole)-1], "A"),
@@ -247,10 +244,10 @@ func TestForgedShards(t *testing.T) {
 			dir := copyDir(t, dir)
 			sortPairs(pairs)
 			path := filepath.Join(dir, "new")
-			if err := writeShard(path, pairs); err != nil {
+			if err := writeShardFile(path, pairs); err != nil {
 				t.Fatal(err)
 			}
-			forge(t, dir, m, path)
+			mustFailWith(t, dir, m, path)
 		})
 	}
 	good, err := os.ReadFile(shardFiles(t, dir)["npm"])
@@ -263,13 +260,13 @@ func TestForgedShards(t *testing.T) {
 		bad[at] ^= 0xff
 		path := filepath.Join(dir, "new")
 		write(t, path, bad)
-		install(t, dir, m, path)
-		_ = useAll(dir)
+		listAsNPM(t, dir, m, path)
+		_ = askEverything(dir)
 	}
 }
 
-// install lists path's bytes as npm's shard.
-func install(t *testing.T, dir string, m *manifest, path string) {
+// listAsNPM makes the file at path npm's shard, in the manifest too.
+func listAsNPM(t *testing.T, dir string, m *manifest, path string) {
 	t.Helper()
 	digest, size, err := hashFile(path)
 	if err != nil {
@@ -290,15 +287,16 @@ func install(t *testing.T, dir string, m *manifest, path string) {
 	}
 }
 
-func forge(t *testing.T, dir string, m *manifest, path string) {
+// mustFailWith checks that a database fails that has path's bytes as npm's shard.
+func mustFailWith(t *testing.T, dir string, m *manifest, path string) {
 	t.Helper()
-	install(t, dir, m, path)
-	faulted(t, dir, "forged")
+	listAsNPM(t, dir, m, path)
+	mustFail(t, dir, "forged")
 }
 
 // What is no database is an error with the command that makes one.
 func TestOpenFaults(t *testing.T) {
-	empty, mirrored, other, twice, file := t.TempDir(), mirror(t, small()), t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "file")
+	empty, mirrored, other, twice, file := t.TempDir(), mirror(t, smallExports()), t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "file")
 	write(t, file, []byte("x"))
 	write(t, filepath.Join(other, "package.json"), []byte(`{"name":"x"}`))
 	write(t, filepath.Join(twice, "a.json"), []byte(record("A", "npm", "a", "1")))
@@ -331,12 +329,12 @@ func TestOpenFaults(t *testing.T) {
 		}
 	}
 	for _, dir := range []string{empty, mirrored, file, filepath.Join(empty, "absent")} {
-		faulted(t, dir, dir)
+		mustFail(t, dir, dir)
 	}
 }
 
 func TestClosed(t *testing.T) {
-	d, err := Open(builtSmall(t))
+	d, err := Open(buildSmall(t))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -348,13 +346,46 @@ func TestClosed(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := mustOpen(t, builtSmall(t)).Affecting(ctx, "npm", "lodash"); err == nil {
+	if _, err := mustOpen(t, buildSmall(t)).Affecting(ctx, "npm", "lodash"); err == nil {
 		t.Error("a cancelled look-up answers")
 	}
 }
 
+// What bbolt does not accept never becomes a table, not even one that fails later.
+func TestOpenShardOfGarbage(t *testing.T) {
+	for what, data := range map[string][]byte{"empty": nil, "short": []byte("x"), "garbage": make([]byte, 4*pageSize)} {
+		path := filepath.Join(t.TempDir(), "shard")
+		write(t, path, data)
+		if s, err := openShard(path); err == nil {
+			t.Errorf("%s: opened as %v", what, s)
+		}
+	}
+}
+
+// A search that cannot read who else bears a name is an error, not a search that found nothing.
+func TestSearchOfDamagedAliases(t *testing.T) {
+	h := headerPair("npm")
+	pairs := []pair{h, {keyOther + "CVE-2026-1", []byte{1}}}
+	sortPairs(pairs)
+	got, err := new(DB).searchShard(&memoryTable{pairs}, ShardInfo{Ecosystem: "npm"}, "CVE-2026-1")
+	if err == nil || !strings.Contains(err.Error(), "CVE-2026-1") {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
+// A manifest that cannot be read is not the same as one that is damaged.
+func TestUnreadableManifest(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, manifestName), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if m, err := readManifest(dir); err == nil || !strings.Contains(err.Error(), "is a directory") {
+		t.Errorf("%v, %v", m, err)
+	}
+}
+
 func FuzzManifest(f *testing.F) {
-	data, err := os.ReadFile(filepath.Join(builtSmall(f), manifestName))
+	data, err := os.ReadFile(filepath.Join(buildSmall(f), manifestName))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -375,9 +406,9 @@ func FuzzManifest(f *testing.F) {
 }
 
 func FuzzRecord(f *testing.F) {
-	f.Add(encodeRecord(advisory.Advisory{ID: "A", Aliases: []string{"B", ""}, Severity: []advisory.Rating{{Type: "CVSS_V3", Score: "x"}}, Affected: []advisory.Affected{{
-		Ecosystem: "npm", Name: "a", Versions: []string{"1"}, Ranges: []advisory.Range{{Type: "SEMVER", Events: []advisory.Event{{Introduced: "0"}, {Fixed: "1"}}}},
-	}}}))
+	f.Add(encodeRecord(advisory.Advisory{ID: "A", Aliases: []string{"B", ""}, Severity: []advisory.Rating{{Type: "CVSS_V3", Score: "x"}},
+		Affected: []advisory.Affected{{Ecosystem: "npm", Name: "a", Versions: []string{"1"},
+			Ranges: []advisory.Range{{Type: "SEMVER", Events: []advisory.Event{{Introduced: "0"}, {Fixed: "1"}}}}}}}))
 	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0x0f})
 	f.Fuzz(func(t *testing.T, data []byte) {
 		a, err := decodeRecord(data)

@@ -7,7 +7,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -27,52 +26,52 @@ const (
 
 // ShardInfo is what the manifest says of one shard.
 type ShardInfo struct {
-	Ecosystem  string `json:"ecosystem"` // with its release: "Debian:12", "npm"; "kev", "epss", "cve" and "ratings" are shards that are no ecosystem
-	Digest     string `json:"digest"`    // "sha256:…" of the file, which is named by it
-	Size       int64  `json:"size"`
-	Advisories int    `json:"advisories"`
-	Packages   int    `json:"packages"`
-	AsOf       string `json:"as_of"`   // date of the data, RFC 3339, UTC; "" unknown
-	Source     string `json:"source"`  // where the export came from
-	Updated    string `json:"updated"` // when the shard was built, RFC 3339, UTC
+	Ecosystem  string `json:"ecosystem"`  // with its release: "Debian:12", "npm"; "kev", "epss", "cve" and "ratings" are no ecosystems
+	Digest     string `json:"digest"`     // "sha256:…" of the file, which is named by it
+	Size       int64  `json:"size"`       // in bytes
+	Advisories int    `json:"advisories"` // how many records or entries it has
+	Packages   int    `json:"packages"`   // how many packages those are about
+	AsOf       string `json:"as_of"`      // date of the data, RFC 3339, UTC; "" unknown
+	Source     string `json:"source"`     // where the export came from
+	Updated    string `json:"updated"`    // when the shard was built, RFC 3339, UTC
 }
 
-func (i ShardInfo) describe() advisory.Shard {
-	return advisory.Shard{Ecosystem: i.Ecosystem, Digest: i.Digest, Advisories: i.Advisories, AsOf: i.AsOf}
+func (s ShardInfo) describe() advisory.Shard {
+	return advisory.Shard{Ecosystem: s.Ecosystem, Digest: s.Digest, Advisories: s.Advisories, AsOf: s.AsOf}
 }
 
-func (i ShardInfo) file() string { return strings.TrimPrefix(i.Digest, "sha256:") + shardSuffix }
+func (s ShardInfo) file() string { return strings.TrimPrefix(s.Digest, "sha256:") + shardSuffix }
 
-// retired is a shard that no scan needs any more but one that read the manifest before may still open.
+// retired is a shard that the manifest no longer lists, but that a scan which read an earlier manifest may still open.
 type retired struct {
 	Digest string `json:"digest"`
 	Since  string `json:"since"` // RFC 3339, UTC
 }
 
-// manifest lists every shard of a database. Its file is the canonical JSON of this struct and nothing else, so that a changed byte
-// anywhere shows.
+// manifest lists every shard of a database. Its file is the canonical JSON of this struct and nothing else, so that every changed byte is
+// noticed.
 type manifest struct {
 	SchemaVersion int         `json:"schema_version"`
 	Shards        []ShardInfo `json:"shards"`         // sorted by ecosystem
 	Ratings       *ShardInfo  `json:"ratings"`        // null in a database without a shard
 	KEV           *ShardInfo  `json:"kev"`            // null when the catalogue was never loaded
 	EPSS          *ShardInfo  `json:"epss,omitempty"` // absent when the scores were never loaded
-	CVE           *ShardInfo  `json:"cve,omitempty"`  // likewise, the CVE records
+	CVE           *ShardInfo  `json:"cve,omitempty"`  // absent when CVE records were never loaded
 	Retired       []retired   `json:"retired"`
 	Checksum      string      `json:"checksum"` // "sha256:…" of this JSON with an empty checksum
 }
 
-// ErrNone is the reason when there is no database at all, as against a faulty one.
+// ErrNone is the error when there is no database at all. A faulty one is another error.
 var ErrNone = errors.New("no vulnerability database")
 
-// The reasons when another veto wrote the manifest.
+// The errors when another version of veto wrote the manifest.
 var (
 	errOtherVersion = errors.New("unknown schema version")
 	errOlderVersion = errors.New("older schema version")
 )
 
-// update is the hint for every fault: the command that builds the database anew.
-func update(err error, dir string, ecosystems ...string) error {
+// hintUpdate adds the command that builds the database anew, or those ecosystems of it.
+func hintUpdate(err error, dir string, ecosystems ...string) error {
 	command := "veto db update --db " + shellWord(dir)
 	for _, e := range ecosystems {
 		command += " --ecosystem " + shellWord(e)
@@ -80,7 +79,7 @@ func update(err error, dir string, ecosystems ...string) error {
 	return engine.Hint(err, "run: %s", command)
 }
 
-// shellWord quotes what a shell would take apart, so that the hint can be pasted.
+// shellWord quotes a text that a shell would take apart, so that a command in a hint can be pasted.
 func shellWord(s string) string {
 	special := func(r rune) bool {
 		plain := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("/._-+:,@%", r)
@@ -92,10 +91,10 @@ func shellWord(s string) string {
 	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
 }
 
-// readManifest reads and checks dir's manifest. The error says ErrNone when there is none.
+// readManifest reads and checks dir's manifest. The error is ErrNone when there is none.
 func readManifest(dir string) (*manifest, error) {
 	path := filepath.Join(dir, manifestName)
-	data, err := readLimited(path, engine.MaxShardList)
+	data, err := engine.ReadLimited(path, engine.MaxShardList)
 	if os.IsNotExist(err) {
 		return nil, fmt.Errorf("%w in %s", ErrNone, dir)
 	}
@@ -109,21 +108,7 @@ func readManifest(dir string) (*manifest, error) {
 	return m, nil
 }
 
-func readLimited(path string, limit int64) ([]byte, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, err
-	}
-	data, err := io.ReadAll(io.LimitReader(f, limit+1))
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil && int64(len(data)) > limit {
-		err = &engine.LimitError{What: "size of " + path, Limit: limit}
-	}
-	return data, err
-}
-
+// parseManifest parses a manifest and compares it with its checksum.
 func parseManifest(data []byte) (*manifest, error) {
 	var version struct {
 		SchemaVersion int `json:"schema_version"`
@@ -138,27 +123,27 @@ func parseManifest(data []byte) (*manifest, error) {
 		return nil, fmt.Errorf("%w %d; this veto knows %d", errOtherVersion, version.SchemaVersion, schemaVersion)
 	}
 	var m manifest
-	if err := decode(data, &m); err != nil {
+	if err := decodeJSON(data, &m); err != nil {
 		return nil, fmt.Errorf("damaged: %w", err)
 	}
-	said := m.Checksum
-	again, err := m.encode()
+	checksum := m.Checksum
+	canonical, err := m.encode()
 	if err != nil {
 		return nil, err
 	}
-	if m.Checksum != said || !bytes.Equal(again, data) {
+	if m.Checksum != checksum || !bytes.Equal(canonical, data) {
 		return nil, errors.New("damaged: its checksum does not match")
 	}
 	return &m, m.check()
 }
 
-var digestForm = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
+var digestPattern = regexp.MustCompile(`^sha256:[0-9a-f]{64}$`)
 
-// check refuses what a whole manifest of ours never says, whoever computed its checksum.
+// check refuses what no manifest of veto's says, also when the checksum is right.
 func (m *manifest) check() error {
 	all := m.all()
 	for _, s := range all {
-		if !digestForm.MatchString(s.Digest) {
+		if !digestPattern.MatchString(s.Digest) {
 			return fmt.Errorf("the shard %.80q has the digest %.80q", s.Ecosystem, s.Digest)
 		}
 		if s.Size < 0 || s.Size > engine.MaxShard || s.Ecosystem == "" {
@@ -174,7 +159,7 @@ func (m *manifest) check() error {
 		}
 	}
 	for _, r := range m.Retired {
-		if _, err := time.Parse(time.RFC3339, r.Since); err != nil || !digestForm.MatchString(r.Digest) {
+		if _, err := time.Parse(time.RFC3339, r.Since); err != nil || !digestPattern.MatchString(r.Digest) {
 			return fmt.Errorf("the retired shard %.80q is listed wrongly", r.Digest)
 		}
 	}
@@ -184,7 +169,7 @@ func (m *manifest) check() error {
 	return nil
 }
 
-// all lists every shard that the manifest refers to.
+// all lists every shard of the manifest.
 func (m *manifest) all() []ShardInfo {
 	all := slices.Clone(m.Shards)
 	if m.Ratings != nil {
@@ -206,20 +191,20 @@ func (m *manifest) find(ecosystem string) (ShardInfo, bool) {
 	return m.Shards[i], true
 }
 
-// encode seals the manifest with its checksum and returns its file.
+// encode sets the checksum and returns the content of the file.
 func (m *manifest) encode() ([]byte, error) {
 	m.Checksum = ""
-	bare, err := json.MarshalIndent(m, "", "  ")
+	unsigned, err := json.MarshalIndent(m, "", "  ")
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(bare)
+	sum := sha256.Sum256(unsigned)
 	m.Checksum = "sha256:" + hex.EncodeToString(sum[:])
-	sealed, err := json.MarshalIndent(m, "", "  ")
-	return append(sealed, '\n'), err
+	data, err := json.MarshalIndent(m, "", "  ")
+	return append(data, '\n'), err
 }
 
-// writeManifest replaces dir's manifest in one step: a reader sees the old one or the new one.
+// writeManifest replaces dir's manifest in one step: a reader finds the old one or the new one.
 func writeManifest(dir string, m *manifest) error {
 	data, err := m.encode()
 	if err != nil {
@@ -239,10 +224,7 @@ func writeManifest(dir string, m *manifest) error {
 	if err == nil {
 		err = f.Sync()
 	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	if err == nil {
+	if err = errors.Join(err, f.Close()); err == nil {
 		err = os.Rename(f.Name(), filepath.Join(dir, manifestName))
 	}
 	if err != nil {
@@ -251,6 +233,7 @@ func writeManifest(dir string, m *manifest) error {
 	return syncDir(dir)
 }
 
+// ignoreAbsent returns nil for the error of a file that is not there.
 func ignoreAbsent(err error) error {
 	if os.IsNotExist(err) {
 		return nil
@@ -258,7 +241,7 @@ func ignoreAbsent(err error) error {
 	return err
 }
 
-// syncDir makes a rename last through a power cut where the system can (not on Windows, which refuses to open folders for it).
+// syncDir makes a rename outlast a power cut, where the system can: Windows does not open folders for that.
 func syncDir(dir string) error {
 	d, err := os.Open(dir)
 	if err != nil {

@@ -23,7 +23,7 @@ func TestQuickstart(t *testing.T) {
 	d := mustOpen(t, dir)
 	records := map[string]bool{}
 	bases := map[string]int{}
-	for _, s := range d.man.Shards {
+	for _, s := range d.manifest.Shards {
 		if s.AsOf == "" {
 			t.Errorf("%s has no date", s.Ecosystem)
 		}
@@ -62,8 +62,8 @@ func TestQuickstart(t *testing.T) {
 		t.Errorf("only %d records", len(records))
 	}
 	entries, _, ok, err := d.KEV(context.Background(), cves)
-	if err != nil || !ok || len(entries) != d.man.KEV.Advisories {
-		t.Errorf("%d of the catalogue's %d entries concern the records; %v, %v", len(entries), d.man.KEV.Advisories, ok, err)
+	if err != nil || !ok || len(entries) != d.manifest.KEV.Advisories {
+		t.Errorf("%d of the catalogue's %d entries concern the records; %v, %v", len(entries), d.manifest.KEV.Advisories, ok, err)
 	}
 }
 

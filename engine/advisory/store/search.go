@@ -9,18 +9,19 @@ import (
 	"github.com/vetoci/veto/engine/advisory"
 )
 
-// Hit is a record that a search found, as one shard has it.
+// Hit is a record that a search has found in one shard.
 type Hit struct {
 	Ecosystem string            // of the shard, with its release
-	Shard     advisory.Shard    // where it stands
+	Shard     advisory.Shard    // that has the record
 	Advisory  advisory.Advisory // with the affected entries of that shard; of that package only when a name was searched for
 }
 
-// Search finds records by an id (their own, an alias or an upstream one, in any letter case) or by the exact name of a package, in every
-// shard, or in those of an ecosystem ("Debian" for all of its releases). Hits are sorted by ecosystem and id. Nothing found is no error.
+// Search finds records by an id (their own, an alias or an upstream one, in any letter case) or by the exact name of a package. It searches
+// all shards, or those of an ecosystem ("Debian" for all of its releases). Hits are sorted by ecosystem and id. It is no error to find
+// none.
 func (d *DB) Search(ctx context.Context, query, ecosystem string) ([]Hit, error) {
 	var hits []Hit
-	for _, info := range d.within(ecosystem) {
+	for _, info := range d.shardsOf(ecosystem) {
 		t, err := d.table(ctx, info)
 		if err != nil {
 			return nil, err
@@ -36,14 +37,15 @@ func (d *DB) Search(ctx context.Context, query, ecosystem string) ([]Hit, error)
 	return hits, nil
 }
 
+// searchShard searches one shard: by id, and where that finds nothing, by name.
 func (d *DB) searchShard(t table, info ShardInfo, query string) ([]advisory.Advisory, error) {
-	key, byName := packageKey(info.Ecosystem, query), false
-	records, err := d.read(t, info, func(get getter) (ids []string, err error) {
-		for _, spelled := range []string{query, strings.ToUpper(query)} {
-			if get(keyRecord+spelled) != nil {
-				ids = append(ids, spelled)
+	key, byName := advisory.PackageKey(info.Ecosystem, query), false
+	records, err := d.readRecords(t, info, func(get getter) (ids []string, err error) {
+		for _, id := range []string{query, strings.ToUpper(query)} {
+			if get(keyRecord+id) != nil {
+				ids = append(ids, id)
 			}
-			others, err := listed(get, keyOther+spelled)
+			others, err := idsAt(get, keyOther+id)
 			if err != nil {
 				return nil, err
 			}
@@ -54,23 +56,25 @@ func (d *DB) searchShard(t table, info ShardInfo, query string) ([]advisory.Advi
 			return ids, nil
 		}
 		byName = true
-		return listed(get, keyPackage+key)
+		return idsAt(get, keyPackage+key)
 	})
 	if byName {
 		for i := range records {
-			records[i].Affected = slices.DeleteFunc(records[i].Affected, func(f advisory.Affected) bool { return packageKey(info.Ecosystem, f.Name) != key })
+			records[i].Affected = slices.DeleteFunc(records[i].Affected, func(f advisory.Affected) bool {
+				return advisory.PackageKey(info.Ecosystem, f.Name) != key
+			})
 		}
 	}
 	return records, err
 }
 
-// within lists the shards of an ecosystem, with or without a release; "" is all.
-func (d *DB) within(ecosystem string) []ShardInfo {
-	if own, ok := d.serving(ecosystem); ok && strings.Contains(ecosystem, ":") {
-		return []ShardInfo{own}
+// shardsOf lists the shards of an ecosystem, with or without a release; of all ecosystems for "".
+func (d *DB) shardsOf(ecosystem string) []ShardInfo {
+	if info, ok := d.shardFor(ecosystem); ok && strings.Contains(ecosystem, ":") {
+		return []ShardInfo{info}
 	}
 	var out []ShardInfo
-	for _, s := range d.man.Shards {
+	for _, s := range d.manifest.Shards {
 		if base, _ := engine.SplitEcosystem(s.Ecosystem); ecosystem == "" || base == ecosystem {
 			out = append(out, s)
 		}
@@ -79,36 +83,39 @@ func (d *DB) within(ecosystem string) []ShardInfo {
 }
 
 // Has says whether there is a shard of an ecosystem, with or without a release.
-func (d *DB) Has(ecosystem string) bool { return len(d.within(ecosystem)) > 0 }
+func (d *DB) Has(ecosystem string) bool { return len(d.shardsOf(ecosystem)) > 0 }
 
-// Near lists, sorted, at most most names of packages that look like one, for who has mistyped it: those that differ in letter case or hold it, then those
-// that begin alike and are a few letters away.
-func (d *DB) Near(ctx context.Context, name, ecosystem string, most int) ([]string, error) {
+// SimilarNames lists at most limit names of packages that look like one that may be mistyped: first those that differ only in letter case
+// or in what stands before "/" or ":", then those that begin alike and differ in a few letters. Each part is sorted.
+func (d *DB) SimilarNames(ctx context.Context, name, ecosystem string, limit int) ([]string, error) {
 	wanted := strings.ToLower(name)
 	if len(wanted) < 2 {
 		return nil, nil
 	}
-	var same, alike []string
-	for _, info := range d.within(ecosystem) {
+	var same, nearby []string
+	for _, info := range d.shardsOf(ecosystem) {
 		t, err := d.table(ctx, info)
 		if err != nil {
 			return nil, err
 		}
 		err = t.each(keyPackage, func(key string, _ []byte) error {
-			switch n := strings.ToLower(key[len(keyPackage):]); {
-			case n == wanted, strings.HasSuffix(n, "/"+wanted), strings.HasSuffix(n, ":"+wanted):
-				same = append(same, key[len(keyPackage):])
-			case strings.HasPrefix(n, wanted[:2]) && max(len(n)-len(wanted), len(wanted)-len(n)) <= 2 && engine.Nearest(wanted, []string{n}) != "":
-				alike = append(alike, key[len(keyPackage):])
+			found := key[len(keyPackage):]
+			lower := strings.ToLower(found)
+			difference := max(len(lower)-len(wanted), len(wanted)-len(lower))
+			switch {
+			case lower == wanted, strings.HasSuffix(lower, "/"+wanted), strings.HasSuffix(lower, ":"+wanted):
+				same = append(same, found)
+			case strings.HasPrefix(lower, wanted[:2]) && difference <= 2 && engine.Nearest(wanted, []string{lower}) != "":
+				nearby = append(nearby, found)
 			}
 			return nil
 		})
 		if err != nil {
-			return nil, faulty(d.dir, info, err)
+			return nil, shardError(d.dir, info, err)
 		}
 	}
 	slices.Sort(same)
-	slices.Sort(alike)
-	near := slices.Concat(slices.Compact(same), slices.Compact(alike))
-	return near[:min(len(near), most)], nil
+	slices.Sort(nearby)
+	names := slices.Concat(slices.Compact(same), slices.Compact(nearby))
+	return names[:min(len(names), limit)], nil
 }

@@ -6,8 +6,10 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -47,13 +49,15 @@ func root(t testing.TB) string {
 	return ""
 }
 
-// record is a small OSV record.
+// record writes a small OSV record; more is JSON of further fields.
 func record(id, ecosystem, name, fixed string, more ...string) string {
 	extra := ""
 	for _, m := range more {
 		extra += "," + m
 	}
-	return fmt.Sprintf(`{"schema_version":"1.7.3","id":%q,"modified":"2026-01-02T03:04:05Z"%s,"affected":[{"package":{"ecosystem":%q,"name":%q},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":%q}]}]}]}`, id, extra, ecosystem, name, fixed)
+	return fmt.Sprintf(`{"schema_version":"1.7.3","id":%q,"modified":"2026-01-02T03:04:05Z"%s,
+		"affected":[{"package":{"ecosystem":%q,"name":%q},
+		"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":%q}]}]}]}`, id, extra, ecosystem, name, fixed)
 }
 
 // mirror writes exports laid out as OSV's bucket is: ecosystem → entry name → record.
@@ -63,7 +67,7 @@ func mirror(t testing.TB, exports map[string]map[string]string) string {
 	for ecosystem, records := range exports {
 		var b bytes.Buffer
 		w := zip.NewWriter(&b)
-		for _, name := range sortedKeys(records) {
+		for _, name := range slices.Sorted(maps.Keys(records)) {
 			f, err := w.Create(name)
 			if err != nil {
 				t.Fatal(err)
@@ -90,7 +94,7 @@ func write(t testing.TB, path string, data []byte) {
 	}
 }
 
-func small() map[string]map[string]string {
+func smallExports() map[string]map[string]string {
 	return map[string]map[string]string{
 		"Debian": {
 			"DEBIAN-CVE-2026-1001.json": record("DEBIAN-CVE-2026-1001", "Debian:12", "bash", "5.2", `"upstream":["CVE-2026-1001"]`),
@@ -102,7 +106,8 @@ func small() map[string]map[string]string {
 				{"package":{"ecosystem":"npm","name":"curl"},"versions":["3"]}]}`,
 		},
 		"PyPI": {
-			"GHSA-1.json":  record("GHSA-1", "PyPI", "Zope.Interface", "5", `"aliases":["CVE-2026-1001"]`, `"severity":[{"type":"CVSS_V3","score":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]`),
+			"GHSA-1.json": record("GHSA-1", "PyPI", "Zope.Interface", "5", `"aliases":["CVE-2026-1001"]`,
+				`"severity":[{"type":"CVSS_V3","score":"CVSS:3.1/AV:N/AC:L/PR:N/UI:N/S:U/C:H/I:H/A:H"}]`),
 			"PYSEC-1.json": record("PYSEC-1", "PyPI", "requests", "2"),
 		},
 		"npm": {"GHSA-2.json": record("GHSA-2", "npm", "lodash", "4.17.21", `"aliases":["CVE-2021-23337"]`)},
@@ -111,7 +116,8 @@ func small() map[string]map[string]string {
 
 func kevFile(t testing.TB) string {
 	path := filepath.Join(t.TempDir(), "kev.json")
-	write(t, path, []byte(`{"dateReleased":"2026-11-20T17:00:00.123Z","count":1,"vulnerabilities":[{"cveID":"CVE-2026-1001","dateAdded":"2026-11-19"}]}`))
+	write(t, path, []byte(`{"dateReleased":"2026-11-20T17:00:00.123Z","count":1,
+		"vulnerabilities":[{"cveID":"CVE-2026-1001","dateAdded":"2026-11-19"}]}`))
 	return path
 }
 
@@ -142,10 +148,10 @@ func mustOpen(t testing.TB, dir string) *DB {
 	return d
 }
 
-func builtSmall(t testing.TB) string {
+func buildSmall(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
-	o := options(dir, mirror(t, small()), "Debian", "PyPI", "npm")
+	o := options(dir, mirror(t, smallExports()), "Debian", "PyPI", "npm")
 	o.KEV, o.AsOf = kevFile(t), ""
 	mustUpdate(t, o)
 	return dir
@@ -166,7 +172,7 @@ func ids(t testing.TB, records []advisory.Advisory, err error) string {
 // A built database and a directory with the same records answer alike.
 func TestLookUps(t *testing.T) {
 	files := t.TempDir()
-	for ecosystem, records := range small() {
+	for ecosystem, records := range smallExports() {
 		for name, r := range records {
 			write(t, filepath.Join(files, ecosystem, name), []byte(r))
 		}
@@ -176,7 +182,7 @@ func TestLookUps(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(files, "kev.json"), kev)
-	for name, dir := range map[string]string{"built": builtSmall(t), "directory": files} {
+	for name, dir := range map[string]string{"built": buildSmall(t), "directory": files} {
 		t.Run(name, func(t *testing.T) { lookUps(t, mustOpen(t, dir)) })
 	}
 }
@@ -202,7 +208,8 @@ func lookUps(t *testing.T, d *DB) {
 			t.Errorf("Affecting(%s, %s) = %q, want %q", c.ecosystem, c.name, got, c.want)
 		}
 	}
-	for ecosystem, want := range map[string]bool{"Debian:12": true, "Debian:13": false, "Debian": true, "npm": true, "npm:1": true, "Go": false, "kev": false, "ratings": false} {
+	for ecosystem, want := range map[string]bool{"Debian:12": true, "Debian:13": false, "Debian": true, "npm": true, "npm:1": true,
+		"Go": false, "kev": false, "ratings": false} {
 		if _, ok, err := d.Shard(ctx, ecosystem); err != nil || ok != want {
 			t.Errorf("Shard(%s) = %v, %v, want %v", ecosystem, ok, err, want)
 		}
@@ -219,7 +226,8 @@ func lookUps(t *testing.T, d *DB) {
 		t.Errorf("the joined record has no severity: %+v", rated[1])
 	}
 	entries, shard, ok, err := d.KEV(ctx, []string{"CVE-2026-1002", "CVE-2026-1001", "CVE-2026-1001"})
-	if want := []advisory.KEVEntry{{CVE: "CVE-2026-1001", Added: "2026-11-19"}}; err != nil || !ok || !cmp.Equal(entries, want) || shard.AsOf != "2026-11-20T17:00:00Z" || shard.Ecosystem != "kev" {
+	if want := []advisory.KEVEntry{{CVE: "CVE-2026-1001", Added: "2026-11-19"}}; err != nil || !ok || !cmp.Equal(entries, want) ||
+		shard.AsOf != "2026-11-20T17:00:00Z" || shard.Ecosystem != "kev" {
 		t.Errorf("Exploited = %v %+v %v %v", entries, shard, ok, err)
 	}
 	for query, want := range map[string]string{

@@ -19,37 +19,36 @@ import (
 	bolterrors "go.etcd.io/bbolt/errors"
 )
 
-// pair is one key of a shard with its value. A shard is a sorted list of pairs, in a bbolt file or in memory. A key's first byte
-// says what it is.
+// pair is a key of a shard with its value. A shard is a sorted list of pairs, in a bbolt file or in memory.
 type pair struct {
 	key   string
 	value []byte
 }
 
-// The kinds of keys. The header's value is JSON, the others are as codec.go says.
+// The kinds of keys, told by their first byte. The header's value is JSON, the others are encoded as codec.go says.
 const (
 	keyHeader  = "h" // header
 	keyRecord  = "a" // + id → advisory.Advisory, with this shard's affected entries only
-	keyPackage = "n" // + package's key → ids of the records with an affected entry for it, sorted
+	keyPackage = "n" // + advisory.PackageKey → ids of the records with an affected entry for it, sorted
 	keyOther   = "o" // + alias or upstream id → ids of the records that name it, sorted
-	keyAlias   = "l" // + alias → ids of the records that name it; in ratings only
+	keyAlias   = "l" // + alias → ids of the records that name it, sorted; in ratings only
 	keyCVE     = "k" // + CVE → advisory.Exploited; in the catalogue only
-	keyScores  = "e" // + year and thousand of CVEs → their scores, as scores.go says; in the shard of scores only
+	keyScores  = "e" // + year and thousand of CVEs → their scores, as epss.go says; in the shard of scores only
 )
 
-// header says inside a shard what it is, so that no shard can stand in for another.
+// header says inside a shard what it holds, so that no shard can be taken for another.
 type header struct {
 	SchemaVersion int    `json:"schema_version"`
 	Ecosystem     string `json:"ecosystem"`
 }
 
-// getter returns a key's value, nil when the key is absent; the value is valid during the view.
+// getter returns the value of a key, nil when the key is absent. The value is valid until the view ends.
 type getter func(key string) []byte
 
 // table is an opened shard. Safe for concurrent use.
 type table interface {
 	view(read func(get getter) error) error
-	each(prefix string, visit func(key string, v []byte) error) error // in key order; v is valid during the call
+	each(prefix string, visit func(key string, value []byte) error) error // in the order of keys; value is valid during the call
 	Close() error
 }
 
@@ -57,16 +56,16 @@ func sortPairs(pairs []pair) {
 	slices.SortFunc(pairs, func(a, b pair) int { return cmp.Compare(a.key, b.key) })
 }
 
-// memory is a table of a directory of OSV files.
-type memory struct {
+// memoryTable is a table in memory, of a directory of OSV files.
+type memoryTable struct {
 	pairs []pair // sorted
 }
 
-func (m *memory) find(key string) (int, bool) {
+func (m *memoryTable) find(key string) (int, bool) {
 	return slices.BinarySearchFunc(m.pairs, key, func(p pair, key string) int { return cmp.Compare(p.key, key) })
 }
 
-func (m *memory) view(read func(getter) error) error {
+func (m *memoryTable) view(read func(getter) error) error {
 	return read(func(key string) []byte {
 		if i, ok := m.find(key); ok {
 			return m.pairs[i].value
@@ -75,7 +74,7 @@ func (m *memory) view(read func(getter) error) error {
 	})
 }
 
-func (m *memory) each(prefix string, visit func(string, []byte) error) error {
+func (m *memoryTable) each(prefix string, visit func(string, []byte) error) error {
 	for i, _ := m.find(prefix); i < len(m.pairs) && strings.HasPrefix(m.pairs[i].key, prefix); i++ {
 		if err := visit(m.pairs[i].key, m.pairs[i].value); err != nil {
 			return err
@@ -84,10 +83,10 @@ func (m *memory) each(prefix string, visit func(string, []byte) error) error {
 	return nil
 }
 
-func (m *memory) Close() error { return nil }
+func (m *memoryTable) Close() error { return nil }
 
 // digest names the content of a table in memory, which has no file to hash.
-func (m *memory) digest() string {
+func (m *memoryTable) digest() string {
 	h := sha256.New()
 	for _, p := range m.pairs {
 		fmt.Fprintf(h, "%d %d\n%s%s", len(p.key), len(p.value), p.key, p.value)
@@ -100,10 +99,12 @@ const (
 	bucketName = "veto"
 )
 
-// writeShard writes sorted pairs to a new file. The bytes depend on the pairs alone: one bucket (bbolt writes several in the order of a Go
-// map), one transaction, ascending keys, no freelist, and the file ends with its last page in use, because bbolt grows files in steps.
-func writeShard(path string, pairs []pair) error {
-	db, err := bbolt.Open(path, 0o644, &bbolt.Options{PageSize: pageSize, NoFreelistSync: true, NoGrowSync: true, NoSync: true, FreelistType: bbolt.FreelistArrayType, NoStatistics: true, Timeout: lockTimeout})
+// writeShardFile writes sorted pairs to a new file, whose bytes depend on the pairs alone: it has one bucket (bbolt writes several in the
+// order of a Go map), one transaction, ascending keys and no freelist, and it ends with its last page in use, because bbolt grows files in
+// steps.
+func writeShardFile(path string, pairs []pair) error {
+	db, err := bbolt.Open(path, 0o644, &bbolt.Options{PageSize: pageSize, NoFreelistSync: true, NoGrowSync: true, NoSync: true,
+		FreelistType: bbolt.FreelistArrayType, NoStatistics: true, Timeout: lockTimeout})
 	if err != nil {
 		return err
 	}
@@ -124,16 +125,14 @@ func writeShard(path string, pairs []pair) error {
 	if err == nil {
 		err = db.View(func(tx *bbolt.Tx) error { size = tx.Size(); return nil })
 	}
-	if e := db.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
+	if err = errors.Join(err, db.Close()); err != nil {
 		return err
 	}
-	return trim(path, size)
+	return truncateFile(path, size)
 }
 
-func trim(path string, size int64) error {
+// truncateFile cuts a file to size bytes and syncs it.
+func truncateFile(path string, size int64) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if err != nil {
 		return err
@@ -141,13 +140,10 @@ func trim(path string, size int64) error {
 	if err = f.Truncate(size); err == nil {
 		err = f.Sync()
 	}
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	return err
+	return errors.Join(err, f.Close())
 }
 
-// hashFile returns the digest and size of a file.
+// hashFile returns the digest ("sha256:…") and the size of a file.
 func hashFile(path string) (string, int64, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -155,30 +151,26 @@ func hashFile(path string) (string, int64, error) {
 	}
 	h := sha256.New()
 	n, err := io.Copy(h, f)
-	if e := f.Close(); err == nil {
-		err = e
-	}
-	return "sha256:" + hex.EncodeToString(h.Sum(nil)), n, err
+	return "sha256:" + hex.EncodeToString(h.Sum(nil)), n, errors.Join(err, f.Close())
 }
 
-// shardFile is a table that bbolt maps read-only.
-type shardFile struct{ db *bbolt.DB }
+// boltTable is a file that bbolt maps read-only.
+type boltTable struct{ db *bbolt.DB }
 
-// lockTimeout bounds the wait for bbolt's file lock; shards are immutable, so that nobody holds it for long.
+// lockTimeout bounds one wait for bbolt's file lock. Shards are immutable: nobody holds a shard's lock for long.
 const lockTimeout = time.Second
 
 // openShard maps a file whose bytes have been hashed already.
-func openShard(path string) (*shardFile, error) {
+func openShard(path string) (*boltTable, error) {
 	db, err := bbolt.Open(path, 0, &bbolt.Options{ReadOnly: true, Timeout: lockTimeout, PageSize: pageSize, NoStatistics: true})
 	if err != nil {
 		return nil, err
 	}
-	return &shardFile{db}, nil
+	return &boltTable{db}, nil
 }
 
-// bucket runs fn on the shard's one bucket. bbolt trusts its pages and panics, or reads beyond its mapping, on pages that lie; both become
-// errors.
-func (s *shardFile) bucket(fn func(b *bbolt.Bucket) error) (err error) {
+// withBucket runs fn on the shard's one bucket. On pages that lie, bbolt panics or reads beyond its mapping; both become errors.
+func (s *boltTable) withBucket(fn func(b *bbolt.Bucket) error) (err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
@@ -189,11 +181,7 @@ func (s *shardFile) bucket(fn func(b *bbolt.Bucket) error) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if e := tx.Rollback(); err == nil {
-			err = e
-		}
-	}()
+	defer func() { err = errors.Join(err, tx.Rollback()) }()
 	b := tx.Bucket([]byte(bucketName))
 	if b == nil {
 		return bolterrors.ErrBucketNotFound
@@ -201,14 +189,14 @@ func (s *shardFile) bucket(fn func(b *bbolt.Bucket) error) (err error) {
 	return fn(b)
 }
 
-func (s *shardFile) view(read func(getter) error) error {
-	return s.bucket(func(b *bbolt.Bucket) error {
+func (s *boltTable) view(read func(getter) error) error {
+	return s.withBucket(func(b *bbolt.Bucket) error {
 		return read(func(key string) []byte { return b.Get([]byte(key)) })
 	})
 }
 
-func (s *shardFile) each(prefix string, visit func(string, []byte) error) error {
-	return s.bucket(func(b *bbolt.Bucket) error {
+func (s *boltTable) each(prefix string, visit func(string, []byte) error) error {
+	return s.withBucket(func(b *bbolt.Bucket) error {
 		c := b.Cursor()
 		for k, v := c.Seek([]byte(prefix)); k != nil && bytes.HasPrefix(k, []byte(prefix)); k, v = c.Next() {
 			if err := visit(string(k), v); err != nil {
@@ -219,16 +207,16 @@ func (s *shardFile) each(prefix string, visit func(string, []byte) error) error 
 	})
 }
 
-func (s *shardFile) Close() error { return s.db.Close() }
+func (s *boltTable) Close() error { return s.db.Close() }
 
-// decode reads JSON that this package wrote: a key that it does not know is damage.
-func decode(value []byte, into any) error {
+// decodeJSON reads JSON that this package has written: an unknown key is damage.
+func decodeJSON(value []byte, into any) error {
 	dec := json.NewDecoder(bytes.NewReader(value))
 	dec.DisallowUnknownFields()
 	return dec.Decode(into)
 }
 
-// checkHeader makes sure that a table holds what the manifest says.
+// checkHeader makes sure that a table holds what the manifest says it does.
 func checkHeader(t table, ecosystem string) error {
 	var h header
 	err := t.view(func(get getter) error {
@@ -236,7 +224,7 @@ func checkHeader(t table, ecosystem string) error {
 		if value == nil {
 			return errors.New("it does not say what it holds")
 		}
-		return decode(value, &h)
+		return decodeJSON(value, &h)
 	})
 	if err != nil {
 		return err

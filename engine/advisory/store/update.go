@@ -1,9 +1,11 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -16,22 +18,22 @@ import (
 	"github.com/vetoci/veto/engine/advisory/feed"
 )
 
-// UpdateOptions say what to add to a database or refresh in it.
+// UpdateOptions say what an update adds to a database or refreshes in it.
 type UpdateOptions struct {
-	Dir        string              // of the database; made when it is absent
-	Source     string              // of OSV exports: "" is OSV's bucket, else an https base, a directory or a zip
-	Ecosystems []string            // "Debian" for all releases, "Debian:12" for one; none refreshes those that the database has
-	KEV        string              // path or URL of CISA's catalogue; "" leaves it as it is
-	EPSS       string              // path or URL of FIRST's scores; "" leaves them as they are
-	CVE        string              // folder, zip or file of CVE records; "" leaves them as they are
-	Refresh    bool                // also fetch anew, from where it is published, what the database has besides ecosystems
-	Apart      bool                // leave the ecosystems as they are
-	AsOf       string              // date of the data, RFC 3339 or a day; "" asks the feeds
-	Now        time.Time           // the clock
-	Client     *http.Client        // nil is one with time limits of its own
-	UserAgent  string              // of requests
-	Progress   func(feed.Progress) // may be nil
-	Wait       time.Duration       // for another update of the same database; 0 is 2 minutes
+	Dir               string              // of the database; made when it is absent
+	Source            string              // of OSV exports: "" is OSV's bucket, else an https base, a directory or a zip
+	Ecosystems        []string            // "Debian" for all releases, "Debian:12" for one; none refreshes those that the database has
+	KEV               string              // path or URL of CISA's catalogue; "" leaves it as it is
+	EPSS              string              // path or URL of FIRST's scores; "" leaves them as they are
+	CVE               string              // folder, zip or file of CVE records; "" leaves them as they are
+	RefreshCatalogues bool                // also refresh FIRST's scores, from where they are published, if the database has them
+	CataloguesOnly    bool                // leave the ecosystems as they are
+	AsOf              string              // date of the data, RFC 3339 or a day; "" asks the feeds
+	Now               time.Time           // the clock
+	Client            *http.Client        // nil is one with time limits of its own
+	UserAgent         string              // of requests
+	Progress          func(feed.Progress) // may be nil
+	Wait              time.Duration       // for another update of the same database; 0 is 2 minutes
 }
 
 // Summary is what an update did.
@@ -46,11 +48,12 @@ type Summary struct {
 	Bytes     int64       `json:"bytes"`     // of the whole database
 }
 
-// keepRetired is how long a shard stays after the manifest has forgotten it: a scan that read the old manifest may still open it.
-const keepRetired = 24 * time.Hour
+// retiredFor is how long the file of a shard stays after the manifest no longer lists it: a scan that read the old manifest may still open
+// it, and none takes a day.
+const retiredFor = 24 * time.Hour
 
-// Update adds the named ecosystems to the database or refreshes them, and leaves the others. Scans may read meanwhile; another update waits.
-// After an error the database is what it was before.
+// Update adds the named ecosystems to the database or refreshes them, and leaves the others as they are. Scans may read meanwhile; another
+// update waits. After an error the database is what it was before.
 func Update(ctx context.Context, o UpdateOptions) (*Summary, error) {
 	if o.AsOf != "" {
 		asOf, err := parseAsOf(o.AsOf)
@@ -59,7 +62,7 @@ func Update(ctx context.Context, o UpdateOptions) (*Summary, error) {
 		}
 		o.AsOf = asOf
 	}
-	if o.Apart && (o.KEV+o.EPSS+o.CVE == "" || len(o.Ecosystems) > 0) {
+	if o.CataloguesOnly && (o.KEV+o.EPSS+o.CVE == "" || len(o.Ecosystems) > 0) {
 		return nil, engine.Usage("updating a catalogue alone takes its source and no ecosystem")
 	}
 	if err := os.MkdirAll(o.Dir, 0o755); err != nil {
@@ -69,112 +72,110 @@ func Update(ctx context.Context, o UpdateOptions) (*Summary, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &build{o: o, sum: &Summary{}}
-	err = b.run(ctx)
-	if err != nil {
-		err = errors.Join(err, b.undo())
+	u := &updater{options: o, summary: &Summary{}}
+	if err = u.run(ctx); err != nil {
+		err = errors.Join(err, u.undo())
 	}
-	if e := unlock(); err == nil {
-		err = e
-	}
-	if err != nil {
+	if err = errors.Join(err, unlock()); err != nil {
 		return nil, err
 	}
-	return b.sum, nil
+	return u.summary, nil
 }
 
-// build is one update at work.
-type build struct {
-	o     UpdateOptions
-	old   *manifest
-	next  *manifest
-	sum   *Summary
-	files []string // that this update made, to be undone
+// updater is the state of one Update.
+type updater struct {
+	options UpdateOptions
+	old     *manifest
+	next    *manifest
+	summary *Summary
+	made    []string // files that this update has made, to be undone
 }
 
-func (b *build) run(ctx context.Context) error {
-	if err := b.sweep(); err != nil {
+func (u *updater) run(ctx context.Context) error {
+	if err := u.removeLeftovers(); err != nil {
 		return err
 	}
-	if err := b.start(); err != nil {
+	if err := u.readOld(); err != nil {
 		return err
 	}
-	if !b.o.Apart {
-		if err := b.ecosystems(ctx); err != nil {
+	if !u.options.CataloguesOnly {
+		if err := u.updateEcosystems(ctx); err != nil {
 			return err
 		}
 	}
-	if err := b.catalogues(ctx); err != nil {
+	if err := u.updateCatalogues(ctx); err != nil {
 		return err
 	}
-	if err := b.ratings(ctx); err != nil {
+	if err := u.updateRatings(ctx); err != nil {
 		return err
 	}
-	expired, err := b.retire()
+	expired, err := u.retireShards()
 	if err != nil {
 		return err
 	}
-	for _, s := range b.next.all() {
-		b.sum.Bytes += s.Size
+	for _, s := range u.next.all() {
+		u.summary.Bytes += s.Size
 	}
-	b.sum.Shards = len(b.next.Shards)
+	u.summary.Shards = len(u.next.Shards)
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if err := writeManifest(b.o.Dir, b.next); err != nil {
+	if err := writeManifest(u.options.Dir, u.next); err != nil {
 		return fmt.Errorf("writing the database's manifest: %w", err)
 	}
-	b.files = nil // they are the database now
+	u.made = nil // they are the database now
 	for _, f := range expired {
-		if err := ignoreAbsent(os.Remove(filepath.Join(b.o.Dir, f))); err != nil {
+		if err := ignoreAbsent(os.Remove(filepath.Join(u.options.Dir, f))); err != nil {
 			return fmt.Errorf("removing an old shard: %w", err)
 		}
 	}
 	return nil
 }
 
-// start reads the manifest that this update builds on. A damaged one is given up, which is how a fault is mended.
-func (b *build) start() error {
-	m, err := readManifest(b.o.Dir)
+// readOld reads the manifest that this update builds on. It gives up a damaged one, and so mends it.
+func (u *updater) readOld() error {
+	m, err := readManifest(u.options.Dir)
 	switch {
 	case err == nil:
-		b.old = m
+		u.old = m
 	case errors.Is(err, ErrNone):
-		b.old = &manifest{SchemaVersion: schemaVersion}
+		u.old = &manifest{SchemaVersion: schemaVersion}
 	case errors.Is(err, errOtherVersion):
 		return engine.Hint(err, "another version of veto wrote it: update it with that one, or choose another --db")
 	default:
-		b.old = &manifest{SchemaVersion: schemaVersion}
-		b.sum.Restarted = err.Error()
+		u.old = &manifest{SchemaVersion: schemaVersion}
+		u.summary.Restarted = err.Error()
 	}
-	next := *b.old
-	next.Shards, next.Retired = slices.Clone(b.old.Shards), slices.Clone(b.old.Retired)
-	b.next = &next
+	next := *u.old
+	next.Shards, next.Retired = slices.Clone(u.old.Shards), slices.Clone(u.old.Retired)
+	u.next = &next
 	return nil
 }
 
-func (b *build) undo() error {
+// undo removes the files that the update has made.
+func (u *updater) undo() error {
 	var errs []error
-	for _, f := range b.files {
+	for _, f := range u.made {
 		errs = append(errs, ignoreAbsent(os.Remove(f)))
 	}
 	return errors.Join(errs...)
 }
 
-func (b *build) feedOptions() feed.Options {
-	return feed.Options{Client: b.o.Client, UserAgent: b.o.UserAgent, Dir: b.o.Dir, Progress: b.o.Progress}
+func (u *updater) feedOptions() feed.Options {
+	return feed.Options{Client: u.options.Client, UserAgent: u.options.UserAgent, Dir: u.options.Dir, Progress: u.options.Progress}
 }
 
-// wanted groups the named ecosystems by their base; an empty list means every release.
-func (b *build) wanted() (map[string][]string, error) {
-	names := b.o.Ecosystems
+// wanted maps each named ecosystem, without releases, to its named releases; an empty list means every release.
+func (u *updater) wanted() (map[string][]string, error) {
+	names := u.options.Ecosystems
 	if len(names) == 0 {
-		for _, s := range b.old.Shards {
+		for _, s := range u.old.Shards {
 			names = append(names, s.Ecosystem)
 		}
 	}
 	if len(names) == 0 {
-		return nil, engine.Hint(engine.Usage("no ecosystem to update: the database has none yet"), "name them: --ecosystem Debian --ecosystem npm")
+		return nil, engine.Hint(engine.Usage("no ecosystem to update: the database has none yet"),
+			"name them: --ecosystem Debian --ecosystem npm")
 	}
 	wanted := map[string][]string{}
 	whole := map[string]bool{}
@@ -190,12 +191,13 @@ func (b *build) wanted() (map[string][]string, error) {
 	return wanted, nil
 }
 
-func (b *build) ecosystems(ctx context.Context) error {
-	source, err := feed.OpenOSV(b.o.Source, b.feedOptions())
+// updateEcosystems updates the shards of all wanted ecosystems.
+func (u *updater) updateEcosystems(ctx context.Context) error {
+	source, err := feed.OpenOSV(u.options.Source, u.feedOptions())
 	if err != nil {
 		return err
 	}
-	wanted, err := b.wanted()
+	wanted, err := u.wanted()
 	if err != nil {
 		return err
 	}
@@ -203,76 +205,67 @@ func (b *build) ecosystems(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	bases := sortedKeys(wanted)
+	bases := slices.Sorted(maps.Keys(wanted))
 	for _, base := range bases {
 		if !slices.Contains(known, base) {
 			return engine.UnknownWord("ecosystem", base, known)
 		}
 	}
 	for _, base := range bases {
-		if err := b.ecosystem(ctx, source, base, wanted[base]); err != nil {
+		if err := u.updateEcosystem(ctx, source, base, wanted[base]); err != nil {
 			return err
 		}
 	}
-	slices.Sort(b.sum.Removed)
-	slices.SortFunc(b.sum.Updated, func(x, y ShardInfo) int { return strings.Compare(x.Ecosystem, y.Ecosystem) })
+	slices.Sort(u.summary.Removed)
+	slices.SortFunc(u.summary.Updated, func(x, y ShardInfo) int { return strings.Compare(x.Ecosystem, y.Ecosystem) })
 	return nil
 }
 
-// ecosystem builds the shards of one export: those of the named releases, or all.
-func (b *build) ecosystem(ctx context.Context, source *feed.OSV, base string, releases []string) error {
+// updateEcosystem builds the shards of one export: those of the named releases, or of all.
+func (u *updater) updateEcosystem(ctx context.Context, source *feed.OSV, base string, releases []string) error {
 	x, err := source.Export(ctx, base)
 	if err != nil {
 		return err
 	}
-	g := newGathering()
+	g := newShardRecords()
 	err = x.Each(ctx, func(a *advisory.Advisory) error { return g.add(a, base) })
-	if e := x.Close(); err == nil {
-		err = e
-	}
-	if err != nil {
+	if err = errors.Join(err, x.Close()); err != nil {
 		return fmt.Errorf("updating %s: %w", base, err)
 	}
-	asOf, err := b.asOf(x.AsOf, base)
+	asOf, err := u.dateOf(x.AsOf, base)
 	if err != nil {
 		return err
 	}
-	if len(g.shards) == 0 {
+	if len(g.byShard) == 0 {
 		return fmt.Errorf("updating %s: %s has no record of it", base, x.Name)
 	}
-	g.spread()
+	g.copyToReleases()
 	for _, r := range releases {
-		if g.shards[r] == nil {
+		if g.byShard[r] == nil {
 			return engine.UnknownWord("release", r, g.ecosystems())
 		}
 	}
 	if releases == nil {
-		b.forget(base, g)
+		u.dropReleases(base, g)
 		releases = g.ecosystems()
 	}
 	for _, e := range releases {
-		records := g.shards[e]
-		pairs, packages, err := recordPairs(e, records)
-		if err != nil {
-			return fmt.Errorf("updating %s: %w", e, err)
-		}
-		info, err := b.write(e, pairs)
+		records := g.byShard[e]
+		pairs, packages := recordPairs(e, records)
+		info, err := u.writeShard(e, pairs)
 		if err != nil {
 			return err
 		}
 		info.Advisories, info.Packages, info.AsOf, info.Source = len(records), packages, asOf, x.Name
-		b.put(info)
-		b.sum.Updated = append(b.sum.Updated, info)
+		u.putShard(info)
+		u.summary.Updated = append(u.summary.Updated, info)
 	}
 	return nil
 }
 
-// asOf is the date of what a feed sent: the user's word, else the feed's own.
-func (b *build) asOf(own, what string) (string, error) {
-	asOf := own
-	if b.o.AsOf != "" {
-		asOf = b.o.AsOf
-	}
+// dateOf returns the date of a feed's data: the one that the user gave, else the feed's own. A date in the future is an error.
+func (u *updater) dateOf(own, what string) (string, error) {
+	asOf := cmp.Or(u.options.AsOf, own)
 	if asOf == "" {
 		return "", nil
 	}
@@ -280,75 +273,74 @@ func (b *build) asOf(own, what string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("updating %s: the date %.80q: %w", what, asOf, err)
 	}
-	if at.After(b.o.Now.Add(24 * time.Hour)) { // clocks differ a little, and a day means any hour of it
-		return "", engine.Hint(engine.Usage("updating %s: its date %s lies in the future", what, asOf), "it is now %s; data of the future would never turn stale", b.o.Now.UTC().Format(time.RFC3339))
+	if at.After(u.options.Now.Add(24 * time.Hour)) { // clocks differ a little, and a day means any hour of it
+		return "", engine.Hint(engine.Usage("updating %s: its date %s lies in the future", what, asOf),
+			"it is now %s; data of the future would never turn stale", u.options.Now.UTC().Format(time.RFC3339))
 	}
 	return asOf, nil
 }
 
-// forget drops the releases that the export does not have any more.
-func (b *build) forget(base string, g *gathering) {
-	b.next.Shards = slices.DeleteFunc(b.next.Shards, func(s ShardInfo) bool {
+// dropReleases removes from the next manifest the releases that the export no longer has.
+func (u *updater) dropReleases(base string, g *shardRecords) {
+	u.next.Shards = slices.DeleteFunc(u.next.Shards, func(s ShardInfo) bool {
 		own, _ := engine.SplitEcosystem(s.Ecosystem)
-		if own != base || g.shards[s.Ecosystem] != nil {
+		if own != base || g.byShard[s.Ecosystem] != nil {
 			return false
 		}
-		b.sum.Removed = append(b.sum.Removed, s.Ecosystem)
+		u.summary.Removed = append(u.summary.Removed, s.Ecosystem)
 		return true
 	})
 }
 
-// put lists a shard in the next manifest, in place of the earlier one.
-func (b *build) put(info ShardInfo) {
-	i, found := slices.BinarySearchFunc(b.next.Shards, info.Ecosystem, func(s ShardInfo, e string) int { return strings.Compare(s.Ecosystem, e) })
+// putShard lists a shard in the next manifest, in place of an earlier one.
+func (u *updater) putShard(info ShardInfo) {
+	i, found := slices.BinarySearchFunc(u.next.Shards, info.Ecosystem,
+		func(s ShardInfo, e string) int { return strings.Compare(s.Ecosystem, e) })
 	if found {
-		b.next.Shards[i] = info
+		u.next.Shards[i] = info
 		return
 	}
-	b.next.Shards = slices.Insert(b.next.Shards, i, info)
+	u.next.Shards = slices.Insert(u.next.Shards, i, info)
 }
 
-// ratings joins all shards of the next manifest anew. It reads the files, not what was just parsed, so that the result is the same whichever
-// ecosystems this update named.
-func (b *build) ratings(ctx context.Context) error {
-	if len(b.next.Shards) == 0 {
-		b.next.Ratings = nil
+// updateRatings joins all shards of the next manifest. It reads their files, not what was just parsed, so that the result does not depend
+// on which ecosystems this update named.
+func (u *updater) updateRatings(ctx context.Context) error {
+	if len(u.next.Shards) == 0 {
+		u.next.Ratings = nil
 		return nil
 	}
-	joined := newRatings()
-	for _, s := range b.next.Shards {
+	ratings := newRatingsTable()
+	for _, s := range u.next.Shards {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := joinShard(b.o.Dir, s, joined); err != nil {
+		if err := addShardRatings(u.options.Dir, s, ratings); err != nil {
 			return err
 		}
 	}
-	pairs, err := joined.pairs()
+	info, err := u.writeShard(ratingsName, ratings.pairs())
 	if err != nil {
 		return err
 	}
-	info, err := b.write(ratingsName, pairs)
-	if err != nil {
-		return err
-	}
-	info.Advisories = len(joined.records)
-	b.next.Ratings = &info
+	info.Advisories = len(ratings.records)
+	u.next.Ratings = &info
 	return nil
 }
 
-func joinShard(dir string, s ShardInfo, joined *ratings) error {
-	t, err := load(dir, s)
+// addShardRatings adds the records of one shard.
+func addShardRatings(dir string, s ShardInfo, ratings *ratingsTable) error {
+	t, err := openVerified(dir, s)
 	if err != nil {
 		return err
 	}
 	err = t.each(keyRecord, func(_ string, value []byte) error {
 		a, err := decodeRecord(value)
-		joined.add(a)
+		ratings.add(a)
 		return err
 	})
 	if err != nil {
-		err = faulty(dir, s, err)
+		err = shardError(dir, s, err)
 	}
 	return errors.Join(err, t.Close())
 }

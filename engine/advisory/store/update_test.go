@@ -39,7 +39,7 @@ func listing(t testing.TB, dir string) []string {
 }
 
 func TestUpdateAddsAndRefreshes(t *testing.T) {
-	dir, exports := t.TempDir(), small()
+	dir, exports := t.TempDir(), smallExports()
 	var steps []string
 	o := options(dir, mirror(t, exports), "npm", "Debian:12")
 	o.Progress = func(p feed.Progress) {
@@ -84,9 +84,9 @@ func TestUpdateAddsAndRefreshes(t *testing.T) {
 	}
 }
 
-// A release that the export has no longer is removed with it, and Debian:11 no longer counts as known.
+// A release that the export no longer has is removed: nothing is known of it any more.
 func TestUpdateRemoves(t *testing.T) {
-	dir, exports := builtSmall(t), small()
+	dir, exports := buildSmall(t), smallExports()
 	exports["Debian"] = map[string]string{"A.json": record("A", "Debian:12", "bash", "1")}
 	s := mustUpdate(t, options(dir, mirror(t, exports), "Debian"))
 	if want := []string{"Debian", "Debian:11"}; !cmp.Equal(s.Removed, want) {
@@ -97,9 +97,9 @@ func TestUpdateRemoves(t *testing.T) {
 	}
 }
 
-// Old shards stay for a day of the clock, and nothing else stays.
+// Files of old shards stay for a day, for scans that read the old manifest, and no other files stay.
 func TestUpdateRetires(t *testing.T) {
-	dir, exports := t.TempDir(), small()
+	dir, exports := t.TempDir(), smallExports()
 	o := options(dir, mirror(t, exports), "npm")
 	mustUpdate(t, o)
 	first := shardFiles(t, dir)
@@ -118,9 +118,9 @@ func TestUpdateRetires(t *testing.T) {
 	if _, err := os.Stat(first["npm"]); !os.IsNotExist(err) {
 		t.Error("the first generation is still there")
 	}
-	o.Source = mirror(t, small()) // back to the first data: a retired digest is in use again
+	o.Source = mirror(t, smallExports()) // back to the first data: a retired digest is in use again
 	mustUpdate(t, o)
-	if err := useAll(dir); err != nil {
+	if err := askEverything(dir); err != nil {
 		t.Error(err)
 	}
 	write(t, filepath.Join(dir, tempPrefix+"died"), []byte("x"))
@@ -131,25 +131,26 @@ func TestUpdateRetires(t *testing.T) {
 	}
 }
 
-// An update that fails changes nothing, whatever the reason, and leaves nothing.
+// An update that fails, for any reason, leaves the database as it was and no other files.
 func TestUpdateFails(t *testing.T) {
-	dir := builtSmall(t)
-	bad := small()
+	dir := buildSmall(t)
+	bad := smallExports()
 	bad["npm"]["bad.json"] = "{"
-	foreign := small()
+	foreign := smallExports()
 	foreign["npm"] = map[string]string{"A.json": record("A", "Debian:12", "x", "1")}
 	badCatalogue := filepath.Join(t.TempDir(), "kev.json")
 	write(t, badCatalogue, []byte(`{"vulnerabilities":[{}]}`))
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
-	good := mirror(t, small())
+	good := mirror(t, smallExports())
 	before := snapshot(t, dir)
 	for what, c := range map[string]struct {
 		change func(o *UpdateOptions)
 		want   string
 		usage  bool
 	}{
-		"bad record":        {func(o *UpdateOptions) { o.Source = mirror(t, bad); o.Ecosystems = []string{"Debian", "npm"} }, `"bad.json"`, false},
+		"bad record": {func(o *UpdateOptions) { o.Source = mirror(t, bad); o.Ecosystems = []string{"Debian", "npm"} }, `"bad.json"`,
+			false},
 		"unknown ecosystem": {func(o *UpdateOptions) { o.Ecosystems = []string{"npn"} }, `unknown ecosystem "npn"`, true},
 		"unknown release":   {func(o *UpdateOptions) { o.Ecosystems = []string{"Debian:21"} }, `unknown release "Debian:21"`, true},
 		"reserved":          {func(o *UpdateOptions) { o.Ecosystems = []string{"kev"} }, "unknown ecosystem", true},
@@ -162,7 +163,7 @@ func TestUpdateFails(t *testing.T) {
 		"future":            {func(o *UpdateOptions) { o.AsOf = "2026-11-25" }, "in the future", true},
 		"bad catalogue":     {func(o *UpdateOptions) { o.KEV = badCatalogue }, "no CVE id", false},
 		"no catalogue":      {func(o *UpdateOptions) { o.KEV = badCatalogue + "x" }, "fetching the catalogue", false},
-		"catalogue alone":   {func(o *UpdateOptions) { o.Apart = true }, "takes its source", true},
+		"catalogue alone":   {func(o *UpdateOptions) { o.CataloguesOnly = true }, "takes its source", true},
 	} {
 		t.Run(what, func(t *testing.T) {
 			o := options(dir, good, "npm")
@@ -188,7 +189,8 @@ func TestUpdateFails(t *testing.T) {
 	if diff := cmp.Diff(before, snapshot(t, dir)); diff != "" {
 		t.Error(diff)
 	}
-	if _, err := Update(context.Background(), options(t.TempDir(), good)); err == nil || !strings.Contains(err.Error(), "no ecosystem to update") {
+	if _, err := Update(context.Background(), options(t.TempDir(), good)); err == nil ||
+		!strings.Contains(err.Error(), "no ecosystem to update") {
 		t.Errorf("nothing to update: %v", err)
 	}
 }
@@ -207,7 +209,7 @@ func snapshot(t testing.TB, dir string) map[string]string {
 	return all
 }
 
-// The hint's command mends every fault.
+// The command in a fault's hint mends the fault.
 func TestUpdateMends(t *testing.T) {
 	for what, damage := range map[string]func(t *testing.T, dir string){
 		"manifest": func(t *testing.T, dir string) { write(t, filepath.Join(dir, manifestName), []byte("{")) },
@@ -228,21 +230,22 @@ func TestUpdateMends(t *testing.T) {
 		"ratings": func(t *testing.T, dir string) { write(t, shardFiles(t, dir)["ratings"], nil) },
 	} {
 		t.Run(what, func(t *testing.T) {
-			dir := builtSmall(t)
+			dir := buildSmall(t)
 			damage(t, dir)
-			o := options(dir, mirror(t, small()), "npm")
+			o := options(dir, mirror(t, smallExports()), "npm")
 			s := mustUpdate(t, o)
 			if (s.Restarted != "") != (what == "manifest") {
 				t.Errorf("restarted: %q", s.Restarted)
 			}
-			if err := useAll(dir); err != nil {
+			if err := askEverything(dir); err != nil {
 				t.Error(err)
 			}
 		})
 	}
-	dir := builtSmall(t)
+	dir := buildSmall(t)
 	write(t, shardFiles(t, dir)["npm"], nil)
-	if _, err := Update(context.Background(), options(dir, mirror(t, small()), "PyPI")); err == nil || !strings.Contains(err.Error(), "npm shard") {
+	if _, err := Update(context.Background(), options(dir, mirror(t, smallExports()), "PyPI")); err == nil ||
+		!strings.Contains(err.Error(), "npm shard") {
 		t.Errorf("another ecosystem's damage: %v", err)
 	}
 	data, err := os.ReadFile(filepath.Join(dir, manifestName))
@@ -250,14 +253,14 @@ func TestUpdateMends(t *testing.T) {
 		t.Fatal(err)
 	}
 	write(t, filepath.Join(dir, manifestName), []byte(strings.Replace(string(data), `"schema_version": 2`, `"schema_version": 9`, 1)))
-	if _, err := Update(context.Background(), options(dir, mirror(t, small()), "npm")); !errors.Is(err, errOtherVersion) {
+	if _, err := Update(context.Background(), options(dir, mirror(t, smallExports()), "npm")); !errors.Is(err, errOtherVersion) {
 		t.Errorf("a newer veto's database: %v", err)
 	}
 	write(t, filepath.Join(dir, manifestName), []byte(`{"schema_version": 1}`))
 	if _, err := Open(dir); !errors.Is(err, errOlderVersion) || !strings.Contains(hintOf(err), "db update") {
 		t.Errorf("opening an older veto's database: %v", err)
 	}
-	if s := mustUpdate(t, options(dir, mirror(t, small()), "npm")); !strings.Contains(s.Restarted, "older") {
+	if s := mustUpdate(t, options(dir, mirror(t, smallExports()), "npm")); !strings.Contains(s.Restarted, "older") {
 		t.Errorf("an older veto's database: %+v", s)
 	}
 }
@@ -269,7 +272,7 @@ func hintOf(err error) string {
 	return ""
 }
 
-// Scans read while updates replace the data, each seeing one generation whole; updates of one database follow one another.
+// Scans may read while updates replace the data, and each sees one generation only. Updates of one database wait for each other.
 func TestConcurrency(t *testing.T) {
 	dir := t.TempDir()
 	generation := func(n int) string {
@@ -297,10 +300,14 @@ func TestConcurrency(t *testing.T) {
 			}
 		})
 	}
+	updatesEach := 6
+	if testing.Short() {
+		updatesEach = 2
+	}
 	var updates sync.WaitGroup
 	for writer := range 2 {
 		updates.Go(func() {
-			for n := range 6 {
+			for n := range updatesEach {
 				if _, err := Update(context.Background(), options(dir, generation(10*writer+n), "npm", "PyPI")); err != nil {
 					t.Error(err)
 				}
@@ -310,7 +317,7 @@ func TestConcurrency(t *testing.T) {
 	updates.Wait()
 	close(stop)
 	wg.Wait()
-	if err := useAll(dir); err != nil {
+	if err := askEverything(dir); err != nil {
 		t.Error(err)
 	}
 }
@@ -341,7 +348,7 @@ func TestUpdateWaits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := options(dir, mirror(t, small()), "npm")
+	o := options(dir, mirror(t, smallExports()), "npm")
 	o.Wait = 50 * time.Millisecond
 	if _, err := Update(context.Background(), o); err == nil || !strings.Contains(err.Error(), "another update") {
 		t.Errorf("error %v", err)
@@ -361,9 +368,9 @@ func TestUpdateWaits(t *testing.T) {
 	}
 }
 
-// Over HTTP the date is Last-Modified; the user's word beats it.
+// The date of a download is its Last-Modified, unless the user gives one.
 func TestUpdateFromServer(t *testing.T) {
-	source := mirror(t, small())
+	source := mirror(t, smallExports())
 	write(t, filepath.Join(source, "ecosystems.txt"), []byte("npm\nDebian\nDebian:12\n"))
 	server := httptest.NewServer(http.FileServer(http.Dir(source)))
 	defer server.Close()
@@ -388,28 +395,40 @@ func TestUpdateFromServer(t *testing.T) {
 	}
 }
 
-func TestStatus(t *testing.T) {
-	dir := builtSmall(t)
-	s, err := StatusOf(context.Background(), dir, clock())
+func TestContents(t *testing.T) {
+	dir := buildSmall(t)
+	s, err := ContentsOf(context.Background(), dir, clock())
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(s.Shards) != 5 || !s.Built || s.Shards[0].Age != nil || s.KEV == nil || *s.KEV.Age != int64(67*time.Hour/time.Second) || s.Bytes == 0 {
+	if len(s.Shards) != 5 || !s.Built || s.Shards[0].Age != nil || s.KEV == nil ||
+		*s.KEV.Age != int64(67*time.Hour/time.Second) || s.Bytes == 0 {
 		t.Errorf("%+v", s)
+	}
+	bytes := int64(0)
+	for _, path := range shardFiles(t, dir) {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		bytes += info.Size()
+	}
+	if s.Bytes != bytes || s.EPSS != nil || s.CVE != nil || s.Dir != dir {
+		t.Errorf("%+v, the files have %d bytes", s, bytes)
 	}
 	for name, mode := range modes(t, dir) {
 		if mode.Perm()&0o444 != 0o444 {
 			t.Errorf("%s cannot be read by others: %s", name, mode)
 		}
 	}
-	q, err := StatusOf(context.Background(), quickstart(t), clock())
+	q, err := ContentsOf(context.Background(), quickstart(t), clock())
 	if err != nil || q.Built || *q.Shards[0].Age != int64(12*time.Hour/time.Second) {
 		t.Errorf("%+v, %v", q, err)
 	}
 	if err := os.Remove(slices.Sorted(maps.Values(shardFiles(t, dir)))[0]); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := StatusOf(context.Background(), dir, clock()); err == nil {
+	if _, err := ContentsOf(context.Background(), dir, clock()); err == nil {
 		t.Error("a missing shard is no error")
 	}
 }
