@@ -76,12 +76,31 @@ type Package struct {
 	// Reached says whether what the image starts can get to it: "yes" is the entrypoint's own package and what it needs, transitively and by
 	// the package database; "no" is what has no code; "unknown" all else, since a program may start others.
 	Reached string `json:"reached" enum:"yes,no,unknown"`
+	// Unlisted says that an earlier layer's package database has the package and a later one's has not, while its files are still there.
+	Unlisted bool `json:"unlisted"`
+	// Signer says, of a package of a distribution, what its database has on where it is from: of an rpm the id of the key that signed it (16 hex digits), of
+	// an apk the commit of the sources that it was built from; "" when the database has nothing.
+	Signer string `json:"-"`
+	// Origin is what Assemble made of it, for the matcher.
+	Origin PackageOrigin `json:"-"`
 	// Depends and Provides are what a package database says of the distribution's package, in its own words (dpkg, apk) or lines (rpm,
 	// pacman); each at most MaxRelations bytes.
 	Depends  string `json:"-"`
 	Provides string `json:"-"`
 	// Symbols are, of a Go module, the functions of each program that holds it; nil of a program whose functions are not known.
 	Symbols []*Symbols `json:"-"`
+}
+
+// PackageOrigin says how sure it is that a package of a distribution's format is the distribution's own.
+type PackageOrigin struct {
+	// Own is set by positive evidence alone: who maintains it, the vendor and key of the distribution's own packages. Only such a package hides what
+	// it brings from other ecosystems' advisories.
+	Own bool
+	// Plausible says that it is built as the distribution's packages are, though nothing proves it: it hides what it brings if the distribution's
+	// advisories know its source.
+	Plausible bool
+	// Unjudged says that it holds programs that no other ecosystem judges.
+	Unjudged bool
 }
 
 // Symbols are what programs hold: sorted 64-bit FNV-1a hashes of "import/path", "import/path.Function" and "import/path.Type.Method".

@@ -34,6 +34,7 @@ import (
 //	dir PATH
 //	whiteout PATH
 //	opaque DIR
+//	large PATH MODE              100,000 bytes that are no known format
 //	program PATH GOVERSION MODULE@VERSION…   an ELF file with Go build information; the first module is the main one
 func mkimage(args []string) error {
 	if len(args) != 3 {
@@ -133,6 +134,9 @@ func instruction(dir, verb, rest string) ([]imagetest.Entry, error) {
 		return []imagetest.Entry{e}, err
 	case "text":
 		return entry(imagetest.File(f[0], strings.ReplaceAll(strings.TrimSpace(strings.TrimPrefix(rest, f[0])), `\n`, "\n")))
+	case "large":
+		mode, err := strconv.ParseInt(f[1], 8, 64)
+		return []imagetest.Entry{{Path: f[0], Body: bytes.Repeat([]byte("no format\x00"), 10_000), Mode: mode}}, err
 	case "link":
 		return entry(imagetest.Symlink(f[0], f[1]))
 	case "hardlink":

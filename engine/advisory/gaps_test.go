@@ -23,11 +23,13 @@ func TestGaps(t *testing.T) {
 		return engine.Package{Type: typ, Name: name, Version: version, Ecosystem: engine.Maybe(ecosystem)}
 	}
 	foreign := p("deb", "x", "2", "Debian:12")
-	foreign.ThirdParty = true
+	foreign.ThirdParty, foreign.Origin.Unjudged = true, true
+	judged := p("deb", "y", "2", "Debian:12") // whose programs other ecosystems judge
+	judged.ThirdParty = true
 	got, err := NewMatcher(m).Match(t.Context(), &engine.Inventory{Packages: []engine.Package{
 		p("generic", "nginx", "1", ""), p("generic", "redis", "1", ""), p("conda", "a", "1", ""), p("cargo", "a", "1",
 			""), p("deb", "a", "1", ""),
-		p("deb", "a", "1", "Debian:13"), p("deb", "b", "1", "Debian:13"), p("gem", "a", "1", "RubyGems"), foreign,
+		p("deb", "a", "1", "Debian:13"), p("deb", "b", "1", "Debian:13"), p("gem", "a", "1", "RubyGems"), foreign, judged,
 		p("npm", "bad", "1.0.0", "npm"), p("npm", "main", "latest", "npm"), p("npm", "fine", "latest", "npm"),
 	}}, clock())
 	if err != nil || len(got.Findings) != 0 {
@@ -64,17 +66,24 @@ func TestOwners(t *testing.T) {
 	}, "")
 	django := engine.Package{Type: "pypi", Name: "django", Version: "4.2", Ecosystem: "PyPI", OwnedBy: "deb/python3-django"}
 	owner := func(name, ecosystem string) engine.Package {
-		return engine.Package{Type: "deb", Name: name, Version: "4.2-1", Ecosystem: engine.Maybe(ecosystem)}
+		return engine.Package{Type: "deb", Name: name, Version: "4.2-1", Ecosystem: engine.Maybe(ecosystem), Origin: engine.PackageOrigin{Own: true}}
+	}
+	plausible := func(name string) engine.Package {
+		return engine.Package{Type: "deb", Name: "python3-django", Version: "4.2-1", Ecosystem: "Debian:12",
+			Source: engine.Source{Name: name, Version: "4.2-1"}, Origin: engine.PackageOrigin{Plausible: true}}
 	}
 	for name, c := range map[string]struct {
 		packages []engine.Package
 		findings int
 	}{
-		"its owner is judged":                {[]engine.Package{django, owner("python3-django", "Debian:12")}, 0},
-		"its owner is of an unknown release": {[]engine.Package{django, owner("python3-django", "")}, 1},
-		"its owner has no advisories":        {[]engine.Package{django, owner("python3-django", "Debian:13")}, 1},
-		"its owner is no distribution's":     {[]engine.Package{django, owner("python3-django", "npm")}, 1},
-		"its owner is not installed":         {[]engine.Package{django, owner("python3-other", "Debian:12")}, 1},
+		"its owner is judged":                                           {[]engine.Package{django, owner("python3-django", "Debian:12")}, 0},
+		"its owner is of an unknown release":                            {[]engine.Package{django, owner("python3-django", "")}, 1},
+		"its owner has no advisories":                                   {[]engine.Package{django, owner("python3-django", "Debian:13")}, 1},
+		"its owner is no distribution's":                                {[]engine.Package{django, owner("python3-django", "npm")}, 1},
+		"its owner is not installed":                                    {[]engine.Package{django, owner("python3-other", "Debian:12")}, 1},
+		"its owner may be the distribution's, whose advisories know it": {[]engine.Package{django, plausible("other")}, 0},
+		"its owner may be the distribution's, whose advisories do not":  {[]engine.Package{django, plausible("unknown")}, 1},
+		"two owners of one name, of which one only may be":              {[]engine.Package{django, owner("python3-django", "Debian:12"), plausible("unknown")}, 1},
 		"its owner is of another type": {[]engine.Package{django,
 			{Type: "rpm", Name: "python3-django", Version: "1", Ecosystem: "Debian:12"}}, 1},
 		"nobody owns it, and a nameless does": {[]engine.Package{{Type: "pypi", Name: "django", Version: "4.2", Ecosystem: "PyPI"},

@@ -120,16 +120,20 @@ func (s *matchState) shardOf(ctx context.Context, ecosystem string) (*Shard, err
 func (s *matchState) sourcePackages(ctx context.Context, inv *engine.Inventory) ([]*sourcePackage, error) {
 	byKey := map[string]*sourcePackage{}
 	unknownRelease, noShard, thirdParty := map[string]int{}, map[string]int{}, map[string]int{} // how many packages, by type or ecosystem
-	owners := ownerEcosystems(inv)
+	owners := owningPackages(inv)
 	for _, p := range inv.Packages {
 		ecosystem := string(p.Ecosystem)
-		if owner := owners[string(p.OwnedBy)]; p.OwnedBy != "" && owner != "" {
-			shard, err := s.shardOf(ctx, owner)
+		if owner := owners[string(p.OwnedBy)]; p.OwnedBy != "" && owner != nil {
+			shard, err := s.shardOf(ctx, string(owner.Ecosystem))
 			if err != nil {
 				return nil, err
 			}
-			if shard != nil {
-				continue // the owner is judged, by its distribution's advisories
+			judged, err := s.judgesOwner(ctx, shard, owner)
+			if err != nil {
+				return nil, err
+			}
+			if judged {
+				continue // by its distribution's advisories
 			}
 		}
 		if ecosystem == "" {
@@ -144,7 +148,7 @@ func (s *matchState) sourcePackages(ctx context.Context, inv *engine.Inventory) 
 			noShard[ecosystem]++
 			continue
 		}
-		if p.ThirdParty {
+		if p.ThirdParty && p.Origin.Unjudged {
 			thirdParty[ecosystem]++
 		}
 		source := &sourcePackage{ecosystem: ecosystem, name: p.Name, version: p.Version}
@@ -191,16 +195,35 @@ func firstPath(p engine.Package) string {
 	return slices.Min(paths)
 }
 
-// ownerEcosystems maps packages of a distribution, as OwnedBy names them ("deb/python3-django"), to the ecosystem whose advisories judge
-// them. An owner that is not installed is not among them.
-func ownerEcosystems(inv *engine.Inventory) map[string]string {
-	out := map[string]string{}
-	for _, p := range inv.Packages {
-		if p.Ecosystem != "" && isDistribution(string(p.Ecosystem)) {
-			out[p.Type+"/"+p.Name] = string(p.Ecosystem)
+// owningPackages maps packages of a distribution by how OwnedBy names them ("deb/python3-django"). An owner that is not installed is not among
+// them; of several the one that is the least surely the distribution's own counts.
+func owningPackages(inv *engine.Inventory) map[string]*engine.Package {
+	out := map[string]*engine.Package{}
+	for i := range inv.Packages {
+		p := &inv.Packages[i]
+		if p.Ecosystem == "" || !isDistribution(string(p.Ecosystem)) {
+			continue
+		}
+		id := p.Type + "/" + p.Name
+		if known := out[id]; known == nil || known.Origin.Own && !p.Origin.Own {
+			out[id] = p
 		}
 	}
 	return out
+}
+
+// judgesOwner says whether a distribution's advisories, in its shard, judge a package that owns others: it is the distribution's own beyond
+// doubt, or the advisories speak of its source.
+func (s *matchState) judgesOwner(ctx context.Context, shard *Shard, owner *engine.Package) (bool, error) {
+	if shard == nil || owner.Origin.Own {
+		return shard != nil, nil
+	}
+	name := cmp.Or(owner.Source.Name, owner.Name)
+	records, err := s.store.Affecting(ctx, string(owner.Ecosystem), name)
+	if err != nil {
+		return false, fmt.Errorf("looking up %s in the advisories of %s: %w", name, owner.Ecosystem, err)
+	}
+	return len(records) > 0, nil
 }
 
 // isDistribution says whether an ecosystem is a distribution, which builds packages from source packages.

@@ -15,7 +15,7 @@ import (
 // apk reads apk's database of installed packages (wiki.alpinelinux.org/wiki/Apk_spec, "Installed Database").
 type apk struct{}
 
-func (apk) Name() string      { return "apk/2" }
+func (apk) Name() string      { return "apk/3" }
 func (apk) Anchors() []string { return []string{"lib/apk/db/installed", "usr/lib/apk/db/installed"} }
 
 // Records implements engine.Recording.
@@ -82,6 +82,10 @@ func apkRecord(text string) (*engine.Package, *engine.Owned, error) {
 			p.Arch = engine.Maybe(value)
 		case "o":
 			p.Source.Name = value
+		case "m":
+			p.Vendor = engine.Maybe(value)
+		case "c":
+			p.Signer = commit(value)
 		case "L":
 			p.Licenses = []string{value}
 		case "D":
@@ -110,6 +114,14 @@ func apkRecord(text string) (*engine.Package, *engine.Owned, error) {
 	p.Source.Version = p.Version
 	owned.Package, owned.Arch = p.Name, string(p.Arch)
 	return p, owned, nil
+}
+
+// commit returns the id of a commit, as abuild and melange record that of their sources, "" for any other text.
+func commit(s string) string {
+	if len(s) != 40 || strings.Trim(s, "0123456789abcdef") != "" {
+		return ""
+	}
+	return s
 }
 
 // apkSum turns "Q1" and base64 into "sha1:" and hex; "" for any other form.

@@ -34,13 +34,17 @@ func Assemble(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory,
 	})
 	inv := &engine.Inventory{OS: a.os()}
 	occurrences := dropListedTwice(a.packages(inv.OS))
+	unlisted, gone := a.unlisted(inv.OS, occurrences)
+	occurrences = append(occurrences, unlisted...)
+	contents := a.packageContents()
+	a.markOrigins(inv.OS, occurrences, contents)
 	a.markOwners(occurrences)
-	a.classifyPackages(occurrences)
+	a.classifyPackages(occurrences, contents)
 	a.setLicenses(occurrences)
 	inv.Packages = mergeOccurrences(occurrences)
 	inv.Accounts, inv.Secrets = a.accounts(), a.secrets()
 	inv.Annotate, inv.Reach = a.annotateFiles, a.markReached
-	inv.Gaps = a.gaps(inv.OS, occurrences)
+	inv.Gaps = a.gaps(inv.OS, occurrences, gone)
 	return inv, nil
 }
 
@@ -49,13 +53,14 @@ type evidenceKey struct{ inspector, path string }
 
 // assembly is the state of one Assemble.
 type assembly struct {
-	tree          *engine.Tree
-	layers        []engine.LayerFacts
-	removed       map[string][]int                   // indexes of the layers that removed a path
-	histories     map[evidenceKey][]*engine.Evidence // oldest first
-	visible       []evidenceKey                      // whose latest evidence is of a file that the merged tree shows, sorted
-	owners        map[string]owner                   // by path; only paths with packages, gaps or secrets
-	packageLayers map[string]int                     // layer that brought a distribution's package: "deb/bash", "deb/bash:amd64"
+	tree      *engine.Tree
+	layers    []engine.LayerFacts
+	removed   map[string][]int                   // indexes of the layers that removed a path
+	histories map[evidenceKey][]*engine.Evidence // oldest first
+	visible   []evidenceKey                      // whose latest evidence is of a file that the merged tree shows, sorted
+	owners    map[string]owner                   // by path; only paths with packages, gaps or secrets
+	// owningPackages are the distribution's own packages: "deb/bash", "deb/bash:amd64".
+	owningPackages map[string]owningPackage
 }
 
 // occurrence is a package at one location, before mergeOccurrences makes one of those that are equal.
@@ -167,6 +172,7 @@ func mergeOccurrences(all []*occurrence) []engine.Package {
 		if o.layer < layers[i] {
 			layers[i], p.Layer = o.layer, o.Layer
 		}
+		p.Unlisted = p.Unlisted && o.Unlisted
 		p.OwnedBy = min(p.OwnedBy, o.OwnedBy) // "", no owner, is less than any name
 	}
 	for i := range out {

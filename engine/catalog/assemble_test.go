@@ -72,6 +72,9 @@ func summary(inv *engine.Inventory) string {
 	var out []string
 	for _, p := range inv.Packages {
 		s := fmt.Sprintf("%s/%s@%s L%s", p.Type, p.Name, p.Version, strings.TrimLeft(strings.TrimPrefix(string(p.Layer), "sha256:"), "0"))
+		if p.Unlisted {
+			s += " unlisted"
+		}
 		if p.OwnedBy != "" {
 			s += " owned by " + string(p.OwnedBy)
 		}
@@ -86,7 +89,8 @@ func status(packages ...string) string {
 	var b strings.Builder
 	for _, p := range packages {
 		name, version, _ := strings.Cut(p, "=")
-		fmt.Fprintf(&b, "Package: %s\nStatus: install ok installed\nArchitecture: amd64\nVersion: %s\n\n", name, version)
+		fmt.Fprintf(&b, "Package: %s\nStatus: install ok installed\nMaintainer: A <a@debian.org>\nArchitecture: amd64\n"+
+			"Version: %s\n\n", name, version)
 	}
 	return b.String()
 }
@@ -105,7 +109,8 @@ func TestAttribution(t *testing.T) {
 		"back to the first version": {[][]item{{release, at(status("a=1"))}, {at(status("a=2"))}, {at(status("a=1"))}}, "deb/a@1 L3"},
 		"the database was removed in between": {[][]item{{release, at(status("a=1"))}, {{path: "var/lib/dpkg/.wh.status"}},
 			{at(status("a=1"))}}, "deb/a@1 L3"},
-		"the database is removed at the end": {[][]item{{release, at(status("a=1"))}, {{path: "var/lib/dpkg/.wh.status"}}}, ""},
+		"the database is removed at the end": {[][]item{{release, at(status("a=1"))}, {{path: "var/lib/dpkg/.wh.status"}}},
+			"deb/a@1 L1 unlisted"},
 		"its folder is made opaque and filled": {[][]item{{release, at(status("a=1", "b=1"))},
 			{{path: "var/lib/dpkg/.wh..wh..opq"}, at(status("a=1"))}}, "deb/a@1 L1"},
 		"distroless: a file for each package": {[][]item{{release, {path: "var/lib/dpkg/status.d/a", body: "Package: a\nVersion: 1\n"}},

@@ -11,6 +11,7 @@ import (
 type packageContent struct {
 	code, headers, docs, data bool
 	listed                    bool // by a list of files, and not only by their checksums
+	owned                     []*engine.Owned
 }
 
 // packageContents returns the content of each package of the distribution: by "deb/bash:amd64", or by "deb/bash" where the list of files
@@ -36,7 +37,7 @@ func (a *assembly) packageContents() map[string]*packageContent {
 				} else if content.listed && !isList {
 					continue
 				}
-				content.listed = content.listed || isList
+				content.listed, content.owned = content.listed || isList, append(content.owned, o)
 				a.addFiles(content, o.Files)
 			}
 		}
@@ -131,10 +132,17 @@ func (c *packageContent) noCode() engine.Maybe {
 	return "empty"
 }
 
-// classifyPackages sets how each package was found, and of the distribution's packages whether they have code, are the kernel or come from
-// a third party.
-func (a *assembly) classifyPackages(all []*occurrence) {
-	contents := a.packageContents()
+// contentOf returns the content of a package of the distribution, nil when no list of its files is known.
+func contentOf(contents map[string]*packageContent, o *occurrence) *packageContent {
+	if c := contents[o.Type+"/"+o.Name+":"+string(o.Arch)]; c != nil {
+		return c
+	}
+	return contents[o.Type+"/"+o.Name]
+}
+
+// classifyPackages sets how each package was found, and of the distribution's packages whether they have code or are the
+// kernel.
+func (a *assembly) classifyPackages(all []*occurrence, contents map[string]*packageContent) {
 	for _, o := range all {
 		if o.FoundBy == "" {
 			o.FoundBy = defaultFoundBy(o.Type)
@@ -142,13 +150,8 @@ func (a *assembly) classifyPackages(all []*occurrence) {
 		if !engine.OfDistribution(o.Type) {
 			continue
 		}
-		content := contents[o.Type+"/"+o.Name+":"+string(o.Arch)]
-		if content == nil {
-			content = contents[o.Type+"/"+o.Name]
-		}
-		o.NoCode = content.noCode()
+		o.NoCode = contentOf(contents, o).noCode()
 		o.Kernel = isKernel(o.Type, o.Name)
-		o.ThirdParty = isThirdParty(&o.Package)
 		if o.NoCode != "" {
 			o.Reached = "no"
 		}
@@ -214,14 +217,10 @@ func isThirdParty(p *engine.Package) bool {
 				return true
 			}
 		}
-		for _, mark := range []string{".pgdg", "nodesource", "+sury", "~sury", "ppa", "-1~bookworm", "-1~bullseye", "-1~buster", "-1~trixie"} {
-			if strings.Contains(p.Version, mark) {
-				return true
-			}
-		}
+		return foreignVersion.MatchString(p.Version)
 	case "rpm":
 		for _, name := range []string{
-			"fedora project", "docker", "nodesource", "nginx", "postgresql global", "remi", "microsoft", "google", "hashicorp", "mongodb",
+			"docker", "nodesource", "nginx", "postgresql global", "remi", "microsoft", "google", "hashicorp", "mongodb",
 			"elastic", "oracle and/or", "mariadb", "nvidia", "grafana", "gitlab", "redis", "influxdata", "datadog", "percona", "confluent",
 			"elrepo", "rpm fusion",
 		} {

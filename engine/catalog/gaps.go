@@ -10,7 +10,7 @@ import (
 
 // gaps returns what of the image could not be assessed: the gaps of visible files, those of any layer that could not be read or ended at a
 // limit, empty package databases, and packages of an unknown distribution. Unsupported files of one kind in one folder are one gap.
-func (a *assembly) gaps(os *engine.OS, all []*occurrence) []engine.Gap {
+func (a *assembly) gaps(os *engine.OS, all []*occurrence, gone map[string]int) []engine.Gap {
 	var out []engine.Gap
 	type group struct{ subject, dir engine.Maybe }
 	groups := map[group]int{} // index in out
@@ -34,7 +34,10 @@ func (a *assembly) gaps(os *engine.OS, all []*occurrence) []engine.Gap {
 			}
 		}
 	}
-	out = append(out, a.emptyDatabases(all)...)
+	empty := a.emptyDatabases(all)
+	out = append(out, empty...)
+	out = append(out, unlistedGaps(os, all, gone, len(empty) > 0)...)
+	out = append(out, releaseGaps(os, all)...)
 	return append(out, unknownDistribution(os, all)...)
 }
 
@@ -64,7 +67,7 @@ func (a *assembly) emptyDatabases(all []*occurrence) []engine.Gap {
 	for _, o := range all {
 		listed[o.Type] = true
 	}
-	databases := map[string]string{dpkg{}.Name(): "deb", apk{}.Name(): "apk", rpm{}.Name(): "rpm", rpmManifest{}.Name(): "rpm"}
+	databases := databaseTypes()
 	var out []engine.Gap
 	for _, key := range a.visible {
 		ev := a.latest(key)

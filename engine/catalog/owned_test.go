@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"path"
+	"strings"
 	"testing"
 
 	"github.com/vetoci/veto/engine"
@@ -44,7 +45,7 @@ func database(typ string, l listing) (items []item, ev *engine.Evidence) {
 			items = append(items, item{path: dpkgInfo + "/python3-six.md5sums", body: hex.EncodeToString(sum[:]) + "  " + l.lists + "\n"})
 		}
 	case "apk":
-		text := "P:python3-six\nV:1.16.0-r4\nA:x86_64\n"
+		text := "P:python3-six\nV:1.16.0-r4\nA:x86_64\no:py3-six\nc:" + strings.Repeat("0a", 20) + "\n"
 		if l.lists != "" {
 			sum := sha1.Sum([]byte(l.body))
 			text += fmt.Sprintf("F:%s\nR:%s\nZ:Q1%s\n", path.Dir(l.lists), path.Base(l.lists), base64.StdEncoding.EncodeToString(sum[:]))
@@ -52,7 +53,7 @@ func database(typ string, l listing) (items []item, ev *engine.Evidence) {
 		items = []item{{path: "lib/apk/db/installed", body: text + "\n"}}
 	case "rpm":
 		ev = &engine.Evidence{Inspector: (rpm{}).Name(), Path: "var/lib/rpm/rpmdb.sqlite",
-			Packages: []engine.Package{{Name: "python3-six", Version: "1.16.0-4.el9", Type: "rpm", Arch: "noarch"}}}
+			Packages: []engine.Package{{Name: "python3-six", Version: "1.16.0-4.el9", Type: "rpm", Arch: "noarch", Vendor: "AlmaLinux"}}}
 		if l.lists != "" {
 			sum := sha256.Sum256([]byte(l.body))
 			ev.Owned = []engine.Owned{{Type: "rpm", Package: "python3-six", Arch: "noarch",

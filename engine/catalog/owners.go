@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
@@ -37,11 +38,12 @@ func (a *assembly) markOwners(all []*occurrence) {
 			}
 		}
 	}
-	a.packageLayers = map[string]int{}
+	a.owningPackages = map[string]owningPackage{}
 	for _, o := range all {
-		if engine.OfDistribution(o.Type) {
-			a.packageLayers[o.Type+"/"+o.Name] = o.layer
-			a.packageLayers[o.Type+"/"+o.Name+":"+string(o.Arch)] = o.layer
+		if engine.OfDistribution(o.Type) && !o.Unlisted && (o.Origin.Own || o.Origin.Plausible) {
+			p := owningPackage{o.layer, a.nameSince(o.key, o.Package)}
+			a.owningPackages[o.Type+"/"+o.Name] = p
+			a.owningPackages[o.Type+"/"+o.Name+":"+string(o.Arch)] = p
 		}
 	}
 	for _, o := range all {
@@ -52,9 +54,29 @@ func (a *assembly) markOwners(all []*occurrence) {
 	a.dropOwnedGaps()
 }
 
+// owningPackage is a package of the distribution's own that can own files.
+type owningPackage struct {
+	layer int // that brought it
+	since int // the oldest layer from which on some version of it has been there without a break
+}
+
+// nameSince returns the index of the oldest layer from which on the database has had a package of that name, in whatever version.
+func (a *assembly) nameSince(key evidenceKey, p engine.Package) int {
+	evs := a.histories[key]
+	layer := evs[len(evs)-1].Layer
+	for i := len(evs) - 2; i >= 0; i-- {
+		if !slices.ContainsFunc(evs[i].Packages, func(q engine.Package) bool { return q.Name == p.Name && q.Arch == p.Arch }) ||
+			a.removedBetween(key.path, evs[i].Layer, layer) {
+			break
+		}
+		layer = evs[i].Layer
+	}
+	return layer
+}
+
 // ownerOf returns the distribution's package that owns a file with these checksums, such as "deb/python3-django". It is "" unless the
-// package is installed, the checksum that its database recorded is the file's, and the file was last changed no later than by the layer
-// that brought the package: a later layer may have written both the file and the database.
+// package is the distribution's own and installed, the checksum that its database recorded is the file's, and the file is from the layers in
+// which the package came: a later layer may have written both the file and the database, and may claim a file that was there before.
 func (a *assembly) ownerOf(key evidenceKey, sums engine.Sums) string {
 	o, ok := a.owners[key.path]
 	if !ok {
@@ -65,10 +87,13 @@ func (a *assembly) ownerOf(key evidenceKey, sums engine.Sums) string {
 	if o.arch != "" {
 		withArch += ":" + o.arch
 	}
-	layer, installed := a.packageLayers[withArch]
+	p, installed := a.owningPackages[withArch]
 	node := a.tree.Nodes[key.path]
-	if !installed || !sums.Equal(o.sum) || node == nil || node.Layer > layer && !a.hadContent(key, layer, sums) {
+	if !installed || !sums.Equal(o.sum) || node == nil || node.Layer > p.layer && !a.hadContent(key, p.layer, sums) {
 		return ""
+	}
+	if node.Layer < p.since {
+		return "" // it was there before the package
 	}
 	return id
 }

@@ -14,7 +14,7 @@ import (
 // rpm reads rpm's database in any of its three formats.
 type rpm struct{}
 
-func (rpm) Name() string { return "rpm/2" }
+func (rpm) Name() string { return "rpm/3" }
 
 func rpmFolders() []string {
 	return []string{"var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"}
@@ -85,6 +85,7 @@ func rpmPackage(h *rpmdb.Header) *engine.Package {
 	if p.Vendor == "(none)" {
 		p.Vendor = ""
 	}
+	p.Signer = h.Signer()
 	epoch := ""
 	if e, err := h.Numbers(rpmdb.Epoch); err == nil && len(e) > 0 {
 		epoch = fmt.Sprintf("%d:", e[0])

@@ -18,6 +18,10 @@ const (
 	Version         Tag = 1001
 	Release         Tag = 1002
 	Epoch           Tag = 1003
+	HeaderDSA       Tag = 267 // signatures: over the header alone, then those of older rpms over header and files
+	HeaderRSA       Tag = 268
+	SignatureGPG    Tag = 262
+	SignaturePGP    Tag = 259
 	Vendor          Tag = 1011
 	License         Tag = 1014
 	Arch            Tag = 1022
@@ -39,6 +43,7 @@ const (
 	typeInt16   = 3
 	typeInt32   = 4
 	typeString  = 6
+	typeBinary  = 7
 	typeStrings = 8
 	typeI18n    = 9
 )
@@ -115,6 +120,15 @@ func (h *Header) Texts(tag Tag) ([]string, error) {
 		out, rest = append(out, string(s)), after
 	}
 	return out, nil
+}
+
+// Bytes returns the bytes of a tag, nil when the header does not have it as such.
+func (h *Header) Bytes(tag Tag) []byte {
+	e, ok := h.index[tag]
+	if !ok || e.valueType != typeBinary || int64(e.offset)+int64(e.count) > int64(len(h.store)) {
+		return nil
+	}
+	return h.store[e.offset : e.offset+e.count]
 }
 
 // Numbers returns the numbers of a tag, of 16 or 32 bits each, nil when the header does not have the tag. Its errors are those of Texts.

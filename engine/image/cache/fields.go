@@ -234,6 +234,11 @@ func (c *coder) pkg(p *engine.Package) {
 	text(c, &p.Reached)
 	text(c, &p.Depends)
 	text(c, &p.Provides)
+	boolean(c, &p.Unlisted)
+	text(c, &p.Signer)
+	boolean(c, &p.Origin.Own)
+	boolean(c, &p.Origin.Plausible)
+	boolean(c, &p.Origin.Unjudged)
 	list(c, &p.Symbols, 1, func(c *coder, s **engine.Symbols) { pointer(c, s, (*coder).symbols) })
 }
 
