@@ -34,7 +34,10 @@ type machine struct {
 
 func newDirectory() *inode { return &inode{kind: engine.TypeDir, list: map[string]*dirent{}} }
 
-var errMachine = errors.New("no file system would do that")
+var (
+	errMachine = errors.New("no file system would do that")
+	errCircle  = errors.New("the links go in a circle")
+)
 
 // chase walks to a directory and returns the inodes on the way with their real names: physical directories, links followed.
 func (m *machine) chase(at []*inode, names []string, p string, mkdir bool, budget *int) ([]*inode, []string, error) {
@@ -62,7 +65,7 @@ func (m *machine) chase(at []*inode, names []string, p string, mkdir bool, budge
 			at, names = append(at[:len(at):len(at)], d.in), append(names[:len(names):len(names)], part)
 		case engine.TypeSymlink:
 			if *budget--; *budget < 0 {
-				return nil, nil, errMachine
+				return nil, nil, errCircle
 			}
 			from, fromNames := at, names
 			if strings.HasPrefix(d.in.link, "/") {
@@ -73,10 +76,7 @@ func (m *machine) chase(at []*inode, names []string, p string, mkdir bool, budge
 				return nil, nil, err
 			}
 		default:
-			if mkdir {
-				return nil, nil, errMachine
-			}
-			return nil, nil, nil
+			return nil, nil, errMachine
 		}
 	}
 	return at, names, nil
@@ -129,6 +129,9 @@ func (m *machine) unpack(e engine.Entry) error {
 	dir, base := cutLast(e.Path)
 	if strings.HasPrefix(base, ".wh.") {
 		in, real, err := m.dir(dir, false)
+		if errors.Is(err, errCircle) {
+			return nil // a way that leads nowhere: there is nothing to remove
+		}
 		if err != nil || in == nil {
 			return err
 		}

@@ -17,7 +17,7 @@ func (m *merger) whiteout(dir, name string) error {
 		return errNoWhiteoutName
 	}
 	parent, err := m.resolve(dir, false)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, errNotDir) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, engine.ErrLinkLoop) {
 		return nil // there is nothing to remove
 	}
 	if err != nil {
