@@ -1,7 +1,6 @@
 package formats
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,17 +51,12 @@ func ReadRun(r io.Reader) (*engine.Run, error) {
 			"this veto reads schema version %s; use the version of veto that wrote the run, or scan again", engine.SchemaVersion)
 	}
 	run := &engine.Run{}
-	d := json.NewDecoder(bytes.NewReader(data))
-	d.DisallowUnknownFields()
-	if err := d.Decode(run); err != nil {
-		if strings.Contains(err.Error(), `unknown field "coverage"`) {
+	if err := engine.Decode(data, run); err != nil {
+		if strings.Contains(err.Error(), `unknown key "coverage"`) {
 			const renamed = `reading a run: the section "coverage" of a report is called "gaps" now, and this veto reads no runs of before that`
 			return nil, engine.Hint(errors.New(renamed), "scan again with this version of veto")
 		}
 		return nil, fmt.Errorf("reading a run: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, errors.New("reading a run: something follows the run")
 	}
 	if err := checkVerdicts(run); err != nil {
 		return nil, fmt.Errorf("reading a run: %w", err)

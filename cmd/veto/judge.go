@@ -3,15 +3,14 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
 	"io"
 	"reflect"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/document"
 	"github.com/vetoci/veto/engine/schema"
 )
 
@@ -117,16 +116,14 @@ func readFacts(sys *system, name string) (*engine.Input, error) {
 	if err := json.Unmarshal(data, &sections); err != nil {
 		return nil, engine.Hint(engine.Usage("%s: %v", name, err), "facts are written by `veto inspect SOURCE` or `veto scan -o facts=FILE`")
 	}
-	if sections["decision"] != nil || sections["reports"] != nil {
-		return nil, engine.Hint(engine.Usage("%s holds a run, not facts", name),
-			"render it with `veto render %s`; facts are written by `veto inspect`", name)
-	}
-	if v := string(sections["schema_version"]); v != `"`+engine.SchemaVersion+`"` {
-		return nil, engine.Hint(engine.Usage("%s: schema_version is %s, this veto reads %q", name, orNone(v), engine.SchemaVersion),
-			"record the facts again with this version of veto")
+	if err := checkFacts(name, sections); err != nil {
+		return nil, err
 	}
 	// Before gaps were called gaps, an empty list said what an empty list says today.
 	if old := sections["coverage"]; sections["gaps"] == nil && string(bytes.Join(bytes.Fields(old), nil)) == "[]" {
+		if err := document.CheckJSON(data); err != nil {
+			return nil, engine.Usage("%s: %v", name, err)
+		}
 		sections["gaps"] = old
 		delete(sections, "coverage")
 		if data, err = json.Marshal(sections); err != nil {
@@ -139,13 +136,8 @@ func readFacts(sys *system, name string) (*engine.Input, error) {
 			"record the facts again with this version of veto")
 	}
 	in := &engine.Input{}
-	dec := json.NewDecoder(bytes.NewReader(data))
-	dec.DisallowUnknownFields()
-	if err := dec.Decode(in); err != nil {
-		return nil, engine.Usage("%s: %s", name, strings.TrimPrefix(err.Error(), "json: "))
-	}
-	if _, err := dec.Token(); !errors.Is(err, io.EOF) {
-		return nil, engine.Usage("%s: there is more after the facts", name)
+	if err := engine.Decode(data, in); err != nil {
+		return nil, engine.Usage("%s: %w", name, err)
 	}
 	for _, section := range topLevel(reflect.TypeFor[engine.Input]()) {
 		if sections[section] == nil && section != "index" && section != "weakened" {
@@ -153,6 +145,19 @@ func readFacts(sys *system, name string) (*engine.Input, error) {
 		}
 	}
 	return in, nil
+}
+
+// checkFacts refuses what is another document, or of another version.
+func checkFacts(name string, sections map[string]json.RawMessage) error {
+	if sections["decision"] != nil || sections["reports"] != nil {
+		return engine.Hint(engine.Usage("%s holds a run, not facts", name),
+			"render it with `veto render %s`; facts are written by `veto inspect`", name)
+	}
+	if v := string(sections["schema_version"]); v != `"`+engine.SchemaVersion+`"` {
+		return engine.Hint(engine.Usage("%s: schema_version is %s, this veto reads %q", name, orNone(v), engine.SchemaVersion),
+			"record the facts again with this version of veto")
+	}
+	return nil
 }
 
 func orNone(s string) string {
