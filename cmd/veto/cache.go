@@ -39,7 +39,7 @@ func (f *cacheFlags) addLimit(cmd *cobra.Command) {
 
 // open opens the layer cache, nil when there is none: because of --no-cache, without a folder for it, or where none can be
 // made. A folder that others can write is an error, and so is a VETO_CACHE that cannot be a folder.
-func (f *cacheFlags) open(sys *system) (*cache.Cache, error) {
+func (f *cacheFlags) open(sys *system, ws *workspace) (*cache.Cache, error) {
 	limit, err := parseSize(f.limit, "--cache-limit")
 	if err != nil {
 		return nil, err
@@ -47,6 +47,9 @@ func (f *cacheFlags) open(sys *system) (*cache.Cache, error) {
 	dir := inCache(sys, "layers")
 	if f.none || dir == "" {
 		return nil, nil
+	}
+	if err := ws.keepsOut("the layer cache", dir, sys.getenv("VETO_CACHE") != ""); err != nil {
+		return nil, err
 	}
 	c, err := cache.Open(dir, limit, sys.now)
 	if err == nil {

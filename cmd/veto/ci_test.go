@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -74,29 +76,65 @@ type runner struct {
 	dir     string // the checkout
 	temp    string
 	inputs  map[string]string
-	baseRef string
+	github  map[string]any    // the github context, with "event"
+	server  string            // the URL above the repository "origin.git"
+	steps   []string          // the steps to run, all without any
 	outputs map[string]string // "step.name"
 	log     bytes.Buffer
 	summary string
 }
 
+// expand evaluates the expressions of a text: paths, `a || b` and join(path, ' ').
 func (r *runner) expand(s string) string {
 	return regexp.MustCompile(`\$\{\{\s*([^}]+?)\s*\}\}`).ReplaceAllStringFunc(s, func(e string) string {
 		e = strings.TrimSpace(strings.Trim(e, "${}"))
-		switch {
-		case e == "github.base_ref":
-			return r.baseRef
-		case e == "runner.temp":
-			return r.temp
-		case strings.HasPrefix(e, "inputs."):
-			return r.inputs[strings.TrimPrefix(e, "inputs.")]
-		case strings.HasPrefix(e, "steps."):
-			p := strings.SplitN(e, ".", 4)
-			return r.outputs[p[1]+"."+p[3]]
+		for _, either := range strings.Split(e, "||") {
+			if v := r.evaluate(strings.TrimSpace(either)); v != "" {
+				return v
+			}
 		}
-		r.t.Fatalf("an expression that this test cannot evaluate: %s", e)
 		return ""
 	})
+}
+
+func (r *runner) evaluate(e string) string {
+	if list, ok := strings.CutPrefix(e, "join("); ok {
+		list, ok = strings.CutSuffix(list, ", ' ')")
+		if !ok {
+			r.t.Fatalf("an expression that this test cannot evaluate: %s", e)
+		}
+		return strings.Join(texts(r.github, strings.Split(strings.TrimPrefix(list, "github."), ".")), " ")
+	}
+	switch p := strings.Split(e, "."); p[0] {
+	case "github":
+		return strings.Join(texts(r.github, p[1:]), " ")
+	case "runner":
+		return r.temp
+	case "inputs":
+		return r.inputs[p[1]]
+	case "steps":
+		return r.outputs[p[1]+"."+p[3]]
+	}
+	r.t.Fatalf("an expression that this test cannot evaluate: %s", e)
+	return ""
+}
+
+// texts are the scalars that a path leads to; "*" is every element of a list.
+func texts(v any, path []string) (out []string) {
+	if len(path) == 0 {
+		return []string{fmt.Sprint(v)}
+	}
+	switch v := v.(type) {
+	case map[string]any:
+		if next, ok := v[path[0]]; ok {
+			return texts(next, path[1:])
+		}
+	case []any:
+		for _, next := range v {
+			out = append(out, texts(next, path[1:])...)
+		}
+	}
+	return out
 }
 
 // run returns whether every step succeeded. Binaries are built once per test by the action's own step.
@@ -111,7 +149,7 @@ func (r *runner) run(a action) bool {
 	summary, output := filepath.Join(r.temp, "summary"), filepath.Join(r.temp, "output")
 	ok := true
 	for _, s := range a.Runs.Steps {
-		if s.Run == "" || !ok && s.If == "" {
+		if s.Run == "" || !ok && s.If == "" || len(r.steps) > 0 && !slices.Contains(r.steps, s.ID) {
 			continue
 		}
 		if err := os.WriteFile(output, nil, 0o600); err != nil {
@@ -124,7 +162,8 @@ func (r *runner) run(a action) bool {
 		cmd := exec.Command("bash", "--noprofile", "--norc", "-eo", "pipefail", script)
 		cmd.Dir, cmd.Stdout, cmd.Stderr = r.dir, &r.log, &r.log
 		cmd.Env = append(cleanEnv(), "RUNNER_TEMP="+r.temp, "GITHUB_ACTION_PATH="+root(t), "GITHUB_OUTPUT="+output,
-			"GITHUB_STEP_SUMMARY="+summary, "GITHUB_ACTIONS=true", "CI=true")
+			"GITHUB_STEP_SUMMARY="+summary, "GITHUB_ACTIONS=true", "CI=true", "GITHUB_WORKSPACE="+r.dir, "GITHUB_SERVER_URL="+r.server,
+			"GITHUB_REPOSITORY=origin.git")
 		for k, v := range s.Env {
 			cmd.Env = append(cmd.Env, k+"="+r.expand(v))
 		}
@@ -200,18 +239,20 @@ func TestActionTrustsTheTargetBranch(t *testing.T) {
 	a := readAction(t)
 	db := quickstart(t, "advisories")
 	for name, c := range map[string]struct {
-		trust, baseRef string
-		ok             bool
-		verdict        string
+		trust, event string
+		ok           bool
+		verdict      string
 	}{
-		"pull request":               {"auto", "main", false, "denied"},
-		"revision":                   {"origin/main", "", false, "denied"},
-		"not trusted, as the PR has": {"none", "main", true, "pass"},
-		"no such revision":           {"no-such", "", false, "error"},
+		"pull request":               {"auto", "pull_request", false, "denied"},
+		"revision":                   {"origin/main", "push", false, "denied"},
+		"not trusted, as the PR has": {"none", "pull_request", true, "pass"},
+		"no such revision":           {"no-such", "pull_request", false, "error"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := &runner{t: t, dir: pullRequest(t), temp: t.TempDir(), baseRef: c.baseRef,
-				inputs: map[string]string{"image": "./app.tar", "db": db, "trust": c.trust}}
+			work := pullRequest(t)
+			event := map[string]any{"pull_request": map[string]any{"base": map[string]any{"sha": revParse(t, work, "origin/main")}}}
+			r := &runner{t: t, dir: work, temp: t.TempDir(), github: map[string]any{"event_name": c.event, "event": event},
+				server: "file://" + filepath.Dir(work), inputs: map[string]string{"image": "./app.tar", "db": db, "trust": c.trust}}
 			ok := r.run(a)
 			if ok != c.ok || r.outputs["scan.verdict"] != c.verdict {
 				t.Fatalf("success %v, verdict %q; want %v, %q\n%s", ok, r.outputs["scan.verdict"], c.ok, c.verdict, r.log.String())
@@ -261,6 +302,7 @@ func TestGitLabJobTrustsTheTargetBranch(t *testing.T) {
 	}
 	var file map[string]struct {
 		Variables map[string]string
+		Rules     []struct{ If, When string }
 		Script    []string
 		Artifacts struct {
 			When    string
@@ -271,6 +313,9 @@ func TestGitLabJobTrustsTheTargetBranch(t *testing.T) {
 		t.Fatal(err)
 	}
 	job := file[".veto"]
+	if len(job.Rules) == 0 || job.Rules[0].If != `$CI_PIPELINE_SOURCE == "merge_request_event"` {
+		t.Errorf("without a rule a job does not run in merge request pipelines: %+v", job.Rules)
+	}
 	if job.Artifacts.When != "always" || job.Artifacts.Reports["junit"] == "" {
 		t.Errorf("the artifacts are not kept when the job fails: %+v", job.Artifacts)
 	}
@@ -280,12 +325,20 @@ func TestGitLabJobTrustsTheTargetBranch(t *testing.T) {
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v: %s", err, out)
 	}
-	for target, want := range map[string]int{"main": exitDenied, "": exitPass} {
+	for target, want := range map[string]int{"main": exitDenied, "": exitPass, "gone": exitUsage} {
 		work := pullRequest(t)
+		// The pipeline of a fork's merge request runs in the fork, whose branches are the contributor's.
+		git(t, work, "push", "-q", "--force", "origin", "HEAD:refs/heads/saved", "origin/main:refs/heads/saved-main")
+		git(t, filepath.Dir(work), "clone", "-q", "--bare", "origin.git", "target.git")
+		git(t, work, "push", "-q", "--force", "origin", "HEAD:main")
 		cmd := exec.Command("bash", "-c", "set -eo pipefail\n"+strings.Join(job.Script, "\n"))
 		cmd.Dir = work
-		cmd.Env = append(cleanEnv(), "CI=true", "VETO_IMAGE=./app.tar", "VETO_DB="+quickstart(t, "advisories"),
-			"CI_MERGE_REQUEST_TARGET_BRANCH_NAME="+target, "PATH="+bin+":"+os.Getenv("PATH"))
+		cmd.Env = append(cleanEnv(), "CI=true", "VETO_IMAGE=./app.tar", "VETO_DB="+quickstart(t, "advisories"), "CI_PROJECT_DIR="+work,
+			"CI_SERVER_URL=file://"+filepath.Dir(work), "PATH="+bin+":"+os.Getenv("PATH"))
+		if target != "" {
+			cmd.Env = append(cmd.Env, "CI_PIPELINE_SOURCE=merge_request_event", "CI_MERGE_REQUEST_ID=7", "CI_MERGE_REQUEST_PROJECT_PATH=target",
+				"CI_MERGE_REQUEST_TARGET_BRANCH_NAME="+target)
+		}
 		for k, v := range job.Variables {
 			cmd.Env = append(cmd.Env, k+"="+v)
 		}
@@ -297,7 +350,7 @@ func TestGitLabJobTrustsTheTargetBranch(t *testing.T) {
 		if code != want {
 			t.Errorf("target branch %q: exit %d, want %d\n%s", target, code, want, out)
 		}
-		if _, err := os.Stat(filepath.Join(work, job.Artifacts.Reports["junit"])); err != nil {
+		if _, err := os.Stat(filepath.Join(work, job.Artifacts.Reports["junit"])); err != nil && want != exitUsage {
 			t.Errorf("target branch %q: %v", target, err)
 		}
 	}

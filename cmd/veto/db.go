@@ -63,6 +63,9 @@ func (f *databaseFlags) open(cmd *cobra.Command, sys *system, rules *ruleset, ne
 		return nil, engine.Hint(engine.Usage("there is no place for a database: neither HOME nor XDG_CACHE_HOME is set"),
 			"give one with --db DIR")
 	}
+	if err := rules.workspace.keepsOut("the database", d.dir, f.db != "" || sys.getenv("VETO_CACHE") != ""); err != nil {
+		return nil, err
+	}
 	switch {
 	case f.offline:
 		d.mode = "never"

@@ -57,7 +57,7 @@ func (f *scanFlags) open(cmd *cobra.Command, sys *system, bar *progress, facts b
 	} else {
 		s.secrets = secret.New()
 	}
-	if s.layers, err = f.cache.open(sys); err != nil {
+	if s.layers, err = f.cache.open(sys, rules.workspace); err != nil {
 		return nil, err
 	}
 	if s.network, err = f.images.network.open(sys, rules.workspace.read); err != nil {
