@@ -46,6 +46,9 @@ func (m *merger) markWhiteout(dir, base string) error {
 	if err != nil {
 		return err
 	}
+	if m.layer == 1 {
+		return nil // there is nothing to hide; containerd unpacks the first layer without making devices
+	}
 	if base == whiteoutOpaque {
 		m.alone.opaque[parent] = true
 		return nil

@@ -311,6 +311,9 @@ func (s *layerStack) argued(p, what string) bool {
 			return true
 		}
 	}
+	if what == "refused by veto alone" && s.linksWhiteout() {
+		return true // a hard link to the device that podman makes of a whiteout is a whiteout too: nobody builds that
+	}
 	if what == "refused by all runtimes" || what == "shown by veto" && (s.refused["podman vfs"] != "" || overlayRefuses) {
 		// containerd's native snapshotter unpacks one layer over the other, follows links as containerd does and makes what they lead to. It
 		// cannot be asked here, and podman refuses what leads through a link to nothing.
@@ -324,6 +327,19 @@ func replacesFolder(entries []engine.Entry) bool {
 	for i, e := range entries {
 		for _, o := range entries[:i] {
 			if e.Type != engine.TypeDir && (strings.HasPrefix(o.Path, e.Path+"/") || o.Path == e.Path && o.Type == engine.TypeDir) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// linksWhiteout says whether a layer has a hard link to what it whites out.
+func (s *layerStack) linksWhiteout() bool {
+	for _, l := range s.layers {
+		for _, e := range l.Entries {
+			dir, base := path.Split(e.Link)
+			if e.Type == engine.TypeHardlink && slices.ContainsFunc(l.Entries, func(o engine.Entry) bool { return o.Path == dir+".wh."+base }) {
 				return true
 			}
 		}

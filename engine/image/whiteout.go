@@ -17,13 +17,14 @@ func (m *merger) whiteout(dir, name string) error {
 		return errNoWhiteoutName
 	}
 	parent, err := m.resolve(dir, false)
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, engine.ErrLinkLoop) {
+	opaque := whiteoutPrefix+name == whiteoutOpaque
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, engine.ErrLinkLoop) || opaque && errors.Is(err, errNotDir) {
 		return nil // there is nothing to remove
 	}
 	if err != nil {
 		return err
 	}
-	if whiteoutPrefix+name == whiteoutOpaque {
+	if opaque {
 		m.differ = m.differ || parent == "" // the kernel knows no opaque root
 		m.removeLower(parent)
 		return nil
