@@ -16,6 +16,7 @@ import (
 
 // An image of a daemon is judged as the archive that it exports; whatever is less than that archive is not judged at all.
 func TestDaemonStory(t *testing.T) {
+	t.Parallel()
 	f := &caseDir{t, t.TempDir()}
 	f.good()
 	whole := f.read("image.tar")
@@ -72,6 +73,7 @@ func TestDaemonStory(t *testing.T) {
 
 // The same with a real Podman: the image that it was given is the one that is judged.
 func TestRealPodman(t *testing.T) {
+	t.Parallel()
 	bin := os.Getenv("VETO_PODMAN_BIN")
 	if bin == "" {
 		t.Skip("no podman: set VETO_PODMAN_BIN to its path")

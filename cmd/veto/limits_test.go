@@ -49,6 +49,7 @@ func TestLimitsAreDocumented(t *testing.T) {
 
 // A limit that one package keeps to itself has a row too, in the section of limits of single parts.
 func TestLimitsOfPartsAreDocumented(t *testing.T) {
+	t.Parallel()
 	b, err := os.ReadFile(filepath.Join(root(t), "docs", "limits.md"))
 	if err != nil {
 		t.Fatal(err)

@@ -84,6 +84,7 @@ func TestProxies(t *testing.T) {
 }
 
 func TestPrivateAuthority(t *testing.T) {
+	t.Parallel()
 	a, other := newAuthority(t, "registry.test"), newAuthority(t)
 	f := &caseDir{t, t.TempDir()}
 	address := serveTLS(t, a, layoutHandler(f))
@@ -133,6 +134,7 @@ func TestPrivateAuthority(t *testing.T) {
 }
 
 func TestProxyStory(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, "registry.test", "feeds.test")
 	f := &caseDir{t, t.TempDir()}
 	f.write("ca.pem", string(a.pem))
@@ -155,6 +157,7 @@ func TestProxyStory(t *testing.T) {
 
 // Advisories come the same way as images.
 func TestFeedsBehindProxy(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, "feeds.test")
 	f := &caseDir{t, t.TempDir()}
 	f.write("ca.pem", string(a.pem))
@@ -210,6 +213,7 @@ func advisoryZip(t *testing.T) []byte {
 
 // A real registry behind a private authority and a proxy: the same image as on disk, or none.
 func TestRealRegistryBehindProxy(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, "registry.test")
 	f := &caseDir{t, t.TempDir()}
 	layout := f.image("oci", goodImage)

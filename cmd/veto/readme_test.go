@@ -13,6 +13,7 @@ import (
 
 // The README shows what its first command prints, and nothing else.
 func TestReadmeShowsRealOutput(t *testing.T) {
+	t.Parallel()
 	path := filepath.Join(root(t), "README.md")
 	b, err := os.ReadFile(path)
 	if err != nil {

@@ -17,8 +17,9 @@ import (
 )
 
 func TestRubyTruth(t *testing.T) {
+	t.Parallel()
 	needTools(t, "ruby")
-	picked := edges(t, "RubyGems", 80, plainVersion)
+	picked := edges(t, "RubyGems", sample(80), plainVersion)
 	dir := t.TempDir()
 	for name, versions := range picked {
 		for _, v := range versions {
@@ -41,8 +42,9 @@ func gemOrder(t *testing.T, asked map[string]bool) map[string]int {
 const composerSemver = "/usr/share/php/Composer/Semver/autoload.php"
 
 func TestPackagistTruth(t *testing.T) {
+	t.Parallel()
 	needTools(t, "php", composerSemver)
-	picked := edges(t, "Packagist", 80, plainVersion)
+	picked := edges(t, "Packagist", sample(80), plainVersion)
 	dir := t.TempDir()
 	for i := range 2 {
 		var list []string
@@ -71,12 +73,13 @@ while (($l = fgets(STDIN)) !== false) {
 }
 
 func TestMavenTruth(t *testing.T) {
+	t.Parallel()
 	jars, err := filepath.Glob("/usr/share/maven/lib/maven-artifact-*.jar")
 	if err != nil || len(jars) == 0 {
 		t.Skip("no Maven here")
 	}
 	needTools(t, "java")
-	picked := edges(t, "Maven", 80, func(v string) bool { return v != "" && !strings.ContainsAny(v, " ,[(") })
+	picked := edges(t, "Maven", sample(80), func(v string) bool { return v != "" && !strings.ContainsAny(v, " ,[(") })
 	dir := t.TempDir()
 	n := 0
 	for name, versions := range picked {
@@ -125,7 +128,8 @@ func mavenOrder(t *testing.T, asked map[string]bool) map[string]int {
 }
 
 func TestRustTruth(t *testing.T) {
-	picked := edges(t, "crates.io", 80, func(v string) bool { return plainVersion(v) && strings.Count(v, ".") == 2 })
+	t.Parallel()
+	picked := edges(t, "crates.io", sample(80), func(v string) bool { return plainVersion(v) && strings.Count(v, ".") == 2 })
 	dir := t.TempDir()
 	for i := range 2 {
 		list := []map[string]any{{"name": "app", "version": "1.0.0", "source": "local", "root": true}}
@@ -244,8 +248,9 @@ json.dump(out, sys.stdout)
 `
 
 func TestPythonTruth(t *testing.T) {
+	t.Parallel()
 	needOracles(t)
-	picked := bothSides(t, "PyPI", "ECOSYSTEM", 60, func(v string) bool { return strings.Trim(v, "0123456789.") == "" })
+	picked := bothSides(t, "PyPI", "ECOSYSTEM", sample(60), func(v string) bool { return strings.Trim(v, "0123456789.") == "" })
 	dir := t.TempDir()
 	for name, versions := range picked {
 		for i, v := range versions {
@@ -253,9 +258,6 @@ func TestPythonTruth(t *testing.T) {
 			writeText(t, filepath.Join(dir, fmt.Sprintf("usr/lib/python3.%d/site-packages", 10+i), base, "METADATA"),
 				"Metadata-Version: 2.1\nName: "+name+"\nVersion: "+v+"\n\nText.\n")
 		}
-	}
-	if len(picked) < 40 {
-		t.Fatalf("%d packages picked, want 40", len(picked))
 	}
 	compareWithOracle(t, "pypi", packFolder(t, dir), askPackages(t, picked, "/usr/bin/python3", "-c", pythonOracle,
 		filepath.Join(testdata(t), "osv", "PyPI", "all.zip")))
@@ -288,17 +290,15 @@ console.log(JSON.stringify(out));
 `
 
 func TestNodeTruth(t *testing.T) {
+	t.Parallel()
 	needOracles(t)
-	picked := bothSides(t, "npm", "SEMVER", 60, func(v string) bool { return semver.IsValid("v"+v) && strings.Count(v, ".") == 2 })
+	picked := bothSides(t, "npm", "SEMVER", sample(60), func(v string) bool { return semver.IsValid("v"+v) && strings.Count(v, ".") == 2 })
 	dir := t.TempDir()
 	for name, versions := range picked {
 		for i, v := range versions {
 			writeText(t, filepath.Join(dir, fmt.Sprintf("srv/app%d/node_modules", i), name, "package.json"),
 				fmt.Sprintf("{%q: %q, %q: %q}", "name", name, "version", v))
 		}
-	}
-	if len(picked) < 40 {
-		t.Fatalf("%d packages picked, want 40", len(picked))
 	}
 	tool := t.TempDir()
 	cmd := exec.Command("npm", "install", "--silent", "--no-audit", "--no-fund", "--prefix", tool, "semver@7")

@@ -88,6 +88,7 @@ func manifests(t *testing.T, layers ...string) (found map[string]manifest, recor
 // Of the web image, every Python and Node package that dpkg owns is listed and marked, and none raises a finding of PyPI's or npm's. What
 // dpkg does not own is judged by them.
 func TestOwnedTruth(t *testing.T) {
+	t.Parallel()
 	dir := images(t)
 	found, recorded := manifests(t, filepath.Join(dir, "base.tar"), filepath.Join(dir, "stack.tar"), filepath.Join(dir, "app.tar"))
 	run, _ := scanReal(t, filepath.Join(dir, "web.tar"))
@@ -138,6 +139,7 @@ func TestOwnedTruth(t *testing.T) {
 // A file that pip wrote over, and one whose owner a later layer made up, are judged by both ecosystems' advisories; one that dpkg owns by
 // its own.
 func TestForgedOwnership(t *testing.T) {
+	t.Parallel()
 	const at = "usr/lib/python3/dist-packages/Django-3.2.19.egg-info/PKG-INFO"
 	const django = "Metadata-Version: 2.1\nName: Django\nVersion: 3.2.19\n"
 	sum := md5.Sum([]byte(django))
