@@ -20,16 +20,16 @@ func TestDaemonStory(t *testing.T) {
 	f := &caseDir{t, t.TempDir()}
 	f.good()
 	whole := f.read("image.tar")
-	good := serveDaemon(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, whole) })
+	good := serveDaemon(t, "example.test/good:1", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, whole) })
 	var cuts []string
 	for _, n := range []int{0, 512, len(whole) / 3, len(whole) / 2, len(whole) - 1024, len(whole) - 1} {
-		cuts = append(cuts, serveDaemon(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, whole[:n]) }),
-			serveDaemon(t, func(w http.ResponseWriter, _ *http.Request) {
+		cuts = append(cuts, serveDaemon(t, "example.test/good:1", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, whole[:n]) }),
+			serveDaemon(t, "example.test/good:1", func(w http.ResponseWriter, _ *http.Request) {
 				io.WriteString(w, whole[:n])
 				w.(http.Flusher).Flush()
 				panic(http.ErrAbortHandler)
 			}),
-			serveDaemon(t, func(w http.ResponseWriter, _ *http.Request) {
+			serveDaemon(t, "example.test/good:1", func(w http.ResponseWriter, _ *http.Request) {
 				io.WriteString(w, whole[:n]+`{"errorDetail":{"message":"no space left"},"error":"no space left"}`+"\r\n")
 			}))
 	}

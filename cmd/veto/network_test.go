@@ -87,7 +87,7 @@ func TestPrivateAuthority(t *testing.T) {
 	t.Parallel()
 	a, other := newAuthority(t, "registry.test"), newAuthority(t)
 	f := &caseDir{t, t.TempDir()}
-	address := serveTLS(t, a, layoutHandler(f))
+	address := serveTLS(t, a, goodRegistry(t))
 	f.write("ca.pem", string(a.pem))
 	f.write("other.pem", string(other.pem))
 	f.write("key.pem", string(a.key))
@@ -138,7 +138,7 @@ func TestProxyStory(t *testing.T) {
 	a := newAuthority(t, "registry.test", "feeds.test")
 	f := &caseDir{t, t.TempDir()}
 	f.write("ca.pem", string(a.pem))
-	proxy, asked := connectProxy(t, serveTLS(t, a, layoutHandler(f)))
+	proxy, asked := connectProxy(t, serveTLS(t, a, goodRegistry(t)))
 	args := f.scan("--ca-file", "ca.pem", "registry.test/shop/web:1")
 	code, stdout, stderr := vetoIn(t, f.dir, []string{"HTTPS_PROXY=" + proxy}, args...)
 	if got := asked(); code != exitPass || !slices.Equal(got, []string{"CONNECT registry.test:443"}) {

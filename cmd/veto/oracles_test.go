@@ -3,18 +3,24 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"sort"
 	"strings"
 	"testing"
 )
 
+// pairs counts those of a package at a version and a record, of which the one affects the other or does not.
+type pairs struct{ affected, not int }
+
 // compareWithOracle holds what veto found in an image against what an oracle says of the same packages.
-func compareWithOracle(t *testing.T, typ, image string, oracle map[string]bool) {
+func compareWithOracle(t *testing.T, typ, image string, oracle map[string]bool) pairs {
 	t.Helper()
 	run, _ := scanReal(t, image)
 	found := map[string]bool{}
@@ -45,6 +51,40 @@ func compareWithOracle(t *testing.T, typ, image string, oracle map[string]bool) 
 	if least := sample(30); affected < least || not < least {
 		t.Errorf("%s: %d affected and %d not-affected pairs; at least %d of each make a truth", typ, affected, not, least)
 	}
+	return pairs{affected, not}
+}
+
+// checkAccuracy holds the numbers of a truth set in docs/accuracy.md to what was counted, where the export is the one they are of.
+func checkAccuracy(t *testing.T, set, export string, counted pairs) {
+	t.Helper()
+	if testing.Short() {
+		return
+	}
+	t.Helper()
+	digests, err := os.ReadFile(filepath.Join("testdata", "accuracy.sha256"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	f, err := os.Open(filepath.Join(testdata(t), "osv", export, "all.zip"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	sum := sha256.New()
+	if _, err := io.Copy(sum, f); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(string(digests), fmt.Sprintf("%x  osv/%s/all.zip\n", sum.Sum(nil), export)) {
+		t.Logf("another export of %s than docs/accuracy.md is of", export)
+		return
+	}
+	want := fmt.Sprintf("| %s | %s |", quantity(int64(counted.affected)), quantity(int64(counted.not)))
+	for line := range strings.Lines(readPage(t, "docs/accuracy.md").text) {
+		if strings.HasPrefix(line, "| "+set+" |") && strings.HasSuffix(strings.TrimSpace(line), want) {
+			return
+		}
+	}
+	t.Errorf("docs/accuracy.md does not say of %s: %s", set, want)
 }
 
 // askPackages runs an oracle program over a JSON file of [[name, version] …] and the ecosystem's zip.

@@ -46,7 +46,8 @@ func TestOlderDebianTruth(t *testing.T) {
 				}
 			}
 			image := packRelease(t, "ID=debian\nVERSION_ID=\""+number+"\"\n", "var/lib/dpkg/status", status.String())
-			compareWithOracle(t, "deb", image, judgeByOrder(t, "Debian", ecosystem, installed, dpkgOrder))
+			counted := compareWithOracle(t, "deb", image, judgeByOrder(t, "Debian", ecosystem, installed, dpkgOrder))
+			checkAccuracy(t, "Debian "+number, "Debian", counted)
 		})
 	}
 }
@@ -141,5 +142,6 @@ func TestAlpineTruth(t *testing.T) {
 		}
 	}
 	image := packRelease(t, "ID=alpine\nVERSION_ID=3.11.6\n", "lib/apk/db/installed", database.String())
-	compareWithOracle(t, "apk", image, judgeByOrder(t, "Alpine", ecosystem, installed, apkOrder))
+	counted := compareWithOracle(t, "apk", image, judgeByOrder(t, "Alpine", ecosystem, installed, apkOrder))
+	checkAccuracy(t, "Alpine 3.11", "Alpine", counted)
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"archive/zip"
 	"bytes"
 	"compress/zlib"
 	"encoding/binary"
@@ -28,7 +27,8 @@ func TestRubyTruth(t *testing.T) {
 					"Gem::Specification.new do |s|\n  s.name = \""+name+"\".freeze\n  s.version = \""+v+"\"\nend\n")
 		}
 	}
-	compareWithOracle(t, "gem", packFolder(t, dir), judgeByOrder(t, "RubyGems", "RubyGems", picked, gemOrder))
+	counted := compareWithOracle(t, "gem", packFolder(t, dir), judgeByOrder(t, "RubyGems", "RubyGems", picked, gemOrder))
+	checkAccuracy(t, "RubyGems", "RubyGems", counted)
 }
 
 // gemOrder asks Ruby's Gem::Version.
@@ -57,7 +57,8 @@ func TestPackagistTruth(t *testing.T) {
 		}
 		writeText(t, filepath.Join(dir, fmt.Sprintf("srv/app%d/vendor/composer/installed.json", i)), body)
 	}
-	compareWithOracle(t, "composer", packFolder(t, dir), judgeByOrder(t, "Packagist", "Packagist", picked, composerOrder))
+	counted := compareWithOracle(t, "composer", packFolder(t, dir), judgeByOrder(t, "Packagist", "Packagist", picked, composerOrder))
+	checkAccuracy(t, "Packagist", "Packagist", counted)
 }
 
 // composerOrder asks Composer's own semver library.
@@ -96,7 +97,8 @@ func TestMavenTruth(t *testing.T) {
 			writeText(t, path, string(lib))
 		}
 	}
-	compareWithOracle(t, "maven", packFolder(t, dir), judgeByOrder(t, "Maven", "Maven", picked, mavenOrder))
+	counted := compareWithOracle(t, "maven", packFolder(t, dir), judgeByOrder(t, "Maven", "Maven", picked, mavenOrder))
+	checkAccuracy(t, "Maven", "Maven", counted)
 }
 
 // mavenOrder asks Maven's ComparableVersion.
@@ -146,7 +148,8 @@ func TestRustTruth(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	compareWithOracle(t, "cargo", packFolder(t, dir), judgeByOrder(t, "crates.io", "crates.io", picked, semverOrder))
+	counted := compareWithOracle(t, "cargo", packFolder(t, dir), judgeByOrder(t, "crates.io", "crates.io", picked, semverOrder))
+	checkAccuracy(t, "crates.io", "crates.io", counted)
 }
 
 func semverOrder(_ *testing.T, asked map[string]bool) map[string]int {
@@ -156,26 +159,6 @@ func semverOrder(_ *testing.T, asked map[string]bool) map[string]int {
 		order[p] = semver.Compare("v"+a, "v"+b)
 	}
 	return order
-}
-
-// archived packs files into a zip.
-func archived(t *testing.T, files map[string]string) []byte {
-	t.Helper()
-	var b bytes.Buffer
-	z := zip.NewWriter(&b)
-	for _, name := range sortedKeys(files) {
-		w, err := z.Create(name)
-		if err == nil {
-			_, err = w.Write([]byte(files[name]))
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := z.Close(); err != nil {
-		t.Fatal(err)
-	}
-	return b.Bytes()
 }
 
 // rustProgram is an ELF file with nothing but the section that cargo auditable writes.
@@ -259,8 +242,9 @@ func TestPythonTruth(t *testing.T) {
 				"Metadata-Version: 2.1\nName: "+name+"\nVersion: "+v+"\n\nText.\n")
 		}
 	}
-	compareWithOracle(t, "pypi", packFolder(t, dir), askPackages(t, picked, "/usr/bin/python3", "-c", pythonOracle,
+	counted := compareWithOracle(t, "pypi", packFolder(t, dir), askPackages(t, picked, "/usr/bin/python3", "-c", pythonOracle,
 		filepath.Join(testdata(t), "osv", "PyPI", "all.zip")))
+	checkAccuracy(t, "PyPI", "PyPI", counted)
 }
 
 const nodeOracle = `
@@ -310,6 +294,7 @@ func TestNodeTruth(t *testing.T) {
 		t.Fatal(err)
 	}
 	writeText(t, filepath.Join(tool, "records.json"), string(records))
-	compareWithOracle(t, "npm", packFolder(t, dir), askPackages(t, picked, "node", "-e", nodeOracle,
+	counted := compareWithOracle(t, "npm", packFolder(t, dir), askPackages(t, picked, "node", "-e", nodeOracle,
 		filepath.Join(tool, "node_modules", "semver"), filepath.Join(tool, "records.json")))
+	checkAccuracy(t, "npm", "npm", counted)
 }

@@ -165,7 +165,8 @@ func TestAlmaLinuxTruth(t *testing.T) {
 				t.Errorf("only %d packages are in modules", modular)
 			}
 			image := packRelease(t, "ID=almalinux\nVERSION_ID=\""+number+".9\"\nNAME=AlmaLinux\n", "var/lib/rpm/rpmdb.sqlite", database)
-			compareWithOracle(t, "rpm", image, want)
+			counted := compareWithOracle(t, "rpm", image, want)
+			checkAccuracy(t, "AlmaLinux "+number, "AlmaLinux", counted)
 		})
 	}
 }
