@@ -21,6 +21,7 @@ import (
 
 // Changing any byte of any file of the cache changes neither the verdict nor a byte of the report.
 func TestDamagedCacheChangesNothing(t *testing.T) {
+	t.Parallel()
 	source, kept := quickstartLayout(t), t.TempDir()
 	wantCode, want := scanHere(t, time.Now, source, kept)
 	if wantCode != exitDenied {
@@ -52,8 +53,9 @@ func TestDamagedCacheChangesNothing(t *testing.T) {
 	}
 }
 
-// A hundred scans that share a cache, half of them killed at some moment: those that end say the same.
+// A hundred scans (twenty with -short) that share a cache, half of them killed at some moment: those that end say the same.
 func TestManyScansShareACache(t *testing.T) {
+	t.Parallel()
 	source, kept := quickstartLayout(t), t.TempDir()
 	_, want := scanHere(t, time.Now, source, t.TempDir())
 	self, err := os.Executable()
@@ -63,7 +65,7 @@ func TestManyScansShareACache(t *testing.T) {
 	dir := t.TempDir()
 	room := make(chan struct{}, 16)
 	var wg sync.WaitGroup
-	for i := range 100 {
+	for i := range sample(100) {
 		wg.Go(func() {
 			room <- struct{}{}
 			defer func() { <-room }()

@@ -1,45 +1,15 @@
 package main
 
 import (
-	"bytes"
-	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 
 	"go.yaml.in/yaml/v3"
 )
-
-// action is what this test reads of action.yml.
-type action struct {
-	Description string
-	Inputs      map[string]struct{ Description, Default string }
-	Outputs     map[string]struct{ Description, Value string }
-	Runs        struct {
-		Using string
-		Steps []struct {
-			ID, Name, If, Shell, Run, Uses string
-			Env, With                      map[string]string
-		}
-	}
-}
-
-func readAction(t *testing.T) action {
-	t.Helper()
-	b, err := os.ReadFile(filepath.Join(root(t), "action.yml"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var a action
-	if err := yaml.Unmarshal(b, &a); err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
 
 // Inputs reach the binary through the environment only: an expression in a script, or in a description, is evaluated as text.
 func TestActionIsInert(t *testing.T) {
@@ -70,172 +40,8 @@ func TestActionIsInert(t *testing.T) {
 	}
 }
 
-// runner executes the run steps of a composite action as GitHub's runner does, for what action.yml uses of it.
-type runner struct {
-	t       *testing.T
-	dir     string // the checkout
-	temp    string
-	inputs  map[string]string
-	github  map[string]any    // the github context, with "event"
-	server  string            // the URL above the repository "origin.git"
-	steps   []string          // the steps to run, all without any
-	outputs map[string]string // "step.name"
-	log     bytes.Buffer
-	summary string
-}
-
-// expand evaluates the expressions of a text: paths, `a || b` and join(path, ' ').
-func (r *runner) expand(s string) string {
-	return regexp.MustCompile(`\$\{\{\s*([^}]+?)\s*\}\}`).ReplaceAllStringFunc(s, func(e string) string {
-		e = strings.TrimSpace(strings.Trim(e, "${}"))
-		for _, either := range strings.Split(e, "||") {
-			if v := r.evaluate(strings.TrimSpace(either)); v != "" {
-				return v
-			}
-		}
-		return ""
-	})
-}
-
-func (r *runner) evaluate(e string) string {
-	if list, ok := strings.CutPrefix(e, "join("); ok {
-		list, ok = strings.CutSuffix(list, ", ' ')")
-		if !ok {
-			r.t.Fatalf("an expression that this test cannot evaluate: %s", e)
-		}
-		return strings.Join(texts(r.github, strings.Split(strings.TrimPrefix(list, "github."), ".")), " ")
-	}
-	switch p := strings.Split(e, "."); p[0] {
-	case "github":
-		return strings.Join(texts(r.github, p[1:]), " ")
-	case "runner":
-		return r.temp
-	case "inputs":
-		return r.inputs[p[1]]
-	case "steps":
-		return r.outputs[p[1]+"."+p[3]]
-	}
-	r.t.Fatalf("an expression that this test cannot evaluate: %s", e)
-	return ""
-}
-
-// texts are the scalars that a path leads to; "*" is every element of a list.
-func texts(v any, path []string) (out []string) {
-	if len(path) == 0 {
-		return []string{fmt.Sprint(v)}
-	}
-	switch v := v.(type) {
-	case map[string]any:
-		if next, ok := v[path[0]]; ok {
-			return texts(next, path[1:])
-		}
-	case []any:
-		for _, next := range v {
-			out = append(out, texts(next, path[1:])...)
-		}
-	}
-	return out
-}
-
-// run returns whether every step succeeded. Binaries are built once per test by the action's own step.
-func (r *runner) run(a action) bool {
-	t := r.t
-	r.outputs = map[string]string{}
-	for name, in := range a.Inputs {
-		if _, given := r.inputs[name]; !given {
-			r.inputs[name] = in.Default
-		}
-	}
-	summary, output := filepath.Join(r.temp, "summary"), filepath.Join(r.temp, "output")
-	ok := true
-	for _, s := range a.Runs.Steps {
-		if s.Run == "" || !ok && s.If == "" || len(r.steps) > 0 && !slices.Contains(r.steps, s.ID) {
-			continue
-		}
-		if err := os.WriteFile(output, nil, 0o600); err != nil {
-			t.Fatal(err)
-		}
-		script := filepath.Join(r.temp, "step.sh")
-		if err := os.WriteFile(script, []byte(s.Run), 0o600); err != nil {
-			t.Fatal(err)
-		}
-		cmd := exec.Command("bash", "--noprofile", "--norc", "-eo", "pipefail", script)
-		cmd.Dir, cmd.Stdout, cmd.Stderr = r.dir, &r.log, &r.log
-		cmd.Env = append(cleanEnv(), "RUNNER_TEMP="+r.temp, "GITHUB_ACTION_PATH="+root(t), "GITHUB_OUTPUT="+output,
-			"GITHUB_STEP_SUMMARY="+summary, "GITHUB_ACTIONS=true", "CI=true", "GITHUB_WORKSPACE="+r.dir, "GITHUB_SERVER_URL="+r.server,
-			"GITHUB_REPOSITORY=origin.git")
-		for k, v := range s.Env {
-			cmd.Env = append(cmd.Env, k+"="+r.expand(v))
-		}
-		if err := cmd.Run(); err != nil {
-			ok = false
-		}
-		b, err := os.ReadFile(output)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, line := range strings.Split(string(b), "\n") {
-			if k, v, found := strings.Cut(line, "="); found {
-				r.outputs[s.ID+"."+k] = v
-			}
-		}
-	}
-	if b, err := os.ReadFile(summary); err == nil {
-		r.summary = string(b)
-	}
-	return ok
-}
-
-// pullRequest makes a bare repository with a target branch and a pull-request branch that weakens everything it can, and
-// returns a checkout of the latter.
-func pullRequest(t *testing.T) string {
-	t.Helper()
-	dir := t.TempDir()
-	git(t, dir, "init", "-q", "--bare", "origin.git")
-	git(t, dir, "clone", "-q", "origin.git", "work")
-	work := filepath.Join(dir, "work")
-	image, err := os.ReadFile(quickstart(t, "image.tar"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	writeText(t, filepath.Join(work, "app.tar"), string(image))
-	writeText(t, filepath.Join(work, "veto.yaml"), "version: 1\npolicies: [policy]\nwaivers: waivers.yaml\nrules: {database-stale: warn}\n")
-	writeText(t, filepath.Join(work, "waivers.yaml"), "version: 1\nwaivers: []\n")
-	writeText(t, filepath.Join(work, "policy", "own.rego"), `# METADATA
-# scope: package
-package own
-
-# METADATA
-# title: No nginx
-# custom: {severity: high}
-deny["no-nginx"] contains r if {
-	some p in input.packages
-	p.name == "nginx"
-	r := {"msg": "nginx is not allowed", "subject": p.name}
-}
-`)
-	git(t, work, "add", ".")
-	git(t, work, "commit", "-qm", "target")
-	git(t, work, "push", "-q", "origin", "HEAD:main")
-	git(t, work, "checkout", "-qb", "pr")
-	var off strings.Builder
-	off.WriteString("version: 1\nwaivers: waivers.yaml\nrules:\n")
-	for _, id := range []string{"vuln-known-exploited", "vuln-fixable", "package-malicious", "os-end-of-life", "assessment-incomplete",
-		"advisories-missing", "database-missing", "database-stale", "inventory-empty", "user-root"} {
-		off.WriteString("  " + id + ": off\n")
-	}
-	writeText(t, filepath.Join(work, "veto.yaml"), off.String())
-	writeText(t, filepath.Join(work, "policy", "own.rego"), "package own\n\nwarn[\"no-nginx\"] contains \"never mind\" if false\n")
-	writeText(t, filepath.Join(work, "waivers.yaml"),
-		"version: 1\nwaivers:\n  - {rule: vuln-fixable, broad: true, reason: because, owner: me, expires: 2099-01-01}\n")
-	// A folder named like the revision must not be taken for it.
-	writeText(t, filepath.Join(work, "refs", "veto", "trust", "veto.yaml"), off.String())
-	git(t, work, "add", ".")
-	git(t, work, "commit", "-qm", "weaken the gate")
-	return work
-}
-
 func TestActionTrustsTheTargetBranch(t *testing.T) {
+	t.Parallel()
 	a := readAction(t)
 	db := quickstart(t, "advisories")
 	for name, c := range map[string]struct {
@@ -251,7 +57,7 @@ func TestActionTrustsTheTargetBranch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			work := pullRequest(t)
 			event := map[string]any{"pull_request": map[string]any{"base": map[string]any{"sha": revParse(t, work, "origin/main")}}}
-			r := &runner{t: t, dir: work, temp: t.TempDir(), github: map[string]any{"event_name": c.event, "event": event},
+			r := &runner{t: t, dir: work, temp: t.TempDir(), builds: name == "pull request" && !testing.Short(), github: map[string]any{"event_name": c.event, "event": event},
 				server: "file://" + filepath.Dir(work), inputs: map[string]string{"image": "./app.tar", "db": db, "trust": c.trust}}
 			ok := r.run(a)
 			if ok != c.ok || r.outputs["scan.verdict"] != c.verdict {
@@ -277,6 +83,7 @@ func TestActionTrustsTheTargetBranch(t *testing.T) {
 
 // What comes in as an input stays data.
 func TestActionHostileInputs(t *testing.T) {
+	t.Parallel()
 	a := readAction(t)
 	dir := pullRequest(t)
 	for _, hostile := range []string{"./x$(touch pwned).tar", "./x`touch pwned`.tar", "./x;touch pwned;.tar", "./x\"; touch pwned; \".tar",
@@ -296,6 +103,7 @@ func TestActionHostileInputs(t *testing.T) {
 }
 
 func TestGitLabJobTrustsTheTargetBranch(t *testing.T) {
+	t.Parallel()
 	b, err := os.ReadFile(filepath.Join(root(t), "examples", "gitlab", "veto.gitlab-ci.yml"))
 	if err != nil {
 		t.Fatal(err)
@@ -320,11 +128,7 @@ func TestGitLabJobTrustsTheTargetBranch(t *testing.T) {
 		t.Errorf("the artifacts are not kept when the job fails: %+v", job.Artifacts)
 	}
 	bin := t.TempDir()
-	cmd := exec.Command("go", "build", "-o", filepath.Join(bin, "veto"), "./cmd/veto")
-	cmd.Dir = root(t)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v: %s", err, out)
-	}
+	linkVeto(t, bin)
 	for target, want := range map[string]int{"main": exitDenied, "": exitPass, "gone": exitUsage} {
 		work := pullRequest(t)
 		// The pipeline of a fork's merge request runs in the fork, whose branches are the contributor's.
@@ -357,12 +161,9 @@ func TestGitLabJobTrustsTheTargetBranch(t *testing.T) {
 }
 
 func TestPrePush(t *testing.T) {
+	t.Parallel()
 	bin := t.TempDir()
-	cmd := exec.Command("go", "build", "-o", filepath.Join(bin, "veto"), "./cmd/veto")
-	cmd.Dir = root(t)
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("go build: %v: %s", err, out)
-	}
+	linkVeto(t, bin)
 	work := pullRequest(t)
 	hook, err := os.ReadFile(filepath.Join(root(t), "examples", "pre-push", "pre-push"))
 	if err != nil {

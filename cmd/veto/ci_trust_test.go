@@ -12,17 +12,6 @@ import (
 	"testing"
 )
 
-func revParse(t *testing.T, dir, rev string) string {
-	t.Helper()
-	cmd := exec.Command("git", "rev-parse", "--verify", "--quiet", rev)
-	cmd.Dir, cmd.Env = dir, cleanEnv()
-	out, err := cmd.Output()
-	if err != nil {
-		t.Fatalf("git rev-parse %s: %v", rev, err)
-	}
-	return strings.TrimSpace(string(out))
-}
-
 // What the action trusts follows from the event, and never from what the checkout calls origin: here that is a fork, whose main is the
 // contributor's.
 func TestActionTrustsTheBaseOfTheEvent(t *testing.T) {

@@ -12,6 +12,7 @@ import (
 
 // A pull whose connections break again and again ends in the right answer or in exit 3, never in a part of the answer.
 func TestRegistryThatIsCut(t *testing.T) {
+	t.Parallel()
 	server := realRegistry(t)
 	big, small := filepath.Join(images(t), "web-oci"), quickstartLayout(t)
 	pushLayout(t, server, "shop/web", "1.0", big)
@@ -20,9 +21,12 @@ func TestRegistryThatIsCut(t *testing.T) {
 	out := filepath.Join(dir, "run.json")
 	env := []string{"VETO_REGISTRY_USER=" + registryUser, "VETO_REGISTRY_PASSWORD=" + registryPassword}
 	right, undecided, broken := 0, 0, 0
-	try := func(name, local string, seed uint64, least, most int64) {
+	whole := map[string]*engine.Run{}
+	for name, local := range map[string]string{"web": big, "small": small} {
+		whole[name], _ = scanReal(t, local)
+	}
+	try := func(name string, seed uint64, least, most int64) {
 		t.Helper()
-		want, _ := scanReal(t, local)
 		address, cuts := cuttingProxy(t, server, seed, least, most)
 		if err := os.RemoveAll(out); err != nil {
 			t.Fatal(err)
@@ -36,19 +40,19 @@ func TestRegistryThatIsCut(t *testing.T) {
 			undecided++
 		case exitDenied:
 			right++
-			if diff := cmp.Diff(want.Reports[0].Findings, readRun(t, out).Reports[0].Findings); diff != "" {
+			if diff := cmp.Diff(whole[name].Reports[0].Findings, readRun(t, out).Reports[0].Findings); diff != "" {
 				t.Errorf("%s, seed %d: another answer:\n%.2000s", name, seed, diff)
 			}
 		default:
 			t.Errorf("%s, seed %d: exit %d: %s", name, seed, code, stderr)
 		}
 	}
-	for seed := range uint64(2) {
-		try("web", big, seed, 20<<20, 80<<20)
+	for seed := range uint64(sample(2)) {
+		try("web", seed, 20<<20, 80<<20)
 	}
-	try("web", big, 9, 1<<20, 2<<20)
+	try("web", 9, 1<<20, 2<<20)
 	for seed := range uint64(20) {
-		try("small", small, seed, 100, 200+int64(seed)*1500)
+		try("small", seed, 100, 200+int64(seed)*1500)
 	}
 	t.Logf("%d pulls gave the right answer, %d none; %d connections were cut", right, undecided, broken)
 	if right == 0 || undecided == 0 || broken < 20 {
@@ -58,6 +62,7 @@ func TestRegistryThatIsCut(t *testing.T) {
 
 // What the cache holds is not pulled again: manifest and configuration travel, layers do not.
 func TestCachedLayersAreNotPulled(t *testing.T) {
+	t.Parallel()
 	server := realRegistry(t)
 	pushLayout(t, server, "shop/web", "1.0", filepath.Join(images(t), "web-zstd"))
 	dir, kept := t.TempDir(), t.TempDir()

@@ -16,19 +16,20 @@ import (
 
 // An image of a daemon is judged as the archive that it exports; whatever is less than that archive is not judged at all.
 func TestDaemonStory(t *testing.T) {
+	t.Parallel()
 	f := &caseDir{t, t.TempDir()}
 	f.good()
 	whole := f.read("image.tar")
-	good := serveDaemon(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, whole) })
+	good := serveDaemon(t, "example.test/good:1", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, whole) })
 	var cuts []string
 	for _, n := range []int{0, 512, len(whole) / 3, len(whole) / 2, len(whole) - 1024, len(whole) - 1} {
-		cuts = append(cuts, serveDaemon(t, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, whole[:n]) }),
-			serveDaemon(t, func(w http.ResponseWriter, _ *http.Request) {
+		cuts = append(cuts, serveDaemon(t, "example.test/good:1", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, whole[:n]) }),
+			serveDaemon(t, "example.test/good:1", func(w http.ResponseWriter, _ *http.Request) {
 				io.WriteString(w, whole[:n])
 				w.(http.Flusher).Flush()
 				panic(http.ErrAbortHandler)
 			}),
-			serveDaemon(t, func(w http.ResponseWriter, _ *http.Request) {
+			serveDaemon(t, "example.test/good:1", func(w http.ResponseWriter, _ *http.Request) {
 				io.WriteString(w, whole[:n]+`{"errorDetail":{"message":"no space left"},"error":"no space left"}`+"\r\n")
 			}))
 	}
@@ -72,6 +73,7 @@ func TestDaemonStory(t *testing.T) {
 
 // The same with a real Podman: the image that it was given is the one that is judged.
 func TestRealPodman(t *testing.T) {
+	t.Parallel()
 	bin := os.Getenv("VETO_PODMAN_BIN")
 	if bin == "" {
 		t.Skip("no podman: set VETO_PODMAN_BIN to its path")

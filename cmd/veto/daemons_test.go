@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// serveDaemon speaks what veto asks of the Docker Engine API on a socket of its own; get answers an export.
-func serveDaemon(t *testing.T, get http.HandlerFunc) (socket string) {
+// serveDaemon speaks what veto asks of the Docker Engine API on a socket of its own, and has one image; get answers its export.
+func serveDaemon(t *testing.T, image string, get http.HandlerFunc) (socket string) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "sock") // a socket's path must be short
 	if err != nil {
@@ -31,7 +31,7 @@ func serveDaemon(t *testing.T, get http.HandlerFunc) (socket string) {
 		case r.URL.Path == "/_ping":
 			w.Header().Set("Api-Version", "1.47")
 			fmt.Fprint(w, "OK")
-		case strings.HasPrefix(r.URL.Path, "/v1.47/images/example.test/good:1/"):
+		case strings.HasPrefix(r.URL.Path, "/v1.47/images/"+image+"/"):
 			get(w, r)
 		default:
 			w.WriteHeader(http.StatusNotFound)

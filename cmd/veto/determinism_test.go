@@ -17,13 +17,15 @@ import (
 // The same image, data, policies and clock give the same bytes in every format: whatever the directory, the number of processors,
 // the state of the cache.
 func TestSameBytes(t *testing.T) {
+	t.Parallel()
 	image := quickstart(t, "image.tar")
 	advisories := quickstart(t, "advisories")
-	sameBytes(t, image, advisories, 20)
+	sameBytes(t, image, advisories, sample(20))
 }
 
 func TestSameBytesOfARealImage(t *testing.T) {
-	sameBytes(t, filepath.Join(images(t), "web.tar"), databaseDir(t), 4)
+	t.Parallel()
+	sameBytes(t, filepath.Join(images(t), "web.tar"), databaseDir(t), max(2, sample(4)))
 }
 
 func sameBytes(t *testing.T, image, db string, runs int) {

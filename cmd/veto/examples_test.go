@@ -34,7 +34,7 @@ func TestExamples(t *testing.T) {
 	for _, script := range scripts {
 		t.Run(filepath.Base(filepath.Dir(script)), func(t *testing.T) {
 			testscript.Run(t, testscript.Params{Files: []string{script}, UpdateScripts: update, Setup: scriptEnv(repo),
-				Cmds: map[string]func(*testscript.TestScript, bool, []string){"exits": exits}})
+				Cmds: scriptCommands()})
 		})
 	}
 }

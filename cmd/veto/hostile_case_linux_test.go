@@ -26,8 +26,9 @@ type hostile struct {
 	image func(h *hostileDir) string
 	code  int
 	says  string
-	kind  engine.GapKind // of a fact that names the path, with code 1
-	path  string         // begins that fact's path; "" for one without
+	kind  engine.GapKind // of a gap that names the path, with code 1
+	path  string         // begins that gap's path; "" for one without
+	heavy bool           // takes seconds of a processor: left out by -short
 }
 
 // mostMemory is the largest resident set on hostile input, in bytes.
@@ -52,7 +53,8 @@ func (c hostile) check(t *testing.T) {
 	start := time.Now()
 	peak, err := runWatched(cmd)
 	code, _ := exitCode(err)
-	t.Logf("exit %d, %3d MB, %.1f s", code, peak>>20, time.Since(start).Seconds())
+	t.Logf("exit %d, %3d MB, %.1f s, %.1f s of a processor", code, peak>>20, time.Since(start).Seconds(),
+		(cmd.ProcessState.UserTime() + cmd.ProcessState.SystemTime()).Seconds())
 	if code != c.code {
 		t.Fatalf("exit %d, want %d\n%s", code, c.code, excerpt(said.String()))
 	}
@@ -71,10 +73,11 @@ func (c hostile) check(t *testing.T) {
 		h.clean(name, string(b))
 	}
 	if c.kind != "" {
-		c.fact(h)
+		c.gap(h)
 	}
 }
 
+// excerpt is the beginning of a text.
 func excerpt(s string) string { return s[:min(len(s), 1500)] }
 
 // clean holds what veto writes to text that no terminal, CI or browser takes for anything else, and that nothing of the host is in.
@@ -98,8 +101,8 @@ func (h *hostileDir) clean(name, text string) {
 	}
 }
 
-// fact looks for the gap.
-func (c hostile) fact(h *hostileDir) {
+// gap looks for the gap that the case expects.
+func (c hostile) gap(h *hostileDir) {
 	var run engine.Run
 	if err := json.Unmarshal([]byte(h.read("run.json")), &run); err != nil {
 		h.t.Fatal(err)
@@ -113,5 +116,5 @@ func (c hostile) fact(h *hostileDir) {
 			all = append(all, fmt.Sprintf("%s %.60q %.100s", f.Kind, f.Path, f.Detail))
 		}
 	}
-	h.t.Errorf("no fact of kind %s at %q: %s", c.kind, c.path, strings.Join(all, "; "))
+	h.t.Errorf("no gap of kind %s at %q: %s", c.kind, c.path, strings.Join(all, "; "))
 }

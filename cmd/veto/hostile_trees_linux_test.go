@@ -63,9 +63,9 @@ func hostileTrees(canary string) []hostile {
 			out = append(out, d)
 		}
 	}
-	both(hostile{name: "as many entries as may be", code: 1, says: incomplete, kind: engine.GapLimit, path: "opt/d"},
+	both(hostile{name: "as many entries as may be", heavy: true, code: 1, says: incomplete, kind: engine.GapLimit, path: "opt/d"},
 		many(engine.MaxEntries+1, header("opt/")))
-	both(hostile{name: "entries with long paths", code: 1, says: incomplete, kind: engine.GapLimit, path: "directory"},
+	both(hostile{name: "entries with long paths", heavy: true, code: 1, says: incomplete, kind: engine.GapLimit, path: "directory"},
 		many(engine.MaxEntries, header(long)))
 	both(hostile{name: "a path of 4,097 bytes", code: 1, says: incomplete, kind: engine.GapLimit, path: "xxx"},
 		file(strings.Repeat("x", 4097), "x"))
@@ -98,31 +98,32 @@ func hostileTrees(canary string) []hostile {
 		file("var/lib/dpkg/status", strings.Repeat("x\r\n\r\n", engine.MaxPackageDB/5)))
 	both(hostile{name: "a list of too many files", code: 1, says: incomplete, kind: engine.GapLimit, path: "var/lib/dpkg/info/x.list"},
 		file("var/lib/dpkg/info/x.list", strings.Repeat("/a\n", engine.MaxFileList/3)))
-	both(hostile{name: "many lists of many files", code: 1, says: incomplete, kind: engine.GapLimit, path: "var/lib/dpkg/info/"},
+	both(hostile{name: "many lists of many files", heavy: true, code: 1, says: incomplete, kind: engine.GapLimit, path: "var/lib/dpkg/info/"},
 		many(20, func(i int) (tar.Header, []byte) {
 			return tar.Header{Name: fmt.Sprintf("var/lib/dpkg/info/p%d.list", i)}, []byte(strings.Repeat("/usr/share/doc/something\n", 200_000))
 		}))
-	both(hostile{name: "many malformed package.json", code: 1, says: incomplete, kind: engine.GapMalformed, path: "node_modules/"},
-		many(150_000, func(i int) (tar.Header, []byte) {
-			return tar.Header{Name: fmt.Sprintf("node_modules/a%d/package.json", i)}, []byte("{")
-		}))
-	both(hostile{name: "many packages", code: 1, says: incomplete, kind: engine.GapLimit, path: "node_modules/"},
+	both(hostile{name: "many malformed package.json", heavy: true, code: 1, says: incomplete, kind: engine.GapMalformed,
+		path: "node_modules/"}, many(150_000, func(i int) (tar.Header, []byte) {
+		return tar.Header{Name: fmt.Sprintf("node_modules/a%d/package.json", i)}, []byte("{")
+	}))
+	both(hostile{name: "many packages", heavy: true, code: 1, says: incomplete, kind: engine.GapLimit, path: "node_modules/"},
 		many(150_000, func(i int) (tar.Header, []byte) {
 			return tar.Header{Name: fmt.Sprintf("node_modules/a%d/package.json", i)}, fmt.Appendf(nil, `{"name":"a%d","version":"1"}`, i)
 		}))
-	both(hostile{name: "many directories that go away", code: 1, says: incomplete, kind: engine.GapLimit, path: "opt/d"}, func(put add) {
+	both(hostile{name: "many directories that go away", heavy: true, code: 1, says: incomplete, kind: engine.GapLimit,
+		path: "opt/d"}, func(put add) {
 		for i := range engine.MaxEntries {
 			put(tar.Header{Name: fmt.Sprintf("opt/d%d", i), Typeflag: tar.TypeDir, Mode: 0o755}, nil)
 		}
 		put(tar.Header{Name: "opt/.wh..wh..opq"}, nil)
 	})
-	both(hostile{name: "many hard links", code: 1, says: incomplete, kind: engine.GapLimit, path: "opt/l"}, func(put add) {
+	both(hostile{name: "many hard links", heavy: true, code: 1, says: incomplete, kind: engine.GapLimit, path: "opt/l"}, func(put add) {
 		put(tar.Header{Name: "f"}, []byte("x"))
 		for i := range engine.MaxEntries {
 			put(tar.Header{Name: fmt.Sprintf("opt/link-%d", i), Typeflag: tar.TypeLink, Linkname: "f"}, nil)
 		}
 	})
-	out = append(out, hostile{name: "many files that go away", code: 1, says: "DENIED", image: func(h *hostileDir) string {
+	out = append(out, hostile{name: "many files that go away", heavy: true, code: 1, says: "DENIED", image: func(h *hostileDir) string {
 		l := h.entries("gzip", func(put add) {
 			for i := range engine.MaxImageEntries/2 - 5000 {
 				put(tar.Header{Name: fmt.Sprintf("opt/d%d/f", i)}, nil)

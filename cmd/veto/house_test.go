@@ -74,6 +74,7 @@ func homes() []struct{ prefix, home, why string } {
 }
 
 func TestHouseImports(t *testing.T) {
+	t.Parallel()
 	seen := map[string]bool{}
 	for _, p := range listPackages(t) {
 		name := strings.TrimPrefix(strings.TrimPrefix(p.ImportPath, module), "/")
@@ -151,6 +152,7 @@ func TestHouseDependencies(t *testing.T) {
 }
 
 func TestHouseShape(t *testing.T) {
+	t.Parallel()
 	banned := []string{"util", "utils", "common", "helper", "helpers", "misc", "shared", "base", "types", "manager", "handler"}
 	engineLines := 0
 	for _, p := range listPackages(t) {

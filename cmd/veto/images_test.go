@@ -11,6 +11,7 @@ import (
 
 // The same image in every wrapping gives the same packages and findings, but for the digests of compressed layers.
 func TestEveryWrappingGivesTheSame(t *testing.T) {
+	t.Parallel()
 	dir := images(t)
 	var want *engine.Report
 	for _, name := range []string{"web.tar", "web-oci", "web-gz.tar", "web-zstd"} {

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"go/ast"
 	"go/constant"
 	"go/parser"
@@ -49,6 +48,7 @@ func TestLimitsAreDocumented(t *testing.T) {
 
 // A limit that one package keeps to itself has a row too, in the section of limits of single parts.
 func TestLimitsOfPartsAreDocumented(t *testing.T) {
+	t.Parallel()
 	b, err := os.ReadFile(filepath.Join(root(t), "docs", "limits.md"))
 	if err != nil {
 		t.Fatal(err)
@@ -106,22 +106,4 @@ func maxima(t *testing.T, path string) map[string]string {
 		return true
 	})
 	return out
-}
-
-// quantity writes whole units from 64 KiB on, else digits in groups.
-func quantity(n int64) string {
-	for _, u := range []struct {
-		shift int
-		name  string
-	}{{40, "TiB"}, {30, "GiB"}, {20, "MiB"}, {10, "KiB"}} {
-		if n >= 64<<10 && n%(1<<u.shift) == 0 {
-			return fmt.Sprintf("%d %s", n>>u.shift, u.name)
-		}
-	}
-	s := fmt.Sprint(n)
-	var groups []string
-	for ; len(s) > 3; s = s[:len(s)-3] {
-		groups = append([]string{s[len(s)-3:]}, groups...)
-	}
-	return strings.Join(append([]string{s}, groups...), ",")
 }

@@ -4,6 +4,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -15,6 +16,13 @@ const runMain = "RUN_MAIN_OF_VETO"
 func TestMain(m *testing.M) {
 	if os.Getenv(runMain) != "" {
 		main()
+	}
+	if program := standIns()[filepath.Base(os.Args[0])]; program != nil {
+		if err := program(os.Args[1:]); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	flag.Bool("update", false, "rewrite goldens")
 	testscript.Main(suite{m}, map[string]func(){

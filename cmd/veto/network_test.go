@@ -84,9 +84,10 @@ func TestProxies(t *testing.T) {
 }
 
 func TestPrivateAuthority(t *testing.T) {
+	t.Parallel()
 	a, other := newAuthority(t, "registry.test"), newAuthority(t)
 	f := &caseDir{t, t.TempDir()}
-	address := serveTLS(t, a, layoutHandler(f))
+	address := serveTLS(t, a, goodRegistry(t))
 	f.write("ca.pem", string(a.pem))
 	f.write("other.pem", string(other.pem))
 	f.write("key.pem", string(a.key))
@@ -133,10 +134,11 @@ func TestPrivateAuthority(t *testing.T) {
 }
 
 func TestProxyStory(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, "registry.test", "feeds.test")
 	f := &caseDir{t, t.TempDir()}
 	f.write("ca.pem", string(a.pem))
-	proxy, asked := connectProxy(t, serveTLS(t, a, layoutHandler(f)))
+	proxy, asked := connectProxy(t, serveTLS(t, a, goodRegistry(t)))
 	args := f.scan("--ca-file", "ca.pem", "registry.test/shop/web:1")
 	code, stdout, stderr := vetoIn(t, f.dir, []string{"HTTPS_PROXY=" + proxy}, args...)
 	if got := asked(); code != exitPass || !slices.Equal(got, []string{"CONNECT registry.test:443"}) {
@@ -155,6 +157,7 @@ func TestProxyStory(t *testing.T) {
 
 // Advisories come the same way as images.
 func TestFeedsBehindProxy(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, "feeds.test")
 	f := &caseDir{t, t.TempDir()}
 	f.write("ca.pem", string(a.pem))
@@ -210,6 +213,7 @@ func advisoryZip(t *testing.T) []byte {
 
 // A real registry behind a private authority and a proxy: the same image as on disk, or none.
 func TestRealRegistryBehindProxy(t *testing.T) {
+	t.Parallel()
 	a := newAuthority(t, "registry.test")
 	f := &caseDir{t, t.TempDir()}
 	layout := f.image("oci", goodImage)

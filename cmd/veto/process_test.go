@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"testing"
 )
 
@@ -32,4 +33,19 @@ func exitCode(err error) (int, bool) {
 		return 0, false
 	}
 	return exit.ExitCode(), true
+}
+
+// linkVeto puts the tests' own veto into a folder, as the command veto.
+func linkVeto(t *testing.T, dir string) {
+	t.Helper()
+	self, err := exec.LookPath("veto") // main_test.go makes it
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Symlink(self, filepath.Join(dir, "veto")); err != nil {
+		t.Fatal(err)
+	}
 }

@@ -10,10 +10,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/vetoci/veto/engine/image/imagetest"
 )
 
 const registryUser, registryPassword = "gate", "s3cret-word"
@@ -139,24 +142,46 @@ func pushLayout(t *testing.T, address, repository, tag, layout string) {
 	send("PUT", "http://"+address+"/v2/"+repository+"/manifests/"+tag, d.MediaType, bytes.NewReader(b), int64(len(b)))
 }
 
-// layoutHandler is a registry that holds the one image of an OCI layout under every name.
-func layoutHandler(f *caseDir) http.Handler {
-	f.image("oci", goodImage)
-	path, _ := f.manifest()
-	manifest := f.read(path)
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		name := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+// goodRegistry holds the good image as shop/web.
+func goodRegistry(t *testing.T) imageRegistry {
+	t.Helper()
+	m, err := describeImage(".", goodImage)
+	if err != nil {
+		t.Fatal(err)
+	}
+	m.Compression = imagetest.Gzip
+	p, err := imagetest.Pack(m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return imageRegistry{"shop/web": p}
+}
+
+// imageRegistry holds one image in each repository, under every tag; its layers are served in parts, too.
+type imageRegistry map[string]*imagetest.Packed
+
+func (images imageRegistry) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	name := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
+	for repository, p := range images {
+		rest, ok := strings.CutPrefix(r.URL.Path, "/v2/"+repository+"/")
 		switch {
-		case r.URL.Path == "/v2/":
-		case strings.HasSuffix(r.URL.Path, "/manifests/1"):
+		case !ok:
+			continue
+		case strings.HasPrefix(rest, "manifests/"):
 			w.Header().Set("Content-Type", "application/vnd.oci.image.manifest.v1+json")
-			fmt.Fprint(w, manifest)
-		case strings.Contains(r.URL.Path, "/blobs/"):
-			http.ServeFile(w, r, filepath.Join(f.dir, blobPath(name)))
+			w.Write(p.Manifest)
+		case name == p.ConfigDigest:
+			w.Write(p.Config)
+		case slices.Contains(p.Digests, name):
+			http.ServeContent(w, r, "", time.Time{}, bytes.NewReader(p.Layers[slices.Index(p.Digests, name)]))
 		default:
 			w.WriteHeader(http.StatusNotFound)
 		}
-	})
+		return
+	}
+	if r.URL.Path != "/v2/" {
+		w.WriteHeader(http.StatusNotFound)
+	}
 }
 
 // cuttingProxy forwards connections to a server and breaks each one after some bytes of its answers: least to most of them, by chance.

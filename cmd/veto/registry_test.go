@@ -10,6 +10,7 @@ import (
 
 // An image in a real registry behind a password is judged as the same image on disk, and not at all without the password.
 func TestRealRegistry(t *testing.T) {
+	t.Parallel()
 	address := realRegistry(t)
 	layout := filepath.Join(images(t), "web-oci")
 	pushLayout(t, address, "shop/web", "1.0", layout)

@@ -7,7 +7,7 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// TestScript runs every story in testdata/script. Commands of veto's own: `exits N CMD…` runs and wants that exit code.
+// TestScript runs every story in testdata/script.
 func TestScript(t *testing.T) {
 	repo := root(t)
 	testscript.Run(t, testscript.Params{
@@ -15,6 +15,6 @@ func TestScript(t *testing.T) {
 		UpdateScripts:      updating(),
 		RequireUniqueNames: true,
 		Setup:              scriptEnv(repo),
-		Cmds:               map[string]func(*testscript.TestScript, bool, []string){"exits": exits},
+		Cmds:               scriptCommands(),
 	})
 }

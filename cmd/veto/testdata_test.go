@@ -69,6 +69,9 @@ var built struct {
 // needOracles skips the test unless foreign tools and old modules may be fetched: CI does, a plain `go test` does not.
 func needOracles(t *testing.T) {
 	t.Helper()
+	if testing.Short() {
+		t.Skip("-short: foreign tools take minutes")
+	}
 	if os.Getenv("VETO_ORACLES") == "" {
 		t.Skip("set VETO_ORACLES=1 to compare with foreign tools")
 	}
@@ -84,6 +87,14 @@ func needTools(t *testing.T, paths ...string) {
 			}
 		}
 	}
+}
+
+// sample is how many of n things a test looks at: all of them, or with -short one in five.
+func sample(n int) int {
+	if testing.Short() {
+		return max(n/5, 1)
+	}
+	return n
 }
 
 // osvRecord is what the oracles read of a record; it shares no code with veto.

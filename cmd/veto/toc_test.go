@@ -114,6 +114,7 @@ func tocGaps(r engine.Report) (fingerprint string, n int) {
 
 // What is read by a table of contents is what a pull reads, for a fraction of the bytes; but it is a gap that denies until it is waived.
 func TestTOCScan(t *testing.T) {
+	t.Parallel()
 	for _, c := range []imagetest.Compression{imagetest.EStargz, imagetest.ZstdChunked} {
 		t.Run(string(c), func(t *testing.T) {
 			t.Parallel()
@@ -159,6 +160,7 @@ func (s *tocStory) waive(fingerprint string) {
 
 // The cache holds what was verified: a layer in it needs no table, and what a table said never enters it.
 func TestTOCCache(t *testing.T) {
+	t.Parallel()
 	s := newTOCStory(t, goodImage, imagetest.EStargz, nil)
 	cache := t.TempDir()
 	for range 2 {
@@ -178,6 +180,7 @@ func TestTOCCache(t *testing.T) {
 // A layer that the cache holds may still have to be read for what a later layer's link leads to. What a table says then is a gap, and stays
 // out of the cache.
 func TestTOCBehindLinks(t *testing.T) {
+	t.Parallel()
 	below := strings.ReplaceAll(denyingImage, "var/lib/dpkg/", "opt/dpkg/")
 	cache := t.TempDir()
 	newTOCStory(t, below, imagetest.EStargz, nil).judge(exitDenied, cache) // nothing is installed
@@ -200,6 +203,7 @@ func TestTOCBehindLinks(t *testing.T) {
 
 // Whatever is forged in a way that can be seen is exit 3; what cannot be seen without the tar is why the gap denies.
 func TestTOCForgeries(t *testing.T) {
+	t.Parallel()
 	s := newTOCStory(t, goodImage, imagetest.ZstdChunked, nil)
 	good := s.packed.Manifest
 	key := []byte(`manifest-checksum":"sha256:`)
@@ -261,6 +265,7 @@ func hideStatus(t *testing.T) func([]byte) []byte {
 
 // A real registry serves what tables need.
 func TestTOCRealRegistry(t *testing.T) {
+	t.Parallel()
 	address := realRegistry(t)
 	for tag, c := range map[string]imagetest.Compression{"estargz": imagetest.EStargz, "zstd": imagetest.ZstdChunked} {
 		f := &caseDir{t, t.TempDir()}
@@ -288,6 +293,7 @@ func TestTOCRealRegistry(t *testing.T) {
 
 // Reading parts of layers and hashing the whole of them exclude each other.
 func TestTOCUsage(t *testing.T) {
+	t.Parallel()
 	for _, more := range [][]string{{"--verify"}, {"--base", "./base.tar"}} {
 		f := &caseDir{t, t.TempDir()}
 		code, _, stderr := vetoIn(t, f.dir, nil, append(f.scan(f.good(), "--toc"), more...)...)

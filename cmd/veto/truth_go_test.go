@@ -177,6 +177,7 @@ func govulncheck(t *testing.T, tool, database, program string) map[string]bool {
 // no packages, which govulncheck takes for all of them. Of a stripped program govulncheck knows no functions; veto's answer is that of
 // the program before it was stripped.
 func TestGoReachTruth(t *testing.T) {
+	t.Parallel()
 	needOracles(t)
 	bin := t.TempDir()
 	if err := goIn(t, bin, []string{"GOBIN=" + bin, "GOFLAGS="}, "install", "golang.org/x/vuln/cmd/govulncheck@v1.9.0"); err != nil {
@@ -262,6 +263,7 @@ func goPrograms() map[string][2]string {
 }
 
 func TestGoTruth(t *testing.T) {
+	t.Parallel()
 	needOracles(t)
 	dir := t.TempDir()
 	linked := map[string][]string{}

@@ -12,6 +12,7 @@ import (
 // The (source package, advisory) pairs of Debian that veto finds in the web image are those that dpkg --compare-versions finds over
 // the same advisories. Nothing below shares code with veto: tar, dpkg and a reading of the OSV records of its own.
 func TestDebianTruth(t *testing.T) {
+	t.Parallel()
 	if _, err := exec.LookPath("dpkg"); err != nil {
 		t.Skip("no dpkg")
 	}
