@@ -95,7 +95,7 @@ func parseDockerfile(text string) []instruction {
 		var joined []string
 		for ; i < len(lines); i++ {
 			l := strings.TrimSpace(lines[i])
-			if l == "" && len(joined) == 0 || strings.HasPrefix(l, "#") {
+			if l == "" || strings.HasPrefix(l, "#") {
 				if len(joined) == 0 {
 					break
 				}

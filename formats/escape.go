@@ -94,14 +94,11 @@ func truncateBytes(s string, n int) string {
 	if len(s) <= n {
 		return s
 	}
-	s = s[:n-len(mark)]
-	for len(s) > 0 && !utf8.ValidString(s[max(0, len(s)-utf8.UTFMax):]) && !utf8.RuneStart(s[len(s)-1]) {
-		s = s[:len(s)-1]
+	end := n - len(mark)
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
 	}
-	if r, size := utf8.DecodeLastRuneInString(s); r == utf8.RuneError && size == 1 {
-		s = s[:len(s)-1]
-	}
-	return s + mark
+	return s[:end] + mark
 }
 
 // width is how many columns s takes. It counts characters; wide ones take two, so a line of them is longer.

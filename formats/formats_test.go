@@ -143,30 +143,3 @@ func TestTextWidth(t *testing.T) {
 		}
 	}
 }
-
-func TestReadRun(t *testing.T) {
-	t.Parallel()
-	for name, r := range samples() {
-		data := render(t, "json", Options{}, r)
-		back, err := ReadRun(bytes.NewReader(data))
-		if err != nil {
-			t.Fatalf("%s: %v", name, err)
-		}
-		if !bytes.Equal(data, render(t, "json", Options{}, back)) {
-			t.Errorf("%s does not survive a round trip", name)
-		}
-	}
-	good := string(render(t, "json", Options{}, undecidedRun()))
-	for name, bad := range map[string]string{
-		"empty": "", "null": "null", "list": "[]", "no version": `{"reports":[]}`, "truncated": good[:len(good)/2], "twice": good + good,
-		"other version":     strings.Replace(good, `"schema_version": "1"`, `"schema_version": "9"`, 1),
-		"unknown field":     strings.Replace(good, `"tool":`, `"tol": 1, "tool":`, 1),
-		"forged verdict":    strings.Replace(string(render(t, "json", Options{}, deniedRun())), `"verdict": "denied"`, `"verdict": "pass"`, 1),
-		"forged everywhere": strings.ReplaceAll(good, `"verdict": "undecided"`, `"verdict": "pass"`),
-		"deep":              strings.Repeat("[", 200),
-	} {
-		if _, err := ReadRun(strings.NewReader(bad)); err == nil {
-			t.Errorf("%s: no error", name)
-		}
-	}
-}

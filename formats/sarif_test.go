@@ -75,24 +75,34 @@ func TestSARIFSchema(t *testing.T) {
 	}
 }
 
-type sarifDoc struct {
-	Runs []struct {
-		Tool struct {
-			Driver struct {
-				Rules []struct {
-					ID                                      string
-					ShortDescription, FullDescription, Help struct{ Text string }
-					HelpURI                                 string `json:"helpUri"`
-					Properties                              map[string]any
-				}
+// sarifDoc is what readers of SARIF look at.
+type sarifDoc struct{ Runs []sarifDocRun }
+
+type sarifDocRun struct {
+	Tool struct {
+		Driver struct {
+			Version string
+			Rules   []struct {
+				ID                                      string
+				ShortDescription, FullDescription, Help struct{ Text string }
+				HelpURI                                 string `json:"helpUri"`
+				DefaultConfiguration                    struct{ Level string }
+				Properties                              map[string]any
 			}
 		}
-		AutomationDetails struct{ ID string }
-		Results           []sarifDocResult
-		Invocations       []struct {
-			ExecutionSuccessful        bool
-			ToolExecutionNotifications []struct{ Level string }
+	}
+	AutomationDetails struct{ ID string }
+	Results           []sarifDocResult
+	Invocations       []struct {
+		ExecutionSuccessful        bool
+		ToolExecutionNotifications []struct {
+			Level   string
+			Message struct{ Text string }
 		}
+	}
+	Properties struct {
+		Verdict, Image, Digest, Platform, Now string
+		Weakened                              []string
 	}
 }
 

@@ -194,9 +194,12 @@ func (p *page) addVerdict(rep *indexedReport) {
 		parts = append(parts, fmt.Sprintf("exit %d", exitCode(rep.verdict())))
 	}
 	label := rep.verdictLabel()
-	line := label + strings.Repeat(" ", max(1, 11-len(label))) + strings.Join(parts, "; ")
+	line := padLabel(label) + strings.Join(parts, "; ")
 	p.addColored(line, colored{label, verdictColor(rep.verdict())})
 }
+
+// padLabel makes the labels of verdicts equally wide, but for those that begin with "WOULD BE".
+func padLabel(label string) string { return label + strings.Repeat(" ", max(1, 11-len(label))) }
 
 // addSummary adds the verdict of each report and of the run, which is the last line.
 func (p *page) addSummary(r *engine.Run) {
@@ -205,7 +208,7 @@ func (p *page) addSummary(r *engine.Run) {
 	for i := range r.Reports {
 		rep := indexReport(&r.Reports[i])
 		observed = observed && rep.observeOnly()
-		line := fmt.Sprintf("%-11s%s   %s", rep.verdictLabel(), rep.imageName(), rep.platformText())
+		line := fmt.Sprintf("%s%s   %s", padLabel(rep.verdictLabel()), rep.imageName(), rep.platformText())
 		p.addColored(line, colored{rep.verdictLabel(), verdictColor(rep.verdict())})
 	}
 	verdict := runVerdict(r)
@@ -213,6 +216,6 @@ func (p *page) addSummary(r *engine.Run) {
 	if observed && verdict != engine.Pass {
 		label, exit = "WOULD BE "+label, "exit 0, as the mode is observe"
 	}
-	line := fmt.Sprintf("%-11s%s; %s", label, plural(len(r.Reports), "image", "images"), exit)
+	line := fmt.Sprintf("%s%s; %s", padLabel(label), plural(len(r.Reports), "image", "images"), exit)
 	p.addColored(line, colored{label, verdictColor(verdict)})
 }

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"io/fs"
 	"reflect"
+	"strings"
 	"testing"
 	"testing/fstest"
 	"time"
@@ -114,5 +115,60 @@ deny["b"] contains "x" if input.platform.os == "y"
 		"dynamic": {"now": true, "platform": true}, "b": {"platform": true}}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("-want +got:\n%s", diff)
+	}
+}
+
+// A type that has no form in Rego is an error wherever it stands: what a policy cannot see must not look absent to it.
+func TestTypesWithoutForm(t *testing.T) {
+	type inner struct {
+		C chan int `json:"c"`
+	}
+	type outer struct {
+		OK    int               `json:"ok"`
+		Inner *inner            `json:"inner"`
+		List  []inner           `json:"list"`
+		Map   map[string]inner  `json:"map"`
+		Ptrs  map[string]*inner `json:"ptrs"`
+	}
+	b := inputBuilder{}
+	b.addType(reflect.TypeFor[outer]())
+	for name, v := range map[string]outer{
+		"pointer": {Inner: &inner{}}, "list": {List: []inner{{}}}, "map": {Map: map[string]inner{"a": {}}},
+		"pointers": {Ptrs: map[string]*inner{"a": nil, "b": {}}},
+	} {
+		if got, err := b.toTerm(reflect.ValueOf(v)); err == nil || !strings.Contains(err.Error(), "a chan int has no JSON form here") {
+			t.Errorf("%s: %v, %v", name, got, err)
+		}
+	}
+	got, err := b.toTerm(reflect.ValueOf(outer{OK: 1, Ptrs: map[string]*inner{"a": nil}}))
+	if want := `{"inner": null, "list": [], "map": {}, "ok": 1, "ptrs": {"a": null}}`; err != nil || got.String() != want {
+		t.Errorf("%v, %v; want %s", got, err, want)
+	}
+}
+
+// The fields of a value are those of its JSON: untagged and hidden ones are not, and those of an embedded struct are its own.
+func TestFieldsOfJSON(t *testing.T) {
+	type Embedded struct {
+		A string `json:"a"`
+	}
+	type Named struct {
+		B string `json:"b"`
+	}
+	type recursive struct {
+		Embedded
+		Named    `json:"named"`
+		C        string       `json:"c,omitempty"`
+		D        string       `json:"-"`
+		E        string       // without a tag
+		f        string       // not exported
+		Children []*recursive `json:"children"`
+	}
+	b := inputBuilder{}
+	b.addType(reflect.TypeFor[recursive]())
+	v := recursive{Embedded: Embedded{"1"}, Named: Named{"2"}, C: "3", D: "4", E: "5", f: "6", Children: []*recursive{{C: "7"}}}
+	got, err := b.toTerm(reflect.ValueOf(v))
+	want := `{"a": "1", "c": "3", "children": [{"a": "", "c": "7", "children": [], "named": {"b": ""}}], "named": {"b": "2"}}`
+	if err != nil || got.String() != want {
+		t.Errorf("%v, %v; want %s", got, err, want)
 	}
 }

@@ -38,6 +38,7 @@ func TestReadsOfEveryForm(t *testing.T) {
 		`input.findings[input.index.findings_by_ref["v1"]].id == "x"`:            "findings index:findings_by_ref",
 		`some v, _ in input.index; v == "packages_by_name"`:                      "index:*",
 		`some l in ["high"]; count(input.index.findings_by_severity[l]) > 0`:     "index:findings_by_severity",
+		`count(input.index) > 0`:                                                 "index:*",
 		`not input.config.user; regex.match("a", input.image.name)`:              "config image",
 		`aliased.config.user == "root"`:                                          "config",
 		`[x | some x in input.layers; x.size > 1] == [y | y := input.layers[0]]`: "layers",

@@ -1,8 +1,10 @@
 package rego_test
 
 import (
+	"context"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -88,5 +90,60 @@ func TestTestsThatCannotRun(t *testing.T) {
 		if _, err := rego.Test(t.Context(), c.o); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("%s: %v, want %q", name, err, c.says)
 		}
+	}
+}
+
+// Coverage names the lines that no test ran, of policies only; a test that loops ends with its time.
+func TestCoverageAndTime(t *testing.T) {
+	own := policyPath(t, "pol", map[string]string{
+		"pol/own.rego": onePolicy + "\nused := 1\n\nnever if {\n\tinput.image.named\n\tinput.image.name == \"x\"\n}\n",
+		"pol/own_test.rego": "package own_test\n\nimport data.own\n\ntest_used if own.used == 1\n\ntest_one if count(own.deny.one) == 1\n\n" +
+			"never if false\n\ntest_loop if {\n\tsome a in numbers.range(1, 3000)\n\tsome b in numbers.range(1, 3000)\n\ta * b == -1\n}\n",
+	})
+	o := rego.TestOptions{Schema: policies.InputSchema(), Paths: []rego.PolicyPath{own}, Coverage: true, Run: "test_(used|one)$"}
+	report, err := rego.Test(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff([]string{"pol/own.rego:9-9", "pol/own.rego:10-10", "pol/own.rego:11-11"}, report.Coverage.Missed); diff != "" ||
+		report.Coverage.Percent <= 0 ||
+		report.Coverage.Percent >= 100 {
+		t.Errorf("%.1f %%\n%s", report.Coverage.Percent, diff)
+	}
+	o.Coverage, o.Run, o.Timeout = false, "test_loop", time.Millisecond
+	report, err = rego.Test(t.Context(), o)
+	if err != nil || report.Coverage != nil || len(report.Tests) != 1 || report.Tests[0].Passed ||
+		!strings.Contains(report.Tests[0].Output, "cancel") {
+		t.Errorf("%v, %+v", err, report)
+	}
+	// Interrupted tests are no result, not even of those that ran.
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if report, err := rego.Test(ctx, o); err == nil || report != nil {
+		t.Errorf("interrupted: %v, %+v", err, report)
+	}
+}
+
+// Cases of cases are named by both, and the level between them is no test of its own.
+func TestNestedCases(t *testing.T) {
+	own := policyPath(t, "pol", map[string]string{"pol/own.rego": onePolicy, "pol/own_test.rego": `package own_test
+
+test_nested[outer][inner] if {
+	some outer in ["a", "b"]
+	some inner, want in {"good": 1, "bad": 2}
+	count(data.own.deny.one) == want
+}
+`})
+	report, err := rego.Test(t.Context(), rego.TestOptions{Schema: policies.InputSchema(), Paths: []rego.PolicyPath{own}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]bool{}
+	for _, r := range report.Tests {
+		got[strings.TrimPrefix(r.Name, "data.own_test.")] = r.Passed
+	}
+	want := map[string]bool{"test_nested/a/bad": false, "test_nested/a/good": true, "test_nested/b/bad": false, "test_nested/b/good": true}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

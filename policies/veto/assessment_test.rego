@@ -13,7 +13,7 @@ test_assessment_incomplete_fires if {
 }
 
 test_assessment_incomplete_fires_for_each_kind[kind] if {
-	some kind in ["unreadable", "malformed", "limit", "unsupported", "unknown_os", "platform_not_scanned", "toc_only", "third_party"]
+	some kind in ["unreadable", "malformed", "limit", "unsupported", "unknown_os", "platform_not_scanned", "toc_only", "third_party", "runtimes_differ", "unlisted"]
 	count(assessment.deny["assessment-incomplete"]) == 1 with input as fixture.with_gaps([object.union(fixture.gap, {"kind": kind})])
 }
 

@@ -103,6 +103,7 @@ package_ := {
 	"module": null,
 	"vendor": null,
 	"third_party": false,
+	"unlisted": false,
 	"no_code": null,
 	"kernel": false,
 	"found_by": "database",

@@ -64,9 +64,6 @@ func (w *walker) functionDecl(operator *ast.Term) *decl {
 // callFunction is the type of a function's result. It adds the types of the arguments to those that the function is called with.
 func (w *walker) callFunction(d *decl, args []*ast.Term) *valueType {
 	w.decl.dependsOnOthers = true
-	if d.pkg != w.decl.pkg {
-		d.usedOutside = true
-	}
 	arity := len(d.defs[0].rule.Head.Args)
 	var argTypes []*valueType
 	for i, a := range args {
@@ -118,8 +115,8 @@ func (w *walker) callBuiltin(t *ast.Term, b *ast.Builtin, args []*ast.Term) *val
 		w.narrow(a, takes.kinds)
 	}
 	result := w.builtinResult(b, args, argTypes)
-	if k, ok := kindTestedBy(b.Name); ok && len(args) == 1 {
-		w.narrow(args[0], k)
+	if len(args) == 1 {
+		w.narrow(args[0], kindTestedBy(b.Name))
 	}
 	if len(args) == arity+1 && decl.Variadic == nil && !types.Void(b.Decl) {
 		w.bind(args[arity], result)
@@ -136,25 +133,25 @@ func builtinName(b *ast.Builtin) string {
 	return b.Name
 }
 
-// kindTestedBy is the kind for which a built-in such as is_string is true.
-func kindTestedBy(name string) (kinds, bool) {
+// kindTestedBy is the kind for which a built-in such as is_string is true; none for any other.
+func kindTestedBy(name string) kinds {
 	switch name {
 	case ast.IsNumber.Name:
-		return number, true
+		return number
 	case ast.IsString.Name:
-		return text, true
+		return text
 	case ast.IsBoolean.Name:
-		return boolean, true
+		return boolean
 	case ast.IsArray.Name:
-		return array, true
+		return array
 	case ast.IsObject.Name:
-		return object, true
+		return object
 	case ast.IsSet.Name:
-		return set, true
+		return set
 	case ast.IsNull.Name:
-		return null, true
+		return null
 	}
-	return 0, false
+	return 0
 }
 
 // builtinResult is the type of a built-in's result: of some it is more than OPA's declaration says.

@@ -184,7 +184,7 @@ func (w *walker) order(t, left, right *ast.Term) {
 		}
 		if w.factKey(side.term) != nil {
 			facts := w.facts
-			w.facts = w.bodyFacts // a guard further down counts too: both expressions must hold
+			w.facts = append(slices.Clip(w.bodyFacts), w.outer...) // a guard further down counts too: both expressions must hold
 			guarded := w.typeQuietly(side.term)
 			w.facts = facts
 			if guarded == nil || guarded.kinds&null == 0 {

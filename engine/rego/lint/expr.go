@@ -21,20 +21,21 @@ func (w *walker) readExpr(e *ast.Expr) {
 	w.pending = nil
 	switch terms := e.Terms.(type) {
 	case *ast.Term:
-		w.readTerm(e, terms)
+		w.typeOf(terms)
+		if d := w.declOf(terms); d != nil && !e.Negated {
+			w.assumeGuarantees(d, nil, true)
+		}
 	case []*ast.Term:
-		if len(terms) > 0 {
-			w.callType(&ast.Term{Value: ast.Call(terms), Location: e.Location}, terms[0], terms[1:], !e.Negated)
+		w.callType(&ast.Term{Value: ast.Call(terms), Location: e.Location}, terms[0], terms[1:], !e.Negated)
+		if d := w.functionDecl(terms[0]); d != nil && !e.Negated {
+			w.assumeGuarantees(d, terms[1:], true)
 		}
 	case *ast.SomeDecl:
 		w.readSome(terms)
 	case *ast.Every:
 		w.readEvery(terms)
 	case *ast.Not:
-		w.readNested(terms.Body, nil, nil)
-		if len(terms.Body) == 1 {
-			w.pending = append(w.pending, w.factsOfNegation(terms.Body[0])...)
-		}
+		w.readNot(terms)
 	case *ast.LogicalAnd:
 		w.readAnd(terms)
 	case *ast.LogicalOr:
@@ -66,21 +67,6 @@ func (w *walker) readWith(with *ast.With) {
 		w.pending = pending
 	}
 	w.typeOf(with.Value)
-}
-
-// readTerm reads an expression that is one term, which holds unless the term is false or undefined.
-func (w *walker) readTerm(e *ast.Expr, t *ast.Term) {
-	w.typeOf(t)
-	switch v := t.Value.(type) {
-	case ast.Call:
-		if d := w.functionDecl(v[0]); d != nil && !e.Negated {
-			w.assumeGuarantees(d, v[1:], true)
-		}
-	case ast.Var, ast.Ref:
-		if d := w.declOf(t); d != nil && !e.Negated {
-			w.assumeGuarantees(d, nil, true)
-		}
-	}
 }
 
 // declOf is the declaration that a variable or a whole reference names; nil when it is none, or leads below one.
@@ -153,15 +139,22 @@ func (w *walker) readEvery(e *ast.Every) {
 	}, nil)
 }
 
+// readNot reads `not { … }`. Of a body of several expressions it is unknown which one does not hold.
+func (w *walker) readNot(n *ast.Not) {
+	before := w.facts // what holds further down may do so only because the body does not hold
+	w.readNested(n.Body, func() { w.facts, w.outer = slices.Clip(before), append(slices.Clip(w.outer), w.bodyFacts...) }, nil)
+	if len(n.Body) == 1 {
+		w.pending = append(w.pending, w.factsOfNegation(n.Body[0])...)
+	}
+}
+
 // readAnd reads both sides; the facts of each hold after it.
 func (w *walker) readAnd(a *ast.LogicalAnd) {
 	for _, side := range []ast.Body{a.Lhs, a.Rhs} {
 		before := len(w.bodyFacts)
 		var learnt []fact
 		w.readNested(side, nil, func() {
-			if len(w.facts) > before {
-				learnt = append(learnt, w.facts[before:]...)
-			}
+			learnt = append(learnt, w.facts[before:]...)
 		})
 		w.addFacts(learnt)
 		w.bodyFacts = append(w.bodyFacts, learnt...)
@@ -179,9 +172,7 @@ func (w *walker) readOr(o *ast.LogicalOr) {
 			}
 		}
 		w.readNested(side, first, func() {
-			if len(w.facts) > before {
-				sideFacts[i] = append(sideFacts[i], w.facts[before:]...)
-			}
+			sideFacts[i] = append(sideFacts[i], w.facts[before:]...)
 		})
 	}
 	for _, a := range sideFacts[0] {
@@ -197,11 +188,6 @@ func (w *walker) readOr(o *ast.LogicalOr) {
 func (w *walker) factsOfNegation(e *ast.Expr) []fact {
 	var term *ast.Term
 	terms, ok := e.Terms.([]*ast.Term)
-	if t, isTerm := e.Terms.(*ast.Term); isTerm {
-		if c, isTerm := t.Value.(ast.Call); isTerm {
-			terms, ok = c, true
-		}
-	}
 	if !ok || e.Negated || len(e.With) > 0 {
 		return nil
 	}
@@ -247,7 +233,7 @@ func (w *walker) addFacts(facts []fact) {
 	}
 }
 
-// narrow notes that a term is of certain kinds where the current expression holds.
+// narrow notes that a term is of certain kinds where the current expression holds. None says nothing, and all kinds neither.
 func (w *walker) narrow(t *ast.Term, keep kinds) {
 	if keep&anything != anything && keep != 0 {
 		w.pending = append(w.pending, w.factsAbout(t, keep)...)

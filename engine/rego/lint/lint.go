@@ -30,7 +30,7 @@ const (
 type Input struct {
 	// Modules are parsed with annotations and not compiled, by file name. Names that end in "_test.rego" are tests.
 	Modules map[string]*ast.Module
-	// Schema is the JSON schema of `input`; the subset that engine.Schema writes.
+	// Schema is the JSON schema of `input`; the subset that package engine/schema writes.
 	Schema []byte
 	// DataRoots are the loaded data documents, "exceptions" or "teams.owners"; nothing below them is checked.
 	DataRoots []string

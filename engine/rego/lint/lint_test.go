@@ -11,6 +11,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/open-policy-agent/opa/v1/ast"
+	"github.com/open-policy-agent/opa/v1/types"
 
 	"github.com/vetoci/veto/engine/rego/lint"
 	"github.com/vetoci/veto/policies"
@@ -173,5 +174,60 @@ func BenchmarkCheck(b *testing.B) {
 	mods := parseFolder(b, os.DirFS("../../../policies"))
 	for b.Loop() {
 		lint.Check(lint.Input{Modules: mods, Schema: policies.InputSchema()})
+	}
+}
+
+// A set that another package refers to is a helper, whatever it is called; and so is one of a package that has a set which veto reads.
+func TestNearMissesOfHelpers(t *testing.T) {
+	const denied = "package a\n\ndenied contains \"x\" if input.image.named\n"
+	for name, c := range map[string]struct {
+		other  string
+		issues int
+	}{
+		"alone":                    {"package b\n\nx := 1\n", 1},
+		"another package uses it":  {"package b\n\ndeny[\"b\"] contains \"x\" if count(data.a.denied) > 0\n", 0},
+		"an import uses it":        {"package b\n\nimport data.a\n\ndeny[\"b\"] contains \"x\" if count(a.denied) > 0\n", 0},
+		"another package denies":   {"package b\n\ndeny[\"b\"] contains \"x\" if input.image.named\n", 1},
+		"its package denies":       {"package a\n\ndeny[\"b\"] contains \"x\" if input.image.named\n", 0},
+		"its package skips":        {"package a\n\nskip[\"b\"] contains \"x\" if input.image.named\n", 0},
+		"its package has a helper": {"package a\n\nhelper contains \"x\" if input.image.named\n", 1},
+	} {
+		mods := map[string]*ast.Module{"a.rego": parse(t, "a.rego", denied), "b.rego": parse(t, "b.rego", c.other)}
+		if issues := lint.Check(lint.Input{Modules: mods, Schema: policies.InputSchema()}); len(issues) != c.issues {
+			t.Errorf("%s: %+v, want %d issues", name, issues, c.issues)
+		}
+	}
+}
+
+// Types travel from rule to rule, as far as the rounds go; further away a mistake is not found, and nothing else is said instead.
+func TestTypesTravel(t *testing.T) {
+	for n, want := range map[int]int{0: 1, 1: 1, 3: 1, 4: 0, 20: 0} {
+		text := "package a\n\nx0 := input.packages[0]\n\n"
+		for i := range n {
+			text += fmt.Sprintf("x%d := x%d\n\n", i+1, i)
+		}
+		text += fmt.Sprintf("deny[\"a\"] contains \"x\" if x%d.nme == \"x\"\n", n)
+		mods := map[string]*ast.Module{"a.rego": parse(t, "a.rego", text)}
+		if issues := lint.Check(lint.Input{Modules: mods, Schema: policies.InputSchema()}); len(issues) != want {
+			t.Errorf("%d rules away: %+v, want %d issues", n, issues, want)
+		}
+	}
+}
+
+// A built-in of veto's own is checked as OPA's are.
+func TestOwnBuiltins(t *testing.T) {
+	own := &ast.Builtin{Name: "own.match", Decl: types.NewFunction([]types.Type{types.S, types.A}, types.B)}
+	mods := map[string]*ast.Module{"a.rego": parse(t, "a.rego",
+		"package a\n\nx if own.match(3, \"x\")\n\ny if own.match(\"x\", null) == \"z\"\n\n"+
+			"z if own.match(\"x\", 1)\n\nw if unknown.match(3) == \"z\"\n")}
+	var got []string
+	in := lint.Input{Modules: mods, Schema: policies.InputSchema(), Builtins: map[string]*ast.Builtin{own.Name: own, "no.decl": {}}}
+	for _, i := range lint.Check(in) {
+		got = append(got, fmt.Sprintf("%d %s: %s", i.Line, i.Code, i.Msg))
+	}
+	want := []string{"3 wrong-type: own.match takes a string, 3 is a number",
+		`5 impossible: own.match("x", null) is a boolean, "z" is a string: one is never the other`}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("-want +got:\n%s", diff)
 	}
 }

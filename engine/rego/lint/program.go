@@ -39,7 +39,7 @@ type decl struct {
 	called          bool         // in this round
 	value           *valueType   // of the last round
 	guarantees      []guarantee  // of the last round
-	usedOutside     bool         // another package refers to it
+	usedOutside     bool         // another package refers to it; not kept for functions
 	dependsOnOthers bool         // it refers to other declarations, so its type may change from round to round
 }
 

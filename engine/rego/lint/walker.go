@@ -22,6 +22,7 @@ type walker struct {
 	quiet     bool
 	facts     []fact // hold here, by the expressions before
 	bodyFacts []fact // hold when the whole body does
+	outer     []fact // hold when the bodies around a `not` do
 	pending   []fact // will hold after the current expression
 }
 
@@ -152,9 +153,9 @@ func (w *walker) readNested(b ast.Body, before, after func()) {
 	if w.quiet {
 		return
 	}
-	outer, facts, bodyFacts, pending, input := w.scope, w.facts, w.bodyFacts, w.pending, w.input
-	w.scope = &scope{outer: outer, vars: map[ast.Var]*binding{}}
-	w.facts = slices.Clip(bodyFacts)
+	saved := *w
+	w.scope = &scope{outer: saved.scope, vars: map[ast.Var]*binding{}}
+	w.facts = slices.Clip(w.bodyFacts)
 	if before != nil {
 		before()
 	}
@@ -163,7 +164,8 @@ func (w *walker) readNested(b ast.Body, before, after func()) {
 		w.facts = w.bodyFacts
 		after()
 	}
-	w.scope, w.facts, w.bodyFacts, w.pending, w.input = outer, facts, bodyFacts, pending, input
+	saved.lastID = w.lastID
+	*w = saved
 }
 
 // declareLocals declares the variables that `some` and `:=` make local to a body, so that they hide those outside.
@@ -172,13 +174,13 @@ func (w *walker) declareLocals(b ast.Body) {
 		switch terms := e.Terms.(type) {
 		case *ast.SomeDecl:
 			for _, sym := range terms.Symbols {
-				if c, ok := sym.Value.(ast.Call); ok && len(c) > 2 {
-					for _, t := range c[1 : len(c)-1] {
-						w.declarePattern(t)
-					}
-					continue
+				declared := []*ast.Term{sym}
+				if c, ok := sym.Value.(ast.Call); ok && len(c) > 2 { // x in xs, or k, v in xs
+					declared = c[1 : len(c)-1]
 				}
-				w.declarePattern(sym)
+				for _, t := range declared {
+					w.declarePattern(t)
+				}
 			}
 		case []*ast.Term:
 			if len(terms) == 3 && ast.Assign.Name == terms[0].String() {
