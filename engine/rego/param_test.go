@@ -118,7 +118,7 @@ func TestParseParameter(t *testing.T) {
 		{map[string]any{"maximum": 0.5, "default": 1}, "its default: 1 is out of range"},
 		{map[string]any{"type": "array", "maximum": 2, "default": []any{1, 3}}, "its default: 3 is out of range"},
 		{map[string]any{"type": "array", "items": "string", "default": []any{"x", 3}}, "its default: 3 is no string"},
-		{map[string]any{"defualt": 1, "default": 1}, `unknown key "defualt"`},
+		{map[string]any{"defaul": 1, "default": 1}, `unknown key "defaul"`},
 		{math.NaN(), "NaN is no number"},
 		{map[string]any{"default": math.NaN()}, "NaN is no number"},
 	} {
