@@ -57,7 +57,8 @@ func TestActionTrustsTheTargetBranch(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			work := pullRequest(t)
 			event := map[string]any{"pull_request": map[string]any{"base": map[string]any{"sha": revParse(t, work, "origin/main")}}}
-			r := &runner{t: t, dir: work, temp: t.TempDir(), builds: name == "pull request" && !testing.Short(), github: map[string]any{"event_name": c.event, "event": event},
+			r := &runner{t: t, dir: work, temp: t.TempDir(), builds: name == "pull request" && !testing.Short(),
+				github: map[string]any{"event_name": c.event, "event": event},
 				server: "file://" + filepath.Dir(work), inputs: map[string]string{"image": "./app.tar", "db": db, "trust": c.trust}}
 			ok := r.run(a)
 			if ok != c.ok || r.outputs["scan.verdict"] != c.verdict {

@@ -44,8 +44,8 @@ func newDesk(t *testing.T, packed imagetest.Compression) *desk {
 	})))
 	archive := d.read("app.tar")
 	daemon := serveDaemon(t, "app:1.2", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, archive) })
-	d.environ = []string{"PATH=" + d.programs() + ":" + os.Getenv("PATH"), "HOME=" + filepath.Join(d.dir, ".home"), "VETO_NOW=" + clock,
-		"VETO_CACHE=" + filepath.Join(d.dir, ".cache"), "VETO_CA_FILE=" + filepath.Join(d.dir, "corp.pem"), "HTTPS_PROXY=" + proxy,
+	d.environ = []string{"PATH=" + d.programs() + ":" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "VETO_NOW=" + clock,
+		"VETO_CACHE=" + t.TempDir(), "VETO_CA_FILE=" + filepath.Join(d.dir, "corp.pem"), "HTTPS_PROXY=" + proxy,
 		"DOCKER_HOST=" + daemon, "CONTAINER_HOST=" + daemon, standInImage + "=" + filepath.Join(d.dir, "app.tar"),
 		standInSBOM + "=" + filepath.Join(d.dir, "app.cdx.json"), "GIT_CONFIG_NOSYSTEM=1", "GIT_CONFIG_GLOBAL=/dev/null"}
 	return d

@@ -55,7 +55,7 @@ func TestTestDataPage(t *testing.T) {
 			t.Errorf("%s is read by (-tests +CONTRIBUTING):\n%s", m[1], diff)
 		}
 	}
-	if rows != 10 {
+	if rows < 10 {
 		t.Errorf("%d rows", rows)
 	}
 }
@@ -64,7 +64,7 @@ func TestTestDataPage(t *testing.T) {
 func reads(source, what string) bool {
 	switch {
 	case strings.HasPrefix(what, "VETO_"):
-		return strings.Contains(source, `Getenv("`+what+`")`)
+		return strings.Contains(source, `Getenv("`+what+`")`) || strings.Contains(source, `number(t, "`+what+`"`)
 	case strings.HasPrefix(what, "osv/"):
 		return regexp.MustCompile(`"osv", (ecosystem|base|"\w+"|"\*"), "all\.zip"`).MatchString(source)
 	case strings.HasPrefix(what, "kev/"):

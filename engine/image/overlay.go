@@ -46,16 +46,15 @@ func (m *merger) markWhiteout(dir, base string) error {
 	if err != nil {
 		return err
 	}
-	if m.layer == 1 {
+	name := strings.TrimPrefix(base, whiteoutPrefix)
+	switch {
+	case name == "" || name == "." || name == "..":
+		return errNoWhiteoutName
+	case m.layer == 1:
 		return nil // there is nothing to hide; containerd unpacks the first layer without making devices
-	}
-	if base == whiteoutOpaque {
+	case base == whiteoutOpaque:
 		m.alone.opaque[parent] = true
 		return nil
-	}
-	name := strings.TrimPrefix(base, whiteoutPrefix)
-	if name == "" || name == "." || name == ".." {
-		return errNoWhiteoutName
 	}
 	at := joinPath(parent, name)
 	if _, ok := m.tree.Nodes[at]; ok {

@@ -129,8 +129,15 @@ func (m *machine) unpack(e engine.Entry) error {
 	dir, base := cutLast(e.Path)
 	if strings.HasPrefix(base, ".wh.") {
 		in, real, err := m.dir(dir, false)
-		if errors.Is(err, errCircle) || base == ".wh..wh..opq" && errors.Is(err, errMachine) {
+		if errors.Is(err, errCircle) {
 			return nil // a way that leads nowhere: there is nothing to remove
+		}
+		if above, _ := cutLast(dir); base == ".wh..wh..opq" && errors.Is(err, errMachine) && dir != "" {
+			if strings.Contains(dir, "/") {
+				_, _, err = m.dir(above, false)
+				return err
+			}
+			return nil // a file, which has nothing in it
 		}
 		if err != nil || in == nil {
 			return err

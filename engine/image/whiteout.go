@@ -18,8 +18,13 @@ func (m *merger) whiteout(dir, name string) error {
 	}
 	parent, err := m.resolve(dir, false)
 	opaque := whiteoutPrefix+name == whiteoutOpaque
-	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, engine.ErrLinkLoop) || opaque && errors.Is(err, errNotDir) {
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, engine.ErrLinkLoop) {
 		return nil // there is nothing to remove
+	}
+	if opaque && errors.Is(err, errNotDir) {
+		above, _ := splitPath(dir)
+		_, err = m.resolve(above, false) // a file has nothing to remove in it; a way through a file is none
+		return err
 	}
 	if err != nil {
 		return err
