@@ -43,7 +43,8 @@ func TestDecode(t *testing.T) {
 
 // Whatever Decode reads, encoding/json reads to the same value, and it reads again what it wrote.
 func FuzzDecode(f *testing.F) {
-	for _, s := range []string{`{"findings": [], "config": {"labels": {"a": "1"}}}`, `{"packages": [{"name": "a", "licenses": null}]}`, `{"a": 1, "a": 2}`,
+	for _, s := range []string{`{"findings": [], "config": {"labels": {"a": "1"}}}`, `{"packages": [{"name": "a", "licenses": null}]}`,
+		`{"a": 1, "a": 2}`,
 		`[`, `{"schema_version": "1", "now": "2026-01-01T00:00:00Z", "database": {"shards": []}}`} {
 		f.Add([]byte(s))
 	}

@@ -23,8 +23,8 @@ type Anchored interface {
 	Anchors() []string
 }
 
-// Placed is the ability of an Inspector that wants files for the folder that they are in. It is asked about links too: a file that is not wanted where it
-// is may be wanted where a link leads to it.
+// Placed is the ability of an Inspector that wants files for the folder that they are in. It is asked about links too: a file that is not
+// wanted where it is may be wanted where a link leads to it.
 type Placed interface {
 	// BaseNames are the names that its files can have. One that begins with "*" is how a name ends.
 	BaseNames() []string

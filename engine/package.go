@@ -78,8 +78,8 @@ type Package struct {
 	Reached string `json:"reached" enum:"yes,no,unknown"`
 	// Unlisted says that an earlier layer's package database has the package and a later one's has not, while its files are still there.
 	Unlisted bool `json:"unlisted"`
-	// Signer says, of a package of a distribution, what its database has on where it is from: of an rpm the id of the key that signed it (16 hex digits), of
-	// an apk the commit of the sources that it was built from; "" when the database has nothing.
+	// Signer says, of a package of a distribution, what its database has on where it is from: of an rpm the id of the key that signed it (16
+	// hex digits), of an apk the commit of the sources that it was built from; "" when the database has nothing.
 	Signer string `json:"-"`
 	// Origin is what Assemble made of it, for the matcher.
 	Origin PackageOrigin `json:"-"`
@@ -93,11 +93,11 @@ type Package struct {
 
 // PackageOrigin says how sure it is that a package of a distribution's format is the distribution's own.
 type PackageOrigin struct {
-	// Own is set by positive evidence alone: who maintains it, the vendor and key of the distribution's own packages. Only such a package hides what
-	// it brings from other ecosystems' advisories.
+	// Own is set by positive evidence alone: who maintains it, the vendor and key of the distribution's own packages. Only such a package
+	// hides what it brings from other ecosystems' advisories.
 	Own bool
-	// Plausible says that it is built as the distribution's packages are, though nothing proves it: it hides what it brings if the distribution's
-	// advisories know its source.
+	// Plausible says that it is built as the distribution's packages are, though nothing proves it: it hides what it brings if the
+	// distribution's advisories know its source.
 	Plausible bool
 	// Unjudged says that it holds programs that no other ecosystem judges.
 	Unjudged bool

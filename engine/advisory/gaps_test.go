@@ -66,7 +66,8 @@ func TestOwners(t *testing.T) {
 	}, "")
 	django := engine.Package{Type: "pypi", Name: "django", Version: "4.2", Ecosystem: "PyPI", OwnedBy: "deb/python3-django"}
 	owner := func(name, ecosystem string) engine.Package {
-		return engine.Package{Type: "deb", Name: name, Version: "4.2-1", Ecosystem: engine.Maybe(ecosystem), Origin: engine.PackageOrigin{Own: true}}
+		return engine.Package{Type: "deb", Name: name, Version: "4.2-1", Ecosystem: engine.Maybe(ecosystem),
+			Origin: engine.PackageOrigin{Own: true}}
 	}
 	plausible := func(name string) engine.Package {
 		return engine.Package{Type: "deb", Name: "python3-django", Version: "4.2-1", Ecosystem: "Debian:12",
@@ -83,7 +84,8 @@ func TestOwners(t *testing.T) {
 		"its owner is not installed":                                    {[]engine.Package{django, owner("python3-other", "Debian:12")}, 1},
 		"its owner may be the distribution's, whose advisories know it": {[]engine.Package{django, plausible("other")}, 0},
 		"its owner may be the distribution's, whose advisories do not":  {[]engine.Package{django, plausible("unknown")}, 1},
-		"two owners of one name, of which one only may be":              {[]engine.Package{django, owner("python3-django", "Debian:12"), plausible("unknown")}, 1},
+		"two owners of one name, of which one only may be": {[]engine.Package{django, owner("python3-django", "Debian:12"),
+			plausible("unknown")}, 1},
 		"its owner is of another type": {[]engine.Package{django,
 			{Type: "rpm", Name: "python3-django", Version: "1", Ecosystem: "Debian:12"}}, 1},
 		"nobody owns it, and a nameless does": {[]engine.Package{{Type: "pypi", Name: "django", Version: "4.2", Ecosystem: "PyPI"},

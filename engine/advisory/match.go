@@ -195,8 +195,8 @@ func firstPath(p engine.Package) string {
 	return slices.Min(paths)
 }
 
-// owningPackages maps packages of a distribution by how OwnedBy names them ("deb/python3-django"). An owner that is not installed is not among
-// them; of several the one that is the least surely the distribution's own counts.
+// owningPackages maps packages of a distribution by how OwnedBy names them ("deb/python3-django"). An owner that is not installed is not
+// among them; of several the one that is the least surely the distribution's own counts.
 func owningPackages(inv *engine.Inventory) map[string]*engine.Package {
 	out := map[string]*engine.Package{}
 	for i := range inv.Packages {

@@ -32,7 +32,8 @@ func saved(t testing.TB) []byte {
 	var b bytes.Buffer
 	big := strings.Repeat("0123456789abcdef", 1<<14)
 	if err := imagetest.WriteDockerArchive(&b, imagetest.Image{Name: name, Layers: []imagetest.Layer{
-		{Entries: []imagetest.Entry{imagetest.File("etc/os-release", "ID=debian\n")}}, {Entries: []imagetest.Entry{imagetest.File("srv/data", big)}}}}); err != nil {
+		{Entries: []imagetest.Entry{imagetest.File("etc/os-release", "ID=debian\n")}},
+		{Entries: []imagetest.Entry{imagetest.File("srv/data", big)}}}}); err != nil {
 		t.Fatal(err)
 	}
 	return b.Bytes()
@@ -61,7 +62,8 @@ func (s *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case "/_ping":
 		fmt.Fprint(w, "OK")
 	case "/v1.41/images/" + name + "/json":
-		fmt.Fprintf(w, `{"Id":%q,"RepoTags":["z:1",%q],"RepoDigests":[],"Architecture":"arm64","Os":"linux","Size":4711,"Config":{"Env":null}}`, id, name)
+		fmt.Fprintf(w, `{"Id":%q,"RepoTags":["z:1",%q],"RepoDigests":[],"Architecture":"arm64","Os":"linux","Size":4711,"Config":{"Env":null}}`,
+			id, name)
 	case "/v1.41/images/" + name + "/get":
 		w.Header().Set("Content-Type", "application/x-tar")
 		for b := s.archive; len(b) > 0; b = b[min(len(b), 1000):] {

@@ -55,15 +55,20 @@ func TestEnvironment(t *testing.T) {
 		{"docker, nothing", daemon.Docker(environment()), docker(daemon.Options{Sockets: []string{system}})},
 		{"docker, a user", daemon.Docker(environment("HOME", "/home/u", "XDG_RUNTIME_DIR", "/run/user/7")),
 			docker(daemon.Options{Sockets: []string{system, "/run/user/7/docker.sock", "/home/u/.docker/run/docker.sock"}})},
-		{"docker, a host", daemon.Docker(environment("DOCKER_HOST", "tcp://h:1", "CONTAINER_HOST", "x")), docker(daemon.Options{Host: "tcp://h:1", Sockets: []string{system}})},
+		{"docker, a host", daemon.Docker(environment("DOCKER_HOST", "tcp://h:1", "CONTAINER_HOST", "x")),
+			docker(daemon.Options{Host: "tcp://h:1", Sockets: []string{system}})},
 		{"docker, certificates", daemon.Docker(environment("DOCKER_CERT_PATH", "/c")),
 			docker(daemon.Options{Sockets: []string{system}, CA: "/c/ca.pem", Cert: "/c/cert.pem", Key: "/c/key.pem"})},
 		{"docker, verification", daemon.Docker(environment("HOME", "/h", "DOCKER_TLS_VERIFY", "1")),
-			docker(daemon.Options{Sockets: []string{system, "/h/.docker/run/docker.sock"}, CA: "/h/.docker/ca.pem", Cert: "/h/.docker/cert.pem", Key: "/h/.docker/key.pem"})},
-		{"docker, relative folders", daemon.Docker(environment("HOME", "h", "XDG_RUNTIME_DIR", "r")), docker(daemon.Options{Sockets: []string{system}})},
+			docker(daemon.Options{Sockets: []string{system, "/h/.docker/run/docker.sock"}, CA: "/h/.docker/ca.pem", Cert: "/h/.docker/cert.pem",
+				Key: "/h/.docker/key.pem"})},
+		{"docker, relative folders", daemon.Docker(environment("HOME", "h", "XDG_RUNTIME_DIR", "r")),
+			docker(daemon.Options{Sockets: []string{system}})},
 		{"podman, nothing", daemon.Podman(environment()), podman(daemon.Options{Sockets: []string{service}})},
-		{"podman, a user", daemon.Podman(environment("XDG_RUNTIME_DIR", "/run/user/7")), podman(daemon.Options{Sockets: []string{"/run/user/7/podman/podman.sock", service}})},
-		{"podman, a host", daemon.Podman(environment("CONTAINER_HOST", "unix:///p", "DOCKER_HOST", "x", "DOCKER_CERT_PATH", "/c")), podman(daemon.Options{Host: "unix:///p", Sockets: []string{service}})},
+		{"podman, a user", daemon.Podman(environment("XDG_RUNTIME_DIR", "/run/user/7")),
+			podman(daemon.Options{Sockets: []string{"/run/user/7/podman/podman.sock", service}})},
+		{"podman, a host", daemon.Podman(environment("CONTAINER_HOST", "unix:///p", "DOCKER_HOST", "x", "DOCKER_CERT_PATH", "/c")),
+			podman(daemon.Options{Host: "unix:///p", Sockets: []string{service}})},
 	} {
 		if diff := cmp.Diff(c.want, c.got); diff != "" {
 			t.Errorf("%s: -want +got:\n%s", c.name, diff)
@@ -72,7 +77,8 @@ func TestEnvironment(t *testing.T) {
 }
 
 func TestHosts(t *testing.T) {
-	for _, host := range []string{"x", "unix://", "unix://d.sock", "http+unix://%zz", "http+unix://d", "unix:///a\x00b", "tcp://", "tcp://h", "tcp://:1", "tcp://u:p@h:1", "tcp://h:1/path",
+	for _, host := range []string{"x", "unix://", "unix://d.sock", "http+unix://%zz", "http+unix://d", "unix:///a\x00b", "tcp://", "tcp://h",
+		"tcp://:1", "tcp://u:p@h:1", "tcp://h:1/path",
 		"tcp://h:1?x", "npipe:////./pipe/docker_engine", "fd://", "http://h:1", "ssh://u@h", strings.Repeat("x", 300)} {
 		for _, o := range []daemon.Options{daemon.Docker(environment("DOCKER_HOST", host)), daemon.Podman(environment("CONTAINER_HOST", host))} {
 			_, err := daemon.Open(t.Context(), o)
@@ -96,7 +102,8 @@ func certificates(t *testing.T) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
+	c := &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test"}, IsCA: true, BasicConstraintsValid: true,
+		KeyUsage:    x509.KeyUsageCertSign,
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, c, c, &key.PublicKey, key)
 	if err != nil {
@@ -107,7 +114,8 @@ func certificates(t *testing.T) string {
 		t.Fatal(err)
 	}
 	cert := pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der})
-	for name, b := range map[string][]byte{"ca.pem": cert, "cert.pem": cert, "key.pem": pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: secret})} {
+	for name, b := range map[string][]byte{"ca.pem": cert, "cert.pem": cert,
+		"key.pem": pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: secret})} {
 		if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
 			t.Fatal(err)
 		}
@@ -129,7 +137,8 @@ func TestTCP(t *testing.T) {
 	pool.AppendCertsFromPEM(ca)
 	d := &standIn{archive: saved(t)}
 	s := httptest.NewUnstartedServer(d)
-	s.TLS, s.Config.ErrorLog = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: pool}, log.New(io.Discard, "", 0)
+	s.TLS, s.Config.ErrorLog = &tls.Config{Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert,
+		ClientCAs: pool}, log.New(io.Discard, "", 0)
 	s.StartTLS()
 	t.Cleanup(s.Close)
 	host := "tcp://" + strings.TrimPrefix(s.URL, "https://")
@@ -144,7 +153,8 @@ func TestTCP(t *testing.T) {
 
 	plain := httptest.NewServer(d)
 	t.Cleanup(plain.Close)
-	if b, err := export(t.Context(), daemon.Docker(environment("DOCKER_HOST", "tcp://"+strings.TrimPrefix(plain.URL, "http://")+"/")), name); err != nil || !bytes.Equal(b, d.archive) {
+	o := daemon.Docker(environment("DOCKER_HOST", "tcp://"+strings.TrimPrefix(plain.URL, "http://")+"/"))
+	if b, err := export(t.Context(), o, name); err != nil || !bytes.Equal(b, d.archive) {
 		t.Errorf("on loopback without TLS: %d bytes, %v", len(b), err)
 	}
 }
@@ -155,11 +165,13 @@ func TestFaultyCertificates(t *testing.T) {
 		says  string
 		usage bool
 	}{
-		"no authority":      {func(dir string) error { return os.Remove(filepath.Join(dir, "ca.pem")) }, "ca.pem: no such file", false},
-		"no key":            {func(dir string) error { return os.Remove(filepath.Join(dir, "key.pem")) }, "key.pem: no such file", false},
-		"no certificate":    {func(dir string) error { return os.Remove(filepath.Join(dir, "cert.pem")) }, "cert.pem: no such file", false},
-		"authority is none": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "ca.pem"), []byte("x"), 0o600) }, "ca.pem holds no certificate", true},
-		"key is none":       {func(dir string) error { return os.WriteFile(filepath.Join(dir, "key.pem"), []byte("x"), 0o600) }, "are not a certificate and its key", true},
+		"no authority":   {func(dir string) error { return os.Remove(filepath.Join(dir, "ca.pem")) }, "ca.pem: no such file", false},
+		"no key":         {func(dir string) error { return os.Remove(filepath.Join(dir, "key.pem")) }, "key.pem: no such file", false},
+		"no certificate": {func(dir string) error { return os.Remove(filepath.Join(dir, "cert.pem")) }, "cert.pem: no such file", false},
+		"authority is none": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "ca.pem"), []byte("x"), 0o600) },
+			"ca.pem holds no certificate", true},
+		"key is none": {func(dir string) error { return os.WriteFile(filepath.Join(dir, "key.pem"), []byte("x"), 0o600) },
+			"are not a certificate and its key", true},
 		"too large": {func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "ca.pem"), make([]byte, 1<<20+1), 0o600)
 		}, "limit of 1048576", false},

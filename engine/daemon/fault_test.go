@@ -43,13 +43,16 @@ func TestShortArchive(t *testing.T) {
 		f          http.HandlerFunc
 		says, hint string
 	}{
-		"nothing":                       {answer(200, ""), "no end after 0 bytes", "docker save " + name},
-		"cut between blocks":            {part(2048, ""), "no end after 2048 bytes", "docker save"},
-		"cut in a block":                {part(len(whole)-1, ""), "no end after", "docker save"},
-		"no second block":               {part(2048, strings.Repeat("x", 512)+strings.Repeat("\x00", 512)), "no end after", "docker save"},
-		"an error behind":               {part(3000, `{"errorDetail":{"message":"layer is\ngone"},"error":"layer is\ngone"}`+"\r\n"), `it says "layer is\ngone"`, "docker save"},
-		"a long error":                  {part(2048, `{"errorDetail":{"message":"`+strings.Repeat("x", 300000)+`"},"error":"x"}`), "no end", "docker save"},
-		"an error that ends like a tar": {part(2048, `{"errorDetail":{},"error":"`+strings.Repeat("x", 2048-512+485)+`"}`), "it says", "docker save"},
+		"nothing":            {answer(200, ""), "no end after 0 bytes", "docker save " + name},
+		"cut between blocks": {part(2048, ""), "no end after 2048 bytes", "docker save"},
+		"cut in a block":     {part(len(whole)-1, ""), "no end after", "docker save"},
+		"no second block":    {part(2048, strings.Repeat("x", 512)+strings.Repeat("\x00", 512)), "no end after", "docker save"},
+		"an error behind": {part(3000, `{"errorDetail":{"message":"layer is\ngone"},"error":"layer is\ngone"}`+"\r\n"),
+			`it says "layer is\ngone"`, "docker save"},
+		"a long error": {part(2048, `{"errorDetail":{"message":"`+strings.Repeat("x", 300000)+`"},"error":"x"}`), "no end",
+			"docker save"},
+		"an error that ends like a tar": {part(2048, `{"errorDetail":{},"error":"`+strings.Repeat("x", 2048-512+485)+`"}`), "it says",
+			"docker save"},
 		"connection cut": {func(w http.ResponseWriter, _ *http.Request) {
 			part(2048, "")(w, nil)
 			panic(http.ErrAbortHandler)
@@ -86,18 +89,21 @@ func TestRefused(t *testing.T) {
 		f          http.HandlerFunc
 		says, hint string
 	}{
-		"no such image":       {getPath, answer(404, `{"message":"No such image"}`), "there is no such image", "docker pull " + name + "; from its registry, without the daemon: registry:" + name},
-		"its error":           {getPath, answer(500, `{"message":"driver \u001b[31mfailed"}`), `500 Internal Server Error: "driver \x1b[31mfailed"`, "docker save"},
+		"no such image": {getPath, answer(404, `{"message":"No such image"}`), "there is no such image",
+			"docker pull " + name + "; from its registry, without the daemon: registry:" + name},
+		"its error": {getPath, answer(500, `{"message":"driver \u001b[31mfailed"}`),
+			`500 Internal Server Error: "driver \x1b[31mfailed"`, "docker save"},
 		"an error in no JSON": {getPath, answer(500, "<html>"), "500 Internal Server Error", "docker save"},
 		"a redirect": {getPath, func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "/elsewhere", http.StatusFound)
 		}, "302 Found", "docker save"},
-		"unknown":            {jsonPath, answer(404, ""), "there is no such image", "docker pull"},
-		"no JSON":            {jsonPath, answer(200, "hello"), "not the JSON of an image", ""},
-		"no ID":              {jsonPath, answer(200, `{"Id":"x"}`), `no image ID: "x"`, ""},
-		"a type":             {jsonPath, answer(200, `{"Id":"`+id+`","RepoTags":7}`), "not the JSON of an image", ""},
-		"depth":              {jsonPath, answer(200, `{"Id":"`+id+`","Config":`+deep+`}`), "depth of JSON", ""},
-		"size":               {jsonPath, answer(200, `{"Id":"`+id+`","Comment":"`+strings.Repeat("x", engine.MaxConfig)+`"}`), "limit of 4194304", ""},
+		"unknown": {jsonPath, answer(404, ""), "there is no such image", "docker pull"},
+		"no JSON": {jsonPath, answer(200, "hello"), "not the JSON of an image", ""},
+		"no ID":   {jsonPath, answer(200, `{"Id":"x"}`), `no image ID: "x"`, ""},
+		"a type":  {jsonPath, answer(200, `{"Id":"`+id+`","RepoTags":7}`), "not the JSON of an image", ""},
+		"depth":   {jsonPath, answer(200, `{"Id":"`+id+`","Config":`+deep+`}`), "depth of JSON", ""},
+		"size": {jsonPath, answer(200, `{"Id":"`+id+`","Comment":"`+strings.Repeat("x", engine.MaxConfig)+`"}`),
+			"limit of 4194304", ""},
 		"cut":                {jsonPath, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "EOF", ""},
 		"not a daemon":       {"/_ping", answer(200, "<html>\x1b"), `is no docker daemon: 200, "<html>\x1b"`, "DOCKER_HOST"},
 		"not a daemon's 404": {"/_ping", answer(404, ""), "is no docker daemon: 404", "DOCKER_HOST"},
@@ -141,7 +147,8 @@ func TestNames(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	for _, n := range []string{"", "..", "a/../b", "/a", "a/", "a//b", "./a", "a?b", "a#b", "a%2fb", "a b", "a\nb", "ä", "-a", strings.Repeat("a", 513)} {
+	for _, n := range []string{"", "..", "a/../b", "/a", "a/", "a//b", "./a", "a?b", "a#b", "a%2fb", "a b", "a\nb", "ä", "-a",
+		strings.Repeat("a", 513)} {
 		_, inspected := c.Inspect(t.Context(), n)
 		_, exported := c.Export(t.Context(), n)
 		for _, err := range []error{inspected, exported} {

@@ -15,7 +15,8 @@ import (
 )
 
 func FuzzImage(f *testing.F) {
-	f.Add([]byte(`{"Id":"sha256:` + strings.Repeat("0", 64) + `","RepoTags":["a:1"],"RepoDigests":null,"Architecture":"arm64","Os":"linux","Size":1}`))
+	f.Add([]byte(`{"Id":"sha256:` + strings.Repeat("0",
+		64) + `","RepoTags":["a:1"],"RepoDigests":null,"Architecture":"arm64","Os":"linux","Size":1}`))
 	f.Add([]byte(`{"id":"x","Size":1e99}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		if img, err := parseImage(b); (err == nil) != (img != nil) || err == nil && !imageID.MatchString(string(img.ID)) {
@@ -25,13 +26,15 @@ func FuzzImage(f *testing.F) {
 }
 
 func FuzzHost(f *testing.F) {
-	for _, h := range []string{"unix:///var/run/docker.sock", "http+unix://%2Frun%2Fd.sock", "tcp://127.0.0.1:2375", "tcp://[::1]:2376/", "ssh://u@h", "npipe://x", ""} {
+	for _, h := range []string{"unix:///var/run/docker.sock", "http+unix://%2Frun%2Fd.sock", "tcp://127.0.0.1:2375", "tcp://[::1]:2376/",
+		"ssh://u@h", "npipe://x", ""} {
 		f.Add(h)
 	}
 	f.Fuzz(func(t *testing.T, host string) {
 		p, err := Options{Program: "docker", From: "DOCKER_HOST", Host: host}.parseHost()
 		switch usage := (*engine.UsageError)(nil); {
-		case err == nil && p.network == "unix" && !filepath.IsAbs(p.address), err == nil && p.network == "tcp" && !p.tls && !strings.Contains(p.address, "127.") && !strings.Contains(p.address, ":") && !strings.Contains(p.address, "localhost"):
+		case err == nil && p.network == "unix" && !filepath.IsAbs(p.address), err == nil && p.network == "tcp" && !p.tls &&
+			!strings.Contains(p.address, "127.") && !strings.Contains(p.address, ":") && !strings.Contains(p.address, "localhost"):
 			t.Errorf("%q is %+v", host, p)
 		case err != nil && !errors.As(err, &usage) && !strings.Contains(err.Error(), "TLS"):
 			t.Errorf("%q: %v", host, err)
@@ -46,9 +49,11 @@ func FuzzArchive(f *testing.F) {
 	f.Add([]byte(`{"errorDetail":{},"error":"x"}`), []byte{0, 1})
 	f.Fuzz(func(t *testing.T, b, end []byte) {
 		whole := append(bytes.Repeat(b, 1+len(end)%40), end...)
-		for _, r := range []io.Reader{bytes.NewReader(whole), iotest.HalfReader(bytes.NewReader(whole)), iotest.DataErrReader(bytes.NewReader(whole))} {
+		for _, r := range []io.Reader{bytes.NewReader(whole), iotest.HalfReader(bytes.NewReader(whole)),
+			iotest.DataErrReader(bytes.NewReader(whole))} {
 			ctx, cancel := context.WithCancelCause(t.Context())
-			a := &exportStream{body: io.NopCloser(r), client: &Client{options: Options{Program: "docker"}}, name: "x", ctx: ctx, cancel: cancel, timeout: time.Minute}
+			a := &exportStream{body: io.NopCloser(r), client: &Client{options: Options{Program: "docker"}}, name: "x", ctx: ctx, cancel: cancel,
+				timeout: time.Minute}
 			a.timer = time.AfterFunc(a.timeout, func() { cancel(nil) })
 			got, err := io.ReadAll(a)
 			ends := len(whole)%512 == 0 && len(whole) >= 1024 && len(bytes.Trim(whole[len(whole)-1024:], "\x00")) == 0

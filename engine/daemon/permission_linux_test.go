@@ -19,7 +19,8 @@ const asNobody = "DAEMON_TEST_AS_NOBODY"
 // A socket of somebody else's is told from none.
 func TestPermission(t *testing.T) {
 	if path := os.Getenv(asNobody); path != "" {
-		for _, o := range []daemon.Options{daemon.Docker(environment("DOCKER_HOST", "unix://"+path)), daemon.Podman(environment("CONTAINER_HOST", "unix://"+path))} {
+		for _, o := range []daemon.Options{daemon.Docker(environment("DOCKER_HOST", "unix://"+path)),
+			daemon.Podman(environment("CONTAINER_HOST", "unix://"+path))} {
 			_, err := daemon.Open(t.Context(), o)
 			if err == nil {
 				t.Fatal("it may")
@@ -63,7 +64,8 @@ func TestPermission(t *testing.T) {
 	}
 	for _, want := range []string{
 		"asking docker at unix://" + path + ": permission denied on the socket|the group of the socket may use it (sudo usermod -aG docker USER",
-		"asking podman at unix://" + path + ": permission denied on the socket|that is another user's: start your own (systemctl --user start podman.socket)",
+		"asking podman at unix://" + path + ": permission denied on the socket|" +
+			"that is another user's: start your own (systemctl --user start podman.socket)",
 	} {
 		if !strings.Contains(string(out), want) {
 			t.Errorf("it says\n%s\nwant %s", out, want)

@@ -37,14 +37,18 @@ func realDaemons(t *testing.T) map[string]func(dir, socket string) *exec.Cmd {
 	}
 	if bin := os.Getenv("VETO_PODMAN_BIN"); bin != "" {
 		out["podman"] = func(dir, socket string) *exec.Cmd {
-			return command(dir, bin, "--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "--tmpdir", filepath.Join(dir, "tmp"),
-				"--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none", "system", "service", "--time=0", "unix://"+socket)
+			return command(dir, bin, "--root", filepath.Join(dir, "root"), "--runroot", filepath.Join(dir, "run"), "--tmpdir",
+				filepath.Join(dir, "tmp"),
+				"--storage-driver", "vfs", "--cgroup-manager", "cgroupfs", "--events-backend", "none", "system", "service", "--time=0",
+				"unix://"+socket)
 		}
 	}
 	if bin := os.Getenv("VETO_DOCKERD_BIN"); bin != "" {
 		out["docker"] = func(dir, socket string) *exec.Cmd {
-			return command(dir, bin, "--data-root", filepath.Join(dir, "root"), "--exec-root", filepath.Join(dir, "run"), "--pidfile", filepath.Join(dir, "pid"),
-				"--storage-driver", "vfs", "--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false", "-H", "unix://"+socket)
+			return command(dir, bin, "--data-root", filepath.Join(dir, "root"), "--exec-root", filepath.Join(dir, "run"), "--pidfile",
+				filepath.Join(dir, "pid"),
+				"--storage-driver", "vfs", "--bridge", "none", "--iptables=false", "--ip6tables=false", "--ip-forward=false", "--ip-masq=false", "-H",
+				"unix://"+socket)
 		}
 	}
 	if len(out) == 0 {
@@ -112,7 +116,8 @@ func start(t *testing.T, daemon func(dir, socket string) *exec.Cmd, archive []by
 // A real daemon has the image that it was given.
 func TestRealDaemon(t *testing.T) {
 	image := imagetest.Image{Name: name, Config: map[string]any{"User": "app"}, Layers: []imagetest.Layer{
-		{Entries: []imagetest.Entry{imagetest.File("etc/os-release", "ID=debian\n")}}, {Entries: []imagetest.Entry{imagetest.File("srv/data", strings.Repeat("0123456789abcdef", 1<<16))}}}}
+		{Entries: []imagetest.Entry{imagetest.File("etc/os-release", "ID=debian\n")}},
+		{Entries: []imagetest.Entry{imagetest.File("srv/data", strings.Repeat("0123456789abcdef", 1<<16))}}}}
 	packed, err := imagetest.Pack(image)
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +150,8 @@ func compareReal(t *testing.T, o daemon.Options, socket string, packed *imagetes
 		if err != nil {
 			t.Fatalf("%s: %v", n, err)
 		}
-		if string(got.ID) != packed.ConfigDigest || !slices.Equal(got.RepoTags, []string{name}) || got.OS != "linux" || got.Architecture != "amd64" || got.Size < 1<<20 {
+		if string(got.ID) != packed.ConfigDigest || !slices.Equal(got.RepoTags, []string{name}) || got.OS != "linux" ||
+			got.Architecture != "amd64" || got.Size < 1<<20 {
 			t.Errorf("%s: %+v", n, got)
 		}
 		archive, err := export(t.Context(), o, n)

@@ -1,4 +1,5 @@
-// Package document reads documents strictly: JSON of machines, in which no key may stand twice, and YAML files that people write: a mistake is a usage error with its place and the nearest known word.
+// Package document reads documents strictly: JSON of machines, in which no key may stand twice, and YAML files that people write: a mistake
+// is a usage error with its place and the nearest known word.
 package document
 
 import (

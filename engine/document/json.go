@@ -11,8 +11,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// CheckJSON holds one JSON value to engine.MaxJSONDepth levels and refuses keys that stand twice in one object: tools differ in which of the two
-// they believe.
+// CheckJSON holds one JSON value to engine.MaxJSONDepth levels and refuses keys that stand twice in one object: tools differ in which of
+// the two they believe.
 func CheckJSON(raw []byte) error {
 	return checkJSON(raw, func(key string) string { return key })
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // Match says whether name matches pattern, component by component: *, ? and [a-z] stay within one, as in path.Match, and ** stands for any
-// number of them. A leading slash of either side does not count. The error says that the pattern is malformed, or a *engine.LimitError that it is
-// longer than MaxPattern, or name longer than engine.MaxPath; then nothing matches.
+// number of them. A leading slash of either side does not count. The error says that the pattern is malformed, or a *engine.LimitError that
+// it is longer than MaxPattern, or name longer than engine.MaxPath; then nothing matches.
 //
 // Work is at most the product of both numbers of components, each by path.Match: no pattern is exponential.
 func Match(pattern, name string) (bool, error) {

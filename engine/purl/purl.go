@@ -72,13 +72,16 @@ func glob(pattern, s string) bool {
 
 // Ecosystems lists every ecosystem name that OSV defines (ossf.github.io/osv-schema, "Defined Ecosystems"), without releases.
 func Ecosystems() []string {
-	return []string{"AlmaLinux", "Alpaquita", "Alpine", "Android", "BellSoft Hardened Containers", "Bioconductor", "Bitnami", "CRAN", "Chainguard", "CleanStart", "ConanCenter",
-		"Debian", "Docker Hardened Images", "Echo", "FreeBSD", "GHC", "GIT", "GitHub Actions", "Go", "Hackage", "Hex", "Julia", "Kubernetes", "Linux", "Mageia", "Maven", "MinimOS", "npm",
-		"NuGet", "openEuler", "openSUSE", "OSS-Fuzz", "Packagist", "Photon OS", "Pub", "PyPI", "Red Hat", "Rocky Linux", "Root", "RubyGems", "SUSE", "SwiftURL", "Ubuntu", "VSCode", "Wolfi", "crates.io"}
+	return []string{"AlmaLinux", "Alpaquita", "Alpine", "Android", "BellSoft Hardened Containers", "Bioconductor", "Bitnami", "CRAN",
+		"Chainguard", "CleanStart", "ConanCenter",
+		"Debian", "Docker Hardened Images", "Echo", "FreeBSD", "GHC", "GIT", "GitHub Actions", "Go", "Hackage", "Hex", "Julia", "Kubernetes",
+		"Linux", "Mageia", "Maven", "MinimOS", "npm",
+		"NuGet", "openEuler", "openSUSE", "OSS-Fuzz", "Packagist", "Photon OS", "Pub", "PyPI", "Red Hat", "Rocky Linux", "Root", "RubyGems",
+		"SUSE", "SwiftURL", "Ubuntu", "VSCode", "Wolfi", "crates.io"}
 }
 
-// NormalPython spells the name of a Python project in the form in which names are compared (PEP 503, "Normalized Names"): lower case, each run of
-// "-", "_" and "." as one "-".
+// NormalPython spells the name of a Python project in the form in which names are compared (PEP 503, "Normalized Names"): lower case, each
+// run of "-", "_" and "." as one "-".
 func NormalPython(name string) string {
 	var b strings.Builder
 	separated := false

@@ -72,7 +72,8 @@ func TestAuthentication(t *testing.T) {
 			}
 		})
 	}
-	if _, _, err := registry.New(registry.Options{User: user}).Resolve(t.Context(), "127.0.0.1:1/x:1"); err == nil || !strings.Contains(err.Error(), "VETO_REGISTRY_PASSWORD") {
+	if _, _, err := registry.New(registry.Options{User: user}).Resolve(t.Context(), "127.0.0.1:1/x:1"); err == nil ||
+		!strings.Contains(err.Error(), "VETO_REGISTRY_PASSWORD") {
 		t.Errorf("a user without a password: %v", err)
 	}
 }

@@ -40,8 +40,9 @@ func newAuthority(t *testing.T) *authority {
 	t.Helper()
 	a := &authority{t: t}
 	a.key = a.newKey()
-	a.cert = &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true, BasicConstraintsValid: true,
-		KeyUsage: x509.KeyUsageCertSign, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
+	a.cert = &x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "test authority"}, IsCA: true,
+		BasicConstraintsValid: true,
+		KeyUsage:              x509.KeyUsageCertSign, NotBefore: time.Now().Add(-time.Hour), NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, a.cert, a.cert, &a.key.PublicKey, a.key)
 	if err != nil {
 		t.Fatal(err)
@@ -61,8 +62,10 @@ func (a *authority) newKey() *ecdsa.PrivateKey {
 // issue makes a certificate and its key, as PEM, for servers of these names and as many clients.
 func (a *authority) issue(names ...string) (cert, key []byte) {
 	k := a.newKey()
-	c := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
-		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, NotBefore: a.cert.NotBefore, NotAfter: a.cert.NotAfter}
+	c := &x509.Certificate{SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: names[0]}, DNSNames: names,
+		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)},
+		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, NotBefore: a.cert.NotBefore,
+		NotAfter: a.cert.NotAfter}
 	der, err := x509.CreateCertificate(rand.Reader, c, a.cert, &k.PublicKey, a.key)
 	if err != nil {
 		a.t.Fatal(err)
@@ -162,7 +165,8 @@ func TestClientCertificate(t *testing.T) {
 	a := newAuthority(t)
 	cert, key := a.issue("gate")
 	for _, version := range []uint16{tls.VersionTLS12, tls.VersionTLS13} {
-		address := secure(t, a, []string{"registry.test"}, &tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: a.pool(), MaxVersion: version})
+		address := secure(t, a, []string{"registry.test"},
+			&tls.Config{ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: a.pool(), MaxVersion: version})
 		o := options()
 		o.CAs, o.CertDirs = a.pool(), []string{t.TempDir()}
 		_, _, err := pull(o, address+"/shop/web:1")
@@ -188,9 +192,11 @@ func TestFaultyCertificates(t *testing.T) {
 		files map[string][]byte
 		says  string
 	}{
-		"no certificate":       {map[string][]byte{"ca.crt": []byte("hello")}, "ca.crt: it holds no certificate"},
-		"half a certificate":   {map[string][]byte{"ca.crt": append(bytes.Clone(a.pem), a.pem[:200]...)}, "ca.crt: after 1 certificates comes one that is not whole"},
-		"a wrong certificate":  {map[string][]byte{"ca.crt": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")})}, "ca.crt: certificate 1 of it cannot be read"},
+		"no certificate": {map[string][]byte{"ca.crt": []byte("hello")}, "ca.crt: it holds no certificate"},
+		"half a certificate": {map[string][]byte{"ca.crt": append(bytes.Clone(a.pem), a.pem[:200]...)},
+			"ca.crt: after 1 certificates comes one that is not whole"},
+		"a wrong certificate": {map[string][]byte{"ca.crt": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: []byte("x")})},
+			"ca.crt: certificate 1 of it cannot be read"},
 		"a key alone":          {map[string][]byte{"ca.crt": key}, "ca.crt: it holds no certificate"},
 		"no key":               {map[string][]byte{"client.cert": cert}, "client.key: no such file"},
 		"another's key":        {map[string][]byte{"client.cert": a.pem, "client.key": key}, "client.cert with "},

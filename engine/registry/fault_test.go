@@ -55,14 +55,16 @@ func lastingFaults() []lasting {
 	return []lasting{
 		{name: "401", f: always("/", status(401)), says: "401 Unauthorized", hint: "docker login 127.0.0.1:"},
 		{name: "403", f: always("/manifests/", status(403)), says: "403 Forbidden", hint: "VETO_REGISTRY_USER and VETO_REGISTRY_PASSWORD"},
-		{name: "404", reference: "shop/web:2", says: "404 Not Found (MANIFEST_UNKNOWN)", hint: "docker save NAME -o app.tar && veto scan ./app.tar"},
+		{name: "404", reference: "shop/web:2", says: "404 Not Found (MANIFEST_UNKNOWN)",
+			hint: "docker save NAME -o app.tar && veto scan ./app.tar"},
 		{name: "429", f: always("/manifests/", status(429)), says: "429 Too Many Requests", hint: "log in"},
 		{name: "500", f: always("/manifests/", status(500)), says: "500 Internal Server Error", hint: "later"},
 		{name: "a body that no one should print", f: always("/manifests/", func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(403)
 			send([]byte(`{"errors":[{"code":"\u001b[31mDENIED","message":"s3cret"}]}`))(w, r)
 		}), says: "403 Forbidden", hint: "docker login"},
-		{name: "another manifest", f: always("/manifests/", send([]byte("{}"))), reference: "shop/web@" + string(digest(manifest)), says: "digest", hint: "proxy"},
+		{name: "another manifest", f: always("/manifests/", send([]byte("{}"))), reference: "shop/web@" + string(digest(manifest)),
+			says: "digest", hint: "proxy"},
 		{name: "another manifest than the header says", f: always("/manifests/", func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Docker-Content-Digest", string(digest(manifest)))
 			send([]byte("{}"))(w, r)
@@ -72,12 +74,15 @@ func lastingFaults() []lasting {
 		{name: "missing blob", f: always("/blobs/", status(404)), says: "blob " + digest(layer).Short(), hint: "docker save"},
 		{name: "blob cut every time", f: always("/blobs/", cutAfter(layer[:100], len(layer))), says: "at byte 100 of 131072", hint: "check"},
 		{name: "blob cut too often", f: ranges(100, none), says: "cut 17 times", hint: "check"},
-		{name: "a range that was not asked for", f: ranges(1, func(string) string { return "bytes 0-131071/131072" }), says: `range "bytes 0-131071/131072"`, hint: "check"},
-		{name: "a range of something larger", f: ranges(1, func(s string) string { return s + "0" }), says: "asked for bytes 5000-131071 of 131072", hint: "check"},
+		{name: "a range that was not asked for", f: ranges(1, func(string) string { return "bytes 0-131071/131072" }),
+			says: `range "bytes 0-131071/131072"`, hint: "check"},
+		{name: "a range of something larger", f: ranges(1, func(s string) string { return s + "0" }),
+			says: "asked for bytes 5000-131071 of 131072", hint: "check"},
 		{name: "no range at all", f: ranges(1, func(string) string { return "nonsense" }), says: "nonsense", hint: "check"},
 		{name: "a longer blob", f: always("/blobs/", send(append(layer[:len(layer):len(layer)], 'x'))), says: "than the 131072", hint: "check"},
 		{name: "a shorter blob", f: always("/blobs/", send(layer[1:])), says: "it has 131071 bytes, and the image says 131072", hint: "check"},
-		{name: "a blob announced shorter", f: always("/blobs/", func(w http.ResponseWriter, _ *http.Request) { w.Write(layer[:10]) }), says: "it has 10 bytes, and the image says 131072", hint: "check"},
+		{name: "a blob announced shorter", f: always("/blobs/", func(w http.ResponseWriter, _ *http.Request) { w.Write(layer[:10]) }),
+			says: "it has 10 bytes, and the image says 131072", hint: "check"},
 	}
 }
 
@@ -127,7 +132,8 @@ func TestPauses(t *testing.T) {
 		{"7", "", 4, []time.Duration{7 * time.Second, 7 * time.Second, 7 * time.Second}},
 		{"3600", "", 1, nil},
 		{"99999999999999999999", "", 4, []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 1600 * time.Millisecond}},
-		{"Mon, 23 Nov 2026 12:00:30 GMT", "Mon, 23 Nov 2026 12:00:00 GMT", 4, []time.Duration{30 * time.Second, 30 * time.Second, 30 * time.Second}},
+		{"Mon, 23 Nov 2026 12:00:30 GMT", "Mon, 23 Nov 2026 12:00:00 GMT", 4,
+			[]time.Duration{30 * time.Second, 30 * time.Second, 30 * time.Second}},
 		{"Mon, 23 Nov 2026 13:00:30 GMT", "Mon, 23 Nov 2026 12:00:00 GMT", 1, nil},
 		{"Mon, 23 Nov 2026 13:00:30 GMT", "today", 4, []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 1600 * time.Millisecond}},
 		{"soon", "Mon, 23 Nov 2026 12:00:00 GMT", 4, []time.Duration{100 * time.Millisecond, 400 * time.Millisecond, 1600 * time.Millisecond}},

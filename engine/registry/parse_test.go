@@ -16,7 +16,8 @@ import (
 func TestPlain(t *testing.T) {
 	for host, want := range map[string]bool{
 		"127.0.0.1:5000": true, "127.8.8.8": true, "[::1]:5000": true, "localhost": true, "localhost:80": true,
-		"10.0.0.1:5000": false, "192.168.1.1": false, "x.localhost": false, "localhost.example.com": false, "ghcr.io": false, "0.0.0.0:5000": false, "127.0.0.1.example.com": false,
+		"10.0.0.1:5000": false, "192.168.1.1": false, "x.localhost": false, "localhost.example.com": false, "ghcr.io": false,
+		"0.0.0.0:5000": false, "127.0.0.1.example.com": false,
 	} {
 		if got := New(Options{}).allowsPlain(host); got != want {
 			t.Errorf("%s: %v", host, got)
@@ -75,8 +76,10 @@ func FuzzHeaders(f *testing.F) {
 }
 
 func FuzzReferrers(f *testing.F) {
-	f.Add([]byte(`{"schemaVersion":2,"manifests":[{"mediaType":"a/b","digest":"sha256:`+strings.Repeat("0", 64)+`","size":1,"annotations":{"predicateType":"x"}}]}`), `</v2/x?n=1>; rel="next"`)
-	f.Add([]byte(`{"schemaVersion":2,"config":{"mediaType":"a/b"},"layers":[{"annotations":{"predicateType":"x"}}]}`), `<a>; rel=prev, <b,c>; title="d, e"; rel="x next"`)
+	f.Add([]byte(`{"schemaVersion":2,"manifests":[{"mediaType":"a/b","digest":"sha256:`+strings.Repeat("0",
+		64)+`","size":1,"annotations":{"predicateType":"x"}}]}`), `</v2/x?n=1>; rel="next"`)
+	f.Add([]byte(`{"schemaVersion":2,"config":{"mediaType":"a/b"},"layers":[{"annotations":{"predicateType":"x"}}]}`),
+		`<a>; rel=prev, <b,c>; title="d, e"; rel="x next"`)
 	f.Fuzz(func(t *testing.T, b []byte, link string) {
 		list, err := parseReferrers(b, sourceAPI)
 		if a, e := cosignReferrer(&Manifest{Bytes: b, Digest: digestOf("sha256", b)}); e == nil {
@@ -111,7 +114,8 @@ func TestCertDirNames(t *testing.T) {
 	write("certs.d", "c.test") // a file
 	write("x.crt")
 	c := New(Options{CertDirs: []string{filepath.Join(dir, "x.crt"), filepath.Join(dir, "certs.d")}})
-	for host, read := range map[string]bool{"a.test": true, "a.test:443": true, "a.test:5000": false, "b.test:5000": true, "b.test": false, "c.test": false, "..": false, "../x": false, "": false} {
+	for host, read := range map[string]bool{"a.test": true, "a.test:443": true, "a.test:5000": false, "b.test:5000": true, "b.test": false,
+		"c.test": false, "..": false, "../x": false, "": false} {
 		if _, err := c.readCerts(host); (err != nil) != read {
 			t.Errorf("%q: %v", host, err)
 		}
@@ -145,7 +149,8 @@ func TestArtifacts(t *testing.T) {
 	if got := tagOf(engine.Digest("sha512:" + strings.Repeat("ab", 64))); got != "sha512-"+strings.Repeat("ab", 32) {
 		t.Errorf("the tag of a long digest is %s", got)
 	}
-	for link, want := range map[string]string{`<a>; rel="next"`: "a", `<a>; rel=prev, <b>; REL="Next last"`: "b", `<a`: "", `a; rel=next`: "", `<a>`: "", `<a>; title="rel=next"`: "",
+	for link, want := range map[string]string{`<a>; rel="next"`: "a", `<a>; rel=prev, <b>; REL="Next last"`: "b", `<a`: "",
+		`a; rel=next`: "", `<a>`: "", `<a>; title="rel=next"`: "",
 		`<a>; rel="prev"; x="<b>; rel=next"`: "", `,<c>;rel=next`: "c"} {
 		if got, ok := nextLink(link); got != want || ok != (want != "") {
 			t.Errorf("%s leads to %q", link, got)

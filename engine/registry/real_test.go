@@ -40,14 +40,16 @@ func startReal(t *testing.T, a *authority) *real {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &real{t: t, address: l.Addr().String(), http: &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.pool()}}}}
+	client := &http.Client{Transport: &http.Transport{TLSClientConfig: &tls.Config{RootCAs: a.pool()}}}
+	r := &real{t: t, address: l.Addr().String(), http: client}
 	if err := l.Close(); err != nil {
 		t.Fatal(err)
 	}
 	cert, key := a.issue("registry.test")
 	writeFile(t, cert, dir, "cert.pem")
 	writeFile(t, key, dir, "key.pem")
-	config := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %q, tls: {certificate: %s, key: %s}}\n",
+	config := fmt.Sprintf("version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: %s}}\n"+
+		"http: {addr: %q, tls: {certificate: %s, key: %s}}\n",
 		filepath.Join(dir, "data"), r.address, filepath.Join(dir, "cert.pem"), filepath.Join(dir, "key.pem"))
 	writeFile(t, []byte(config), dir, "config.yml")
 	cmd := exec.CommandContext(t.Context(), bin, "serve", filepath.Join(dir, "config.yml"))
@@ -122,7 +124,8 @@ func TestRealRegistry(t *testing.T) {
 	real.manifest("1", manifestType, image)
 	dash := strings.Replace(string(digest(image)), ":", "-", 1)
 	real.manifest(dash+".sig", manifestType, sig)
-	real.manifest(dash, indexType, fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"manifests":[{"mediaType":%q,"digest":%q,"size":%d,"artifactType":%q}]}`,
+	real.manifest(dash, indexType, fmt.Appendf(nil, `{"schemaVersion":2,"mediaType":%q,"manifests":`+
+		`[{"mediaType":%q,"digest":%q,"size":%d,"artifactType":%q}]}`,
 		indexType, manifestType, digest(sig), len(sig), sbomType))
 
 	o := options()

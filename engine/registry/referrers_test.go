@@ -26,7 +26,8 @@ func digestN(n int) string { return fmt.Sprintf("sha256:%064x", n) }
 func listOf(numbers ...int) string {
 	entries := []string{}
 	for _, n := range numbers {
-		entries = append(entries, fmt.Sprintf(`{"mediaType":%q,"artifactType":%q,"digest":%q,"size":%d,"annotations":{"n":"%d"}}`, manifestType, sbomType, digestN(n), n, n))
+		entries = append(entries, fmt.Sprintf(`{"mediaType":%q,"artifactType":%q,"digest":%q,"size":%d,"annotations":{"n":"%d"}}`, manifestType,
+			sbomType, digestN(n), n, n))
 	}
 	return fmt.Sprintf(`{"schemaVersion":2,"mediaType":%q,"manifests":[%s]}`, indexType, strings.Join(entries, ","))
 }
@@ -109,7 +110,8 @@ func TestReferrersTag(t *testing.T) {
 		w.Header().Set("Content-Type", "text/html")
 		fmt.Fprint(w, "<html>")
 	}
-	for what, absent := range map[string]http.HandlerFunc{"404": status(404), "400": status(400), "405": status(405), "406": status(406), "501": status(501), "html": html} {
+	for what, absent := range map[string]http.HandlerFunc{"404": status(404), "400": status(400), "405": status(405), "406": status(406),
+		"501": status(501), "html": html} {
 		t.Run(what, func(t *testing.T) {
 			got, _, err := referrers(t, func(w http.ResponseWriter, r *http.Request, n int) bool {
 				return always("/referrers/", absent)(w, r, n) || always("/manifests/"+tag(), func(w http.ResponseWriter, r *http.Request) {
@@ -165,7 +167,8 @@ func TestReferrersFaults(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":%q,"digest":%q,"size":1,"annotations":%s}]}`, manifestType, digestN(1), b)
+		return fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":%q,"digest":%q,"size":1,"annotations":%s}]}`, manifestType, digestN(1),
+			b)
 	}
 	entry := func(s string) string { return `{"schemaVersion":2,"manifests":[` + s + `]}` }
 	endless := func(w http.ResponseWriter, r *http.Request) { index(listOf(), "Link", `<?again>; rel="next"`)(w, r) }

@@ -133,7 +133,8 @@ func pull(o registry.Options, reference string) ([]byte, *registry.Manifest, err
 
 func TestPull(t *testing.T) {
 	address, seen := serve(t, nil)
-	for _, reference := range []string{address + "/shop/web:1", address + "/shop/web@" + string(digest(manifest)), address + "/shop/web:9@" + string(digest(manifest))} {
+	for _, reference := range []string{address + "/shop/web:1", address + "/shop/web@" + string(digest(manifest)),
+		address + "/shop/web:9@" + string(digest(manifest))} {
 		b, m, err := pull(options(), reference)
 		if err != nil {
 			t.Fatal(err)
@@ -152,7 +153,8 @@ func TestPull(t *testing.T) {
 	if m, err := r.Manifest(t.Context(), digest(manifest)); err != nil || !bytes.Equal(m.Bytes, manifest) {
 		t.Errorf("by digest: %v", err)
 	}
-	if _, err := r.Manifest(t.Context(), digest([]byte("x"))); err == nil || !strings.Contains(err.Error(), "404 Not Found (MANIFEST_UNKNOWN)") {
+	if _, err := r.Manifest(t.Context(), digest([]byte("x"))); err == nil ||
+		!strings.Contains(err.Error(), "404 Not Found (MANIFEST_UNKNOWN)") {
 		t.Errorf("a manifest that is not there: %v", err)
 	}
 }
@@ -187,7 +189,8 @@ func TestPassingFaults(t *testing.T) {
 		}
 	}
 	for name, f := range map[string]fault{
-		"500 for the manifest": once("/manifests/", status(500)), "503 for a blob": once("/blobs/", status(503)), "429 for the manifest": once("/manifests/", status(429)),
+		"500 for the manifest": once("/manifests/", status(500)), "503 for a blob": once("/blobs/", status(503)),
+		"429 for the manifest":               once("/manifests/", status(429)),
 		"connection closed for the manifest": once("/manifests/", drop), "connection closed for a blob": once("/blobs/", drop),
 		"manifest cut": once("/manifests/", half(manifest)), "blob cut, no ranges": once("/blobs/", half(layer)),
 		"first contact fails": func(w http.ResponseWriter, r *http.Request, n int) bool {
