@@ -59,18 +59,19 @@ func loadSettings(ws *workspace, config string) (*settings, error) {
 		return nil, err
 	}
 	for i, policy := range s.Policies {
-		s.Policies[i] = beside(p, policy)
+		s.Policies[i] = relativeTo(p, policy)
 	}
 	for i, document := range s.VEX {
-		s.VEX[i] = beside(p, document)
+		s.VEX[i] = relativeTo(p, document)
 	}
 	if s.Waivers != "" {
-		s.Waivers = beside(p, s.Waivers)
+		s.Waivers = relativeTo(p, s.Waivers)
 	}
 	return s, nil
 }
 
-func beside(settingsPath, p string) string {
+// relativeTo resolves a path of a settings file against the folder of that file.
+func relativeTo(settingsPath, p string) string {
 	if filepath.IsAbs(p) {
 		return p
 	}

@@ -23,8 +23,8 @@ const (
 	ociIndex    = "application/vnd.oci.image.index.v1+json"
 )
 
-// shelf is a registry with one repository, shop/web: what it answers by digest or tag.
-type shelf struct {
+// testRegistry is a registry with one repository, shop/web: what it answers by digest or tag.
+type testRegistry struct {
 	address string
 	answers map[string]answer
 	asked   map[string]int
@@ -35,9 +35,9 @@ type answer struct {
 	body      []byte
 }
 
-func newShelf(t *testing.T) *shelf {
+func newShelf(t *testing.T) *testRegistry {
 	t.Setenv("HOME", t.TempDir())
-	s := &shelf{answers: map[string]answer{}, asked: map[string]int{}}
+	s := &testRegistry{answers: map[string]answer{}, asked: map[string]int{}}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		name := r.URL.Path[strings.LastIndexByte(r.URL.Path, '/')+1:]
 		s.asked[name]++
@@ -54,13 +54,13 @@ func newShelf(t *testing.T) *shelf {
 	return s
 }
 
-func (s *shelf) put(mediaType string, body []byte) string {
+func (s *testRegistry) put(mediaType string, body []byte) string {
 	d := imagetest.Digest(body)
 	s.answers[d] = answer{mediaType, body}
 	return d
 }
 
-func (s *shelf) image(t *testing.T, m imagetest.Image) *imagetest.Packed {
+func (s *testRegistry) image(t *testing.T, m imagetest.Image) *imagetest.Packed {
 	t.Helper()
 	p, err := imagetest.Pack(m)
 	if err != nil {
@@ -74,11 +74,11 @@ func (s *shelf) image(t *testing.T, m imagetest.Image) *imagetest.Packed {
 	return p
 }
 
-func (s *shelf) tag(tag, mediaType string, body []byte) {
+func (s *testRegistry) tag(tag, mediaType string, body []byte) {
 	s.answers[tag] = answer{mediaType, body}
 }
 
-func (s *shelf) open(t *testing.T, name, platform string) (engine.Image, error) {
+func (s *testRegistry) open(t *testing.T, name, platform string) (engine.Image, error) {
 	c := registry.New(registry.Options{Timeout: 5 * time.Second})
 	return image.Open(t.Context(), s.address+"/"+name, image.Options{Platform: platform, Registry: c})
 }
@@ -123,7 +123,7 @@ func TestRegistryImage(t *testing.T) {
 }
 
 // index puts an index of the images and of attestations into the registry, under the tag "1".
-func (s *shelf) index(t *testing.T, platforms ...string) map[string]*imagetest.Packed {
+func (s *testRegistry) index(t *testing.T, platforms ...string) map[string]*imagetest.Packed {
 	t.Helper()
 	packed := map[string]*imagetest.Packed{}
 	list := []map[string]any{
