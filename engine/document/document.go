@@ -97,12 +97,13 @@ func (f File) Word(n *yaml.Node, what string, known []string) (string, error) {
 	return s, err
 }
 
-// Flag is true or false.
+// Flag is true or false, in any of YAML's spellings (YAML 1.2.2, section 10.3.2).
 func (f File) Flag(n *yaml.Node, what string) (bool, error) {
-	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" {
+	var b bool
+	if n.Kind != yaml.ScalarNode || n.Tag != "!!bool" || n.Decode(&b) != nil {
 		return false, f.Errorf(n, "%s is true or false", what)
 	}
-	return n.Value == "true", nil
+	return b, nil
 }
 
 // Texts is a list of texts.

@@ -31,13 +31,15 @@ func checkJSON(raw []byte, same func(key string) string) error {
 		key  bool            // a key comes next
 	}
 	var open []level
-	for {
+	for tokens := 0; ; tokens++ {
 		t, err := d.Token()
-		if errors.Is(err, io.EOF) && len(open) == 0 {
+		switch ended := errors.Is(err, io.EOF); {
+		case ended && len(open) == 0 && tokens > 0:
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return fmt.Errorf("not JSON: %w", orCut(err))
+		case len(open) == 0 && tokens > 0:
+			return errors.New("not JSON: a second value comes after the first")
 		}
 		switch t {
 		case json.Delim('{'), json.Delim('['):

@@ -37,14 +37,14 @@ func New(typ, namespace, name, version string, qualifiers map[string]string) str
 func Parse(s string) (URL, error) {
 	p, err := packageurl.FromString(s)
 	if err != nil {
-		return URL{}, fmt.Errorf("%.120q is no package URL: %w", s, err)
+		return URL{}, fmt.Errorf("%.120q is no package URL: %.200v", s, err)
 	}
 	return URL{Type: p.Type, Namespace: p.Namespace, Name: p.Name, Version: p.Version, Qualifiers: p.Qualifiers.Map(), Subpath: p.Subpath}, nil
 }
 
 // Match says whether a package URL is one that the pattern names. The pattern is a package URL too; what it leaves out (version,
-// qualifiers, and a namespace when it has none) matches anything, and namespace, name and version may hold the globs * and ?.
-// A pattern or package URL that does not parse matches nothing.
+// qualifiers, and a namespace when it has none) matches anything, and namespace, name and version may hold the globs * and ?
+// (the latter as %3F: a bare one begins the qualifiers). A pattern or package URL that does not parse matches nothing.
 func Match(pattern, purl string) bool {
 	want, err := Parse(pattern)
 	if err != nil {
