@@ -300,6 +300,9 @@ func (s *layerStack) argued(p, what string) bool {
 				// does so in the first layer; overlay drivers refuse it.
 				return true
 			}
+			if what == "refused by all runtimes" && strings.HasPrefix(base, ".wh.") && slices.ContainsFunc(l.Entries, own) {
+				return true // also where the layer brings it after the whiteout; one model stands for containerd and for the overlay drivers
+			}
 			if _, twice := kinds[e.Path]; twice && what == "refused by all runtimes" {
 				// podman refuses a layer that has a path twice, docker does not. All refuse a folder that its own layer replaces by something else,
 				// because they set its time at the end.
