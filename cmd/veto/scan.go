@@ -58,6 +58,7 @@ func newScan(sys *system) *cobra.Command {
 // verdict, or says why there is none.
 func (s *scanner) scan(ctx context.Context, sources []string, outs []output) (err error) {
 	defer func() { err = errors.Join(err, s.database.Close()) }()
+	s.sources = sources
 	reading, stop := s.whileRulesHold(ctx)
 	defer stop()
 	targets, err := s.targets(reading, sources)

@@ -38,6 +38,7 @@ type scanner struct {
 	database *database
 	network  *network
 	images   imageFlags
+	sources  []string // what is scanned
 	bar      *progress
 	facts    bool              // they are written, and then whole, whatever the policies read
 	layers   *cache.Cache      // nil for none

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -134,13 +135,23 @@ func (s *scanner) base(ctx context.Context, t target, img engine.Image) (func(en
 	return image.BaseOf(base), base.Close()
 }
 
+// client makes a client for registries. The credentials of the environment are for one of them: the one that is named, or that of the first
+// image that comes from a registry.
 func (s *scanner) client() (*registry.Client, error) {
 	o := registry.Options{
 		User: s.sys.getenv("VETO_REGISTRY_USER"), Password: s.sys.getenv("VETO_REGISTRY_PASSWORD"),
 		PlainHTTP: s.images.plainHTTP, UserAgent: "veto/" + version, CAs: s.network.cas, CertDirs: s.network.certDirs, Proxy: s.network.proxies,
 	}
+	var err error
+	if v := s.sys.getenv("VETO_REGISTRY_HOST"); v != "" {
+		if o.Host, err = registry.ParseHost(v); err != nil {
+			return nil, fmt.Errorf("VETO_REGISTRY_HOST: %w", err)
+		}
+	}
+	for _, source := range s.sources {
+		o.Host = cmp.Or(o.Host, image.RegistryOf(source))
+	}
 	if v := s.sys.getenv("VETO_REGISTRY_TIMEOUT"); v != "" {
-		var err error
 		if o.Timeout, err = time.ParseDuration(v); err != nil || o.Timeout <= 0 {
 			return nil, engine.Hint(engine.Usage("VETO_REGISTRY_TIMEOUT: %q is not a time to wait", v), "for example 30s or 2m")
 		}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/engine/registry"
 )
 
 // The kinds of sources: the prefixes that a user may write, and what they decide.
@@ -56,6 +57,19 @@ func parseSource(source string) (kind, rest string, err error) {
 		return "", "", engine.Hint(err, "a registry reference has no scheme: %s", strings.TrimPrefix(after, "//"))
 	}
 	return "", "", engine.UnknownWord("source prefix", word, prefixes())
+}
+
+// RegistryOf returns the registry that a source is in, HOST[:PORT] or docker.io; "" if it is in none, or cannot be understood.
+func RegistryOf(source string) string {
+	kind, rest, err := parseSource(source)
+	if err != nil || kind != kindRegistry {
+		return ""
+	}
+	host, err := registry.HostOf(rest)
+	if err != nil {
+		return ""
+	}
+	return host
 }
 
 // prefixes are the words that a user may write before a source.

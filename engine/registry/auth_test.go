@@ -51,7 +51,7 @@ func TestAuthentication(t *testing.T) {
 			o := options()
 			_, _, err := pull(o, address+"/shop/web:1")
 			check(t, err, "401 Unauthorized", "docker login "+address)
-			o.User, o.Password = user, "wrong-s3cret"
+			o.User, o.Password, o.Host = user, "wrong-s3cret", address
 			_, _, err = pull(o, address+"/shop/web:1")
 			check(t, err, "401 Unauthorized", "docker login")
 			o.Password = password
@@ -99,7 +99,7 @@ func TestRedirect(t *testing.T) {
 		return true
 	})
 	o := options()
-	o.User, o.Password = "gate", "s3cret-word"
+	o.User, o.Password, o.Host = "gate", "s3cret-word", address
 	_, _, err := pull(o, address+"/shop/web:1")
 	check(t, err, "403 Forbidden", "")
 	if len(got) == 0 || strings.Join(got, "") != "" {

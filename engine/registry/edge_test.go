@@ -22,7 +22,7 @@ func TestPlainTokenServiceElsewhere(t *testing.T) {
 		return true
 	})
 	o := options()
-	o.User, o.Password, o.Timeout = "gate", "s3cret-word", 200*time.Millisecond
+	o.User, o.Password, o.Host, o.Timeout = "gate", "s3cret-word", address, 200*time.Millisecond
 	_, _, err := pull(o, address+"/shop/web:1")
 	check(t, err, "plain HTTP is refused", "--plain-http")
 }

@@ -1,6 +1,7 @@
 package registry
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -145,6 +146,10 @@ func (r *Repository) statusHint(status int) string {
 		login := "docker login " + host
 		if host == "docker.io" {
 			login = "docker login"
+		}
+		if o := r.client.options; o.User != "" && !r.client.given(r.repo) {
+			return login + ": VETO_REGISTRY_USER and VETO_REGISTRY_PASSWORD are for " + cmp.Or(o.Host, "no registry") +
+				" alone (VETO_REGISTRY_HOST says for which)"
 		}
 		return login + ", or set VETO_REGISTRY_USER and VETO_REGISTRY_PASSWORD; " +
 			"a registry may answer so, too, for an image that it does not have"

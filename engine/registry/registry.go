@@ -25,8 +25,9 @@ import (
 
 // Options say how registries are talked to. The zero value uses what docker or podman login left for this user.
 type Options struct {
-	// User and Password, when set, are sent to every registry that asks for credentials, in place of those that the user has stored.
-	User, Password string
+	// User and Password, when set, are sent to the registry Host (HOST[:PORT], docker.io) when it asks for credentials, in place of those that
+	// the user has stored, and to no other one: a second image, or a base, may be anybody's.
+	User, Password, Host string
 	// PlainHTTP allows HTTP without TLS beyond loopback, for a registry that offers nothing else.
 	PlainHTTP bool
 	// CAs are the authorities that may certify registries; nil is the system's.
@@ -181,7 +182,9 @@ func (r *Repository) connect(ctx context.Context) error {
 func (c *Client) credentials(ctx context.Context, repo name.Repository) (authn.Authenticator, error) {
 	switch o := c.options; {
 	case o.User != "" && o.Password != "":
-		return &authn.Basic{Username: o.User, Password: o.Password}, nil
+		if c.given(repo) {
+			return &authn.Basic{Username: o.User, Password: o.Password}, nil
+		}
 	case o.User != "" || o.Password != "":
 		return nil, engine.Usage("of a registry's user and password only one is set: " +
 			"VETO_REGISTRY_USER and VETO_REGISTRY_PASSWORD go together")
@@ -207,6 +210,11 @@ func (c *Client) credentials(ctx context.Context, repo name.Repository) (authn.A
 	}
 }
 
+// given says whether the options' user and password are for the registry of a repository.
+func (c *Client) given(repo name.Repository) bool {
+	return c.options.User != "" && c.options.Host == hostOf(repo.Registry)
+}
+
 // keychainError is a failure to read the credentials that the user has stored.
 type keychainError struct{ err error }
 
@@ -223,10 +231,31 @@ func (r *Repository) Close() error {
 	return nil
 }
 
-// host is the registry's name as users write it: "docker.io" for Docker Hub.
-func (r *Repository) host() string {
-	if h := r.repo.RegistryStr(); h != name.DefaultRegistry {
+// host is the registry's name as users write it.
+func (r *Repository) host() string { return hostOf(r.repo.Registry) }
+
+func hostOf(r name.Registry) string {
+	if h := r.RegistryStr(); h != name.DefaultRegistry {
 		return h
 	}
 	return "docker.io"
+}
+
+// HostOf returns the registry that a reference names, as Options.Host wants it: "docker.io" for nginx:1.27. A malformed reference is an
+// engine.UsageError.
+func HostOf(reference string) (string, error) {
+	ref, err := new(Client).parse(reference)
+	if err != nil {
+		return "", err
+	}
+	return hostOf(ref.Context().Registry), nil
+}
+
+// ParseHost reads the name of a registry, HOST[:PORT], and returns it as Options.Host wants it. A malformed one is an engine.UsageError.
+func ParseHost(host string) (string, error) {
+	r, err := name.NewRegistry(host, name.StrictValidation)
+	if err != nil {
+		return "", engine.Hint(engine.Usage("%.200q is not the name of a registry", host), "it is HOST[:PORT]: ghcr.io, registry.corp.example:5000")
+	}
+	return hostOf(r), nil
 }
