@@ -58,7 +58,7 @@ func (w *walker) readLayers(
 					return
 				}
 			}
-			facts[i] = placed(lf, l.Info())
+			facts[i] = atIndex(lf, l.Info())
 			done.count(len(layers))
 		})
 	}
@@ -96,8 +96,8 @@ func (w *walker) readStream(ctx context.Context, img engine.Image, done *progres
 	return streamed, err
 }
 
-// placed copies what content alone says of a layer, and adds the place that the layer has in an image: one content may stand in several.
-func placed(lf *engine.LayerFacts, info engine.LayerInfo) engine.LayerFacts {
+// atIndex copies what content alone says of a layer, and adds the place that the layer has in an image: one content may stand in several.
+func atIndex(lf *engine.LayerFacts, info engine.LayerInfo) engine.LayerFacts {
 	out := engine.LayerFacts{Info: info, Entries: lf.Entries, Evidence: make([]engine.Evidence, len(lf.Evidence))}
 	out.Info.Verified = lf.Info.Verified
 	out.Info.Entries = len(lf.Entries)
