@@ -109,6 +109,9 @@ const (
 const (
 	MaxPolicyEntries = 100_000   // files and folders below one policy path
 	MaxPattern       = 1024      // bytes of a glob: built-ins do not stop at a rule's budget, so each call has to be small
+	MaxRegoShift     = 1 << 20   // bits by which bits.lsh shifts; numbers of policies have 64
+	MaxRegoText      = 256 << 20 // bytes that one built-in makes of a text
+	MaxRegoCopies    = 12        // copies in one JSON patch, each of which may double the document
 	MaxRuleResults   = 1_000_000 // of one rule, which memory holds; over it the rule is an error
 )
 
