@@ -25,8 +25,9 @@ type streamedImage struct {
 	kind       string // as openImage takes it
 	selector   string // the tag or digest of one image in the archive; may be empty
 	options    Options
-	heldBytes  int64 // how much of the archive is in memory
-	done       bool  // the archive has been read
+	asked      string // what a daemon was asked to export; empty for other sources
+	heldBytes  int64  // how much of the archive is in memory
+	done       bool   // the archive has been read
 }
 
 // streamedMember is what is known of a member of an archive once it has been read.
@@ -73,6 +74,9 @@ func (s *streamedImage) Stream(ctx context.Context, visit func(engine.Layer) err
 		return fmt.Errorf("after the end of the archive (%d bytes on): %w", n, err)
 	}
 	m, err := a.openImage(ctx, s.kind, s.selector, s.id, s.options)
+	if err == nil && s.asked != "" {
+		err = a.checkExported(ctx, s.asked, m.id)
+	}
 	if err != nil {
 		return openingError(s.id.Name, err)
 	}
