@@ -89,7 +89,7 @@ func TestBlobsOfTwoForms(t *testing.T) {
 	} {
 		tar := mustTar(t, imagetest.File("a/long/enough/name", "body"))
 		copy(tar, magic)
-		sum := 8 * ' '
+		sum := 8 * int(' ')
 		for i, c := range tar[:512] {
 			if i < 148 || i >= 156 {
 				sum += int(c)
@@ -127,7 +127,9 @@ func TestExportedID(t *testing.T) {
 		"sha256:" + other: false, other: false, other[:12]: false, "decade": false,
 	} {
 		for form, archive := range map[string][]byte{"old": old.Bytes(), "current": current.Bytes()} {
-			export := func(context.Context, string, string) (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(archive)), nil }
+			export := func(context.Context, string, string) (io.ReadCloser, error) {
+				return io.NopCloser(bytes.NewReader(archive)), nil
+			}
 			img, err := opened(t.Context(), "docker:"+asked, image.Options{Export: export})
 			if known != (err == nil) || !known && !strings.Contains(err.Error(), "was asked for the image") {
 				t.Errorf("%s, %s: %v", asked, form, err)
