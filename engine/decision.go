@@ -65,12 +65,12 @@ type RuleResult struct {
 // Result is one thing that a rule has to say.
 type Result struct {
 	Msg         string   `json:"msg"`
-	Findings    []string `json:"findings"` // refs of findings or gaps
+	Findings    []string `json:"findings"` // refs of findings, secrets or gaps
 	Subject     Maybe    `json:"subject"`
 	Path        Maybe    `json:"path"`
 	Layer       Maybe    `json:"layer"`       // diff ID
 	Details     any      `json:"details"`     // what the rule added: any JSON
-	Fingerprint string   `json:"fingerprint"` // of rule id and what it is about; see design, "Policies"
+	Fingerprint string   `json:"fingerprint"` // 64 hex digits of the rule's id and what the result is about, alike in all reports
 	WaivedBy    Maybe    `json:"waived_by"`
 }
 
@@ -85,7 +85,7 @@ type Relaxation struct {
 // Change is one step of the plan that would make the image pass.
 type Change struct {
 	Layer    Maybe     `json:"layer"`   // diff ID of the layer whose instruction would change
-	Kind     string    `json:"kind"`    // deb, apk, npm, pypi, golang
+	Kind     string    `json:"kind"`    // purl type of its packages, as Package.Type
 	Command  string    `json:"command"` // what to run or to write into the Dockerfile
 	Upgrades []Upgrade `json:"upgrades"`
 	Findings []string  `json:"findings"` // refs of the denied findings that it clears

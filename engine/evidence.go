@@ -55,7 +55,7 @@ type Evidence struct {
 	OS        *OS
 	Packages  []Package
 	Owned     []Owned
-	Traits    *Traits // what few files have; nil, which takes no room, is none of it
+	Traits    *Traits // what few files have; nil where a file has none of it, to save memory
 	// Gaps says what of this file could not be read or understood; path and layer are filled in by the reader.
 	Gaps []Gap
 }
@@ -123,7 +123,7 @@ type Program struct {
 
 // Owned is what a package database says about the files of one package.
 type Owned struct {
-	Type    string // package type: deb, apk, rpm
+	Type    string // package type: deb, apk, rpm, alpm
 	Package string // binary package name
 	Arch    string // architecture, "" when the database does not say
 	Files   []OwnedFile

@@ -16,7 +16,7 @@ const (
 // Levels lists every level in the order in which people read them.
 func Levels() []Level { return []Level{Critical, High, Medium, Low, Negligible, Unknown} }
 
-// Severity is one statement about how bad a vulnerability is, with its source.
+// Severity is one rating of how bad a vulnerability is, with its source.
 type Severity struct {
 	Level  Level    `json:"level" enum:"critical,high,medium,low,negligible,unknown"`
 	Score  *float64 `json:"score"`  // CVSS base score, null when there is none

@@ -61,7 +61,7 @@ func (g *Gate) Judge(ctx context.Context, in *Input) (*Report, error) {
 	return r, nil
 }
 
-// Prepare brings facts into the form that policies see: waivers marked, relaxations listed, index built, no list null.
+// Prepare brings facts into the form that policies see: marked by VEX documents and waivers, relaxations listed, index built, no list null.
 func (g *Gate) Prepare(in *Input) error {
 	if g.p.VEX != nil {
 		if err := g.p.VEX(&in.Facts); err != nil {

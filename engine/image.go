@@ -47,7 +47,7 @@ type Identity struct {
 	Name string `json:"name"`
 	// Named is true when Name came from --as or is a registry reference: a name that can be trusted to select waivers for an image.
 	Named bool `json:"named"`
-	// Source is the kind of source: registry, docker-archive, oci, oci-archive, rootfs.
+	// Source is the kind of source: registry, docker, podman, docker-archive, oci, oci-archive, rootfs, sbom.
 	Source string `json:"source"`
 	// Digest is the manifest's digest; for an archive without an OCI manifest, the image ID (the config's digest); empty for a rootfs.
 	Digest Digest `json:"digest"`
@@ -164,9 +164,9 @@ type Hashed interface {
 	Hash(ctx context.Context) (Digest, error)
 }
 
-// Sketched is the ability of a Layer whose walks may be content with a description of it.
+// Sketched is the ability of a Layer that may be read by its table of contents alone (eStargz, zstd:chunked).
 type Sketched interface {
-	// Gaps says, once walks are over, what they have left unread. A walk that leaves gaps returns VerifiedClaimed.
+	// Gaps says what walks have left unread, and is valid once they are over. A walk that leaves gaps returns VerifiedClaimed.
 	Gaps() []Gap
 }
 

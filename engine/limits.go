@@ -5,11 +5,11 @@ package engine
 const (
 	MaxArchiveFiles   = 100_000   // files of an outer archive: layers, manifests
 	MaxRetained       = 96 << 20  // of an archive that passes by once: its documents, and layers small enough to be read again
-	MaxTrailing       = 1 << 30   // after the end of such an archive
+	MaxTrailing       = 1 << 30   // after the end of an archive or of a layer's tar
 	MaxEntries        = 500_000   // headers of one layer; the largest public images have fewer in all
 	MaxPaths          = 64 << 20  // paths and links' targets of one layer
-	MaxEvidence       = 80 << 20  // what inspectors found in one layer, as Evidence.weight has it
-	MaxGaps           = 100       // entries of one layer that are left out and named; more are counted
+	MaxEvidence       = 80 << 20  // what inspectors found in one layer, as evidenceBytes of package scan counts it
+	MaxGaps           = 100       // entries of one layer, or faults of one database or archive, that are named; more are counted
 	MaxNamedGaps      = 1_000     // gaps of one kind that a report names; more are counted
 	MaxFileSize       = 8 << 40   // one file, sparse ones too; ext4 ends at 16 TB
 	MaxOwner          = 1<<32 - 1 // number of a user or group: Linux has 32 bits (uid_t)
@@ -25,7 +25,7 @@ const (
 	MaxTOC            = 48 << 20  // the table of contents of one layer; a larger one is not read
 	MaxTOCEntries     = 400_000   // of such a table; likewise
 	MaxTOCChunk       = 32 << 20  // a part of a file that is verified by itself, and so held in memory
-	MaxJSONDepth      = 128
+	MaxJSONDepth      = 128       // levels of JSON or YAML: what parses it recurses, and real documents have some ten
 	MaxInflated       = 256 << 30 // one layer
 	MaxRatio          = 500       // inflated to compressed, counted from MaxRatioAfter on; deflate itself ends at 1032
 	MaxRatioAfter     = 4 << 30   // zeros alone have such ratios, and honest layers may have files of zeros
@@ -63,17 +63,17 @@ const (
 	MaxMemory         = 64 << 20  // what all files under inspection hold together
 	MaxAdvisory       = 32 << 20  // one OSV record
 	MaxFeed           = 4 << 30   // one downloaded feed
-	MaxFeedRecords    = 5_000_000
-	MaxPolicyFile     = 8 << 20
-	MaxSettings       = 4 << 20 // veto.yaml, the waiver file
-	MaxFacts          = 1 << 30 // facts and runs that judge and render read
+	MaxFeedRecords    = 5_000_000 // of one feed; the CVE List has 300,000
+	MaxPolicyFile     = 8 << 20   // one file of Rego or data
+	MaxSettings       = 4 << 20   // veto.yaml, the waiver file
+	MaxFacts          = 1 << 30   // facts and runs that judge and render read
 )
 
 // Limits on all layers of an image together. Reaching one is an error: parts of an image are not judged.
 const (
-	MaxImageEntries  = 600_000
-	MaxImagePaths    = 80 << 20
-	MaxImageEvidence = 96 << 20
+	MaxImageEntries  = 600_000   // as MaxEntries, so that many layers cannot hold more memory than one
+	MaxImagePaths    = 80 << 20  // as MaxPaths
+	MaxImageEvidence = 96 << 20  // as MaxEvidence
 	MaxImageInflated = 512 << 30 // and no more than the blobs may, each counted once
 )
 
@@ -83,12 +83,12 @@ const (
 	MaxEcosystemList = 1 << 20   // ecosystems.txt
 	MaxCatalogue     = 64 << 20  // CISA's catalogue, FIRST's scores as they are sent
 	MaxScoresText    = 256 << 20 // those scores inflated
-	MaxScores        = 3_000_000
-	MaxCVEFile       = 1 << 30  // one file of CVE records; a year of the NVD has 100 MB
-	MaxShardList     = 16 << 20 // the database's manifest.json
-	MaxShard         = 16 << 30 // one shard of the database
-	MaxOSVFiles      = 200_000  // files of a directory that is read into memory
-	MaxFindings      = 50_000   // of one image
+	MaxScores        = 3_000_000 // FIRST scores 300,000 CVEs
+	MaxCVEFile       = 1 << 30   // one file of CVE records; a year of the NVD has 100 MB
+	MaxShardList     = 16 << 20  // the database's manifest.json
+	MaxShard         = 16 << 30  // one shard of the database
+	MaxOSVFiles      = 200_000   // files of a directory that is read into memory
+	MaxFindings      = 50_000    // of one image
 )
 
 // Limits of SBOMs.
@@ -107,9 +107,12 @@ const (
 
 // Limits of policies.
 const (
-	MaxPolicyEntries = 100_000 // files and folders below one policy path
-	MaxPattern       = 1024    // bytes of a glob: built-ins do not stop at a rule's budget, so each call has to be small
-	MaxRuleResults   = 1_000_000
+	MaxPolicyEntries = 100_000   // files and folders below one policy path
+	MaxPattern       = 1024      // bytes of a glob: built-ins do not stop at a rule's budget, so each call has to be small
+	MaxRegoShift     = 1 << 20   // bits by which bits.lsh shifts; numbers of policies have 64
+	MaxRegoText      = 256 << 20 // bytes that one built-in makes of a text
+	MaxRegoCopies    = 12        // copies in one JSON patch, each of which may double the document
+	MaxRuleResults   = 1_000_000 // of one rule, which memory holds; over it the rule is an error
 )
 
 // Limits of the layer cache. A layer over one is read again by each scan.

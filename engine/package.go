@@ -56,7 +56,7 @@ type Location struct {
 type Package struct {
 	Name      string     `json:"name"`    // as its ecosystem's advisories spell it (PyPI: normalised by PEP 503)
 	Version   string     `json:"version"` // of the binary package, as installed
-	Type      string     `json:"type"`    // purl type: deb, apk, npm, pypi, golang
+	Type      string     `json:"type"`    // purl type: deb, apk, rpm, alpm, npm, pypi, golang, maven, gem …
 	PURL      string     `json:"purl"`
 	Ecosystem Maybe      `json:"ecosystem"` // OSV ecosystem with its release; null when the distribution is unknown
 	Arch      Maybe      `json:"arch"`

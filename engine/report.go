@@ -31,7 +31,7 @@ type Database struct {
 	EPSS   *Shard  `json:"epss"`                 // FIRST's scores; likewise
 }
 
-// Facts is everything that policies see, but for the index. Every field is always present; what is unknown is null.
+// Facts is what is known of an image, as a report has it; Input adds what only policies see. Every field is always present; what is unknown is null.
 type Facts struct {
 	SchemaVersion string      `json:"schema_version"`
 	Now           string      `json:"now"` // the run's one clock, RFC 3339, UTC
@@ -121,7 +121,7 @@ type Run struct {
 // Matches is what matching an inventory against the database gave.
 type Matches struct {
 	Findings []Finding
-	Gaps     []Gap // packages whose ecosystem has no advisories
+	Gaps     []Gap // what could not be matched: ecosystems without advisories, third parties' packages, faulty records
 	Database Database
 }
 

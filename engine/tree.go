@@ -39,8 +39,8 @@ type Tree struct {
 // ErrLinkLoop is a resolution that followed more links than Linux would.
 var ErrLinkLoop = errors.New("too many levels of symbolic links")
 
-// Place returns where a path as a layer names it stands in the tree.
-func (t *Tree) Place(layer int, p string) string {
+// PathOf returns where a path as a layer names it stands in the tree.
+func (t *Tree) PathOf(layer int, p string) string {
 	if moved, ok := t.Moved[layer][p]; ok {
 		return moved
 	}
@@ -49,7 +49,7 @@ func (t *Tree) Place(layer int, p string) string {
 
 // Visible says whether what the layer holds at p (as the layer names it) is still what the merged tree shows there.
 func (t *Tree) Visible(layer int, p string) bool {
-	n, ok := t.Nodes[t.Place(layer, p)]
+	n, ok := t.Nodes[t.PathOf(layer, p)]
 	return ok && n.Layer == layer
 }
 

@@ -24,12 +24,15 @@ type Waiver struct {
 	Where   string      `json:"where"`  // "veto-waivers.yaml:12"
 	// State: active; expired (counts no more); ended (until: fix-available, and there is one); other-image.
 	State string `json:"state" enum:"active,expired,ended,other-image"`
-	Used  int    `json:"used"` // how many findings, gaps and results it accepted
+	Used  int    `json:"used"` // how many findings, secrets, gaps and results it accepted
 }
+
+// ExpirySoonDays is how many days before its end a waiver is pointed out: two weeks to act.
+const ExpirySoonDays = 14
 
 // Waivers marks what is accepted before the policies see it, and subtracts results after they decided.
 type Waivers interface {
-	// Mark sets WaivedBy on findings and gaps by the waivers that name no rule, and fills f.Waivers.
+	// Mark sets WaivedBy on findings, secrets and gaps by the waivers that name no rule, and fills f.Waivers.
 	Mark(f *Facts) error
 	// Subtract marks results by the waivers that name a rule and by the findings that are waived, and updates the counts of f.Waivers.
 	// A rule all of whose results are waived gets the status waived.

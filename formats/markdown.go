@@ -13,9 +13,6 @@ import (
 // into it before.
 const markdownLimit = 900_000
 
-// expirySoonDays is how many days before its end a waiver is shown, so that somebody has two weeks to act.
-const expirySoonDays = 14
-
 // markdownDocument collects lines up to a limit, and counts those that it leaves out.
 type markdownDocument struct {
 	b       strings.Builder
@@ -177,7 +174,7 @@ func (rep *indexedReport) writeMarkdownWaivers(doc *markdownDocument) {
 		w := &rep.Waivers[i]
 		state := w.State
 		if w.State == "active" {
-			if err != nil || w.Expires > now.AddDate(0, 0, expirySoonDays).Format(time.DateOnly) {
+			if err != nil || w.Expires > now.AddDate(0, 0, engine.ExpirySoonDays).Format(time.DateOnly) {
 				continue
 			}
 			state = "expires"

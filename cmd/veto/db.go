@@ -85,8 +85,8 @@ func databaseDirectory(sys *system, db string) string {
 	return inCache(sys, "db")
 }
 
-// begin opens what every match needs, ratings and the catalogue, while the image is read. What fails here fails again in Match, which
-// says so.
+// begin opens what every match needs (ratings, CVE records, CISA's catalogue, scores) while the image is read. What fails here fails again
+// in Match, which says so.
 func (d *database) begin(ctx context.Context) {
 	if d.dir == "" {
 		return

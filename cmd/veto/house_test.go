@@ -68,6 +68,7 @@ func homes() []struct{ prefix, home, why string } {
 		{"github.com/spf13/cobra", "cmd/veto", "the command line"},
 		{"github.com/spf13/pflag", "cmd/veto", "cobra's flags"},
 		{"golang.org/x/net/http/httpproxy", "cmd/veto", "what HTTPS_PROXY and NO_PROXY mean"},
+		{"golang.org/x/sys/unix", "engine/rego", "the processor time of a thread"},
 		{"golang.org/x/term", "cmd/veto", "is this a terminal, and how wide"},
 		{"go.yaml.in/yaml/v3", "cmd/veto engine/document engine/waiver engine/rego", "veto.yaml, waiver files, policy data"},
 	}

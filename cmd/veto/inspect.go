@@ -23,7 +23,7 @@ func newInspect(sys *system) *cobra.Command {
 		Use:   "inspect SOURCE",
 		Short: "Print the facts that policies see",
 		Long: "Inspect prints the facts about an image as JSON: exactly what policies see as `input`. `veto judge` decides over them again.\n\n" +
-			sourceHelp + "\n" + exitStatus,
+			sourceHelp + "\n" + exitStatusPlain,
 		Example: `  veto inspect ./app.tar > facts.json
   veto inspect ghcr.io/example/app:1.2 --out facts.json && veto judge facts.json --policy policy/`,
 		Args: exactly(1, "one SOURCE"),

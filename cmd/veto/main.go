@@ -12,6 +12,8 @@ import (
 	"time"
 
 	"golang.org/x/term"
+
+	"github.com/vetoci/veto/engine/rego"
 )
 
 // version is that of the next release; CHANGELOG.md says what is in it.
@@ -36,6 +38,7 @@ type system struct {
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	sys := thisProcess()
+	rego.BoundBuiltins()
 	finished := make(chan struct{})
 	go func() {
 		<-ctx.Done()

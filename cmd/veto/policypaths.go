@@ -16,7 +16,7 @@ func (ws *workspace) policies(paths []string) ([]rego.PolicyPath, error) {
 	var sources []rego.PolicyPath
 	places := make([]string, len(paths))
 	for i, p := range paths {
-		places[i] = ws.place(p)
+		places[i] = ws.canonicalPath(p)
 	}
 	for i, p := range paths {
 		fsys, name, err := ws.locate(p)
@@ -34,8 +34,8 @@ func (ws *workspace) policies(paths []string) ([]rego.PolicyPath, error) {
 	return sources, nil
 }
 
-// place spells a path in the one way in which equal places are equal.
-func (ws *workspace) place(p string) string {
+// canonicalPath spells a path in the one way in which equal places are equal.
+func (ws *workspace) canonicalPath(p string) string {
 	if ws.trusted != nil {
 		return path.Join(ws.base, filepath.ToSlash(p))
 	}

@@ -8,7 +8,8 @@ import (
 	"testing"
 )
 
-// The environment's credentials go to one registry: the one that is named, or that of the first image; never to another image's or a base's.
+// The environment's credentials go to one registry: the one that is named, or that of the first image; never to another image's or to that
+// of a base.
 func TestCredentialsGoToOneRegistry(t *testing.T) {
 	t.Parallel()
 	type asked struct {
@@ -60,7 +61,8 @@ func TestCredentialsGoToOneRegistry(t *testing.T) {
 			}
 			args := append([]string{"scan", "--db", "none", "--no-cache"}, strings.Fields(put.Replace(c.args))...)
 			code, stdout, stderr := vetoIn(t, dir, environ, args...)
-			if code != c.code || !strings.Contains(strings.Join(strings.Fields(stdout+stderr), " "), put.Replace(c.says)) || strings.Contains(stdout+stderr, "s3cret") {
+			text := strings.Join(strings.Fields(stdout+stderr), " ")
+			if code != c.code || !strings.Contains(text, put.Replace(c.says)) || strings.Contains(text, "s3cret") {
 				t.Errorf("exit %d, want %d and %q\n%s%s", code, c.code, put.Replace(c.says), stdout, stderr)
 			}
 			if a.given.Load() != c.first || b.given.Load() != c.second {

@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
@@ -60,8 +59,8 @@ func isStale(path string, info fs.FileInfo) bool {
 // removeStale removes, after a mistake that ended the command before it claimed its outputs, what an earlier run left in them. The
 // mistake is said anyway, so failing to remove is not.
 func removeStale(sys *system) {
-	if len(sys.args) == 0 || !slices.Contains([]string{"scan", "judge", "render", "inspect"}, sys.args[0]) {
-		return
+	if len(sys.args) == 0 || engine.Nearest(sys.args[0], []string{"scan", "judge", "render", "inspect"}) == "" {
+		return // a mistyped one of these is meant, too
 	}
 	for _, path := range namedOutputs(sys) {
 		if info, err := os.Lstat(path); err == nil && isStale(path, info) && !isInput(path, append(sys.inputs, sys.args...)) {
@@ -74,15 +73,18 @@ func removeStale(sys *system) {
 func namedOutputs(sys *system) (paths []string) {
 	specs := nonEmptyLines(sys.getenv(variableOf("output")))
 	for i, word := range sys.args {
-		switch rest, joined := strings.CutPrefix(word, "-o"); {
-		case word == "-o" || word == "--output":
+		letters, _ := strings.CutPrefix(word, "-")
+		rest, short := strings.CutPrefix(strings.TrimLeft(letters, "qh"), "o") // -o, also behind shorthands without a value: -qojson=run.json
+		short = short && letters != word
+		switch {
+		case short && rest == "" || word == "--output":
 			if i+1 < len(sys.args) {
 				specs = append(specs, sys.args[i+1])
 			}
 		case strings.HasPrefix(word, "--output="):
 			specs = append(specs, strings.TrimPrefix(word, "--output="))
-		case joined && !strings.HasPrefix(word, "--"):
-			specs = append(specs, rest)
+		case short:
+			specs = append(specs, strings.TrimPrefix(rest, "="))
 		case word == "--out" && i+1 < len(sys.args):
 			paths = append(paths, sys.args[i+1])
 		case strings.HasPrefix(word, "--out="):

@@ -218,9 +218,6 @@ func (f *waiveFlags) selects(id string, v *engine.Finding) bool {
 	return id == "" || v.ID == id || slices.Contains(v.Aliases, id) || len(id) >= 8 && strings.HasPrefix(v.Fingerprint, id)
 }
 
-// expiringDays is how near an expiry --check names as expiring.
-const expiringDays = 14
-
 func checkWaivers(sys *system, rules *ruleset, runPath string) error {
 	if rules.waivers == nil {
 		return engine.Hint(engine.Usage("there is no waiver file"), "name it in veto.yaml (waivers: FILE) or give --waivers FILE")
@@ -238,7 +235,7 @@ func checkWaivers(sys *system, rules *ruleset, runPath string) error {
 		}
 	}
 	p := &printer{w: sys.stdout}
-	soon := rules.at.AddDate(0, 0, expiringDays).Format(time.DateOnly)
+	soon := rules.at.AddDate(0, 0, engine.ExpirySoonDays).Format(time.DateOnly)
 	today := rules.at.Format(time.DateOnly)
 	listed := 0
 	for _, w := range rules.waivers.Waivers() {

@@ -18,7 +18,7 @@ func Assemble(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory,
 	for i := range layers {
 		for j := range layers[i].Evidence {
 			ev := &layers[i].Evidence[j]
-			key := evidenceKey{ev.Inspector, tree.Place(ev.Layer, ev.Path)}
+			key := evidenceKey{ev.Inspector, tree.PathOf(ev.Layer, ev.Path)}
 			a.histories[key] = append(a.histories[key], ev)
 		}
 	}

@@ -251,7 +251,7 @@ func (m *merger) put(n *engine.Node, spelled string) error {
 // recordReplaced notes that an entry of this layer is no longer in the tree, because a later entry of the same layer replaced or removed
 // it.
 func (m *merger) recordReplaced(n *engine.Node) {
-	if p := n.BodyPath; n.Layer == m.layer && n.BodyLayer == m.layer && m.tree.Place(m.layer, p) == n.Path {
+	if p := n.BodyPath; n.Layer == m.layer && n.BodyLayer == m.layer && m.tree.PathOf(m.layer, p) == n.Path {
 		m.recordMove(p, "")
 	}
 }

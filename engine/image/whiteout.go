@@ -23,7 +23,7 @@ func (m *merger) whiteout(dir, name string) error {
 	}
 	if opaque && errors.Is(err, errNotDir) {
 		above, _ := splitPath(dir)
-		_, err = m.resolve(above, false) // a file has nothing to remove in it; a way through a file is none
+		_, err = m.resolve(above, false) // in a file is nothing to remove; a path that leads through a file is an error
 		return err
 	}
 	if err != nil {

@@ -255,7 +255,8 @@ func HostOf(reference string) (string, error) {
 func ParseHost(host string) (string, error) {
 	r, err := name.NewRegistry(host, name.StrictValidation)
 	if err != nil {
-		return "", engine.Hint(engine.Usage("%.200q is not the name of a registry", host), "it is HOST[:PORT]: ghcr.io, registry.corp.example:5000")
+		return "", engine.Hint(engine.Usage("%.200q is not the name of a registry", host),
+			"it is HOST[:PORT]: ghcr.io, registry.corp.example:5000")
 	}
 	return hostOf(r), nil
 }

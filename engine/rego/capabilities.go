@@ -27,6 +27,8 @@ func removedBecause(name string) string {
 		return "policies have no network, so that a verdict depends on its inputs alone; give what it fetches as a data file beside the policy"
 	case "opa.runtime":
 		return "policies see neither environment nor configuration of the machine; use a parameter (METADATA custom.params)"
+	case "graph.reachable_paths":
+		return "there may be more paths than a machine can list, and nothing can interrupt it; graph.reachable gives the nodes that they lead to"
 	case "rand.intn", "uuid.rfc4122":
 		return "policies have no randomness, so that the same input gives the same verdict"
 	case "io.jwt.encode_sign", "io.jwt.encode_sign_raw":

@@ -87,7 +87,7 @@ func newTestCase(t *testing.T, files []archiveFile) testCase {
 	}
 	if s.settings.Timeout != "" {
 		var err error
-		if s.options.RuleTimeout, err = time.ParseDuration(s.settings.Timeout); err != nil {
+		if s.options.RuleBudget, err = time.ParseDuration(s.settings.Timeout); err != nil {
 			t.Fatal(err)
 		}
 	}

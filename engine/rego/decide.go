@@ -40,7 +40,7 @@ func (p *Policy) Decide(ctx context.Context, in *engine.Input) ([]engine.RuleRes
 	for range min(runtime.GOMAXPROCS(0), len(p.rules)) {
 		wg.Go(func() {
 			for i := range next {
-				out[i] = e.evaluate(ctx, p.rules[i])
+				out[i] = e.evaluateWithin(ctx, p.rules[i])
 			}
 		})
 	}
@@ -73,11 +73,9 @@ func (e *evaluation) evaluate(ctx context.Context, r *rule) engine.RuleResult {
 		return out
 	}
 	failed := func(err error) engine.RuleResult {
-		out.Status, out.Results, out.Note = engine.StatusError, nil, engine.Maybe(e.errorNote(r, err))
+		out.Status, out.Results, out.Note = engine.StatusError, nil, engine.Maybe(e.errorNote(ctx, r, err))
 		return out
 	}
-	ctx, cancel := context.WithTimeout(ctx, e.policy.timeout)
-	defer cancel()
 	if lacking := r.reads.among(e.missing); len(lacking) > 0 {
 		out.Status, out.Note = engine.StatusNoData, engine.Maybe("the facts lack "+strings.Join(lacking, ", "))
 		// The rule may not apply to such facts, and its skips may say so without those that are missing.
@@ -181,12 +179,16 @@ func (e *evaluation) skipReasons(ctx context.Context, q opa.PreparedEvalQuery) (
 }
 
 // errorNote is the note of a rule that failed: file and line, and what went wrong there.
-func (e *evaluation) errorNote(r *rule, err error) string {
+func (e *evaluation) errorNote(ctx context.Context, r *rule, err error) string {
 	where := e.reportPosition(r.loc)
 	var failed *topdown.Error
 	switch {
-	case topdown.IsCancel(err), errors.Is(err, context.DeadlineExceeded):
-		return fmt.Sprintf("%s: took longer than %s and was stopped", where, e.policy.timeout)
+	case errors.Is(err, errAbandoned):
+		return fmt.Sprintf("%s: took more than %s of processor time, in a built-in function that cannot be interrupted", where, e.policy.budget)
+	case topdown.IsCancel(err) && errors.Is(context.Cause(ctx), errOverBudget):
+		return fmt.Sprintf("%s: took more than %s of processor time and was stopped", where, e.policy.budget)
+	case topdown.IsCancel(err):
+		return fmt.Sprintf("%s: was stopped: %v", where, context.Cause(ctx))
 	case errors.As(err, &failed):
 		if failed.Location != nil && failed.Location.File != "" {
 			where = e.reportPosition(failed.Location)

@@ -15,7 +15,7 @@ import (
 )
 
 // loadText loads one policy.
-func loadText(t *testing.T, text string, change func(*rego.Options)) *rego.Policy {
+func loadText(t testing.TB, text string, change func(*rego.Options)) *rego.Policy {
 	t.Helper()
 	o := rego.Options{Schema: policies.InputSchema(), At: clock(),
 		Paths: []rego.PolicyPath{policyPath(t, "own.rego", map[string]string{"own.rego": text})}}
@@ -72,7 +72,7 @@ func TestDecideEndsWithItsContext(t *testing.T) {
 }
 
 // The time of a rule is what the options say, and some seconds without them; a rule that takes longer fails alone.
-func TestRuleTimeout(t *testing.T) {
+func TestRuleBudget(t *testing.T) {
 	const loop = `package own
 
 deny["one"] contains "x" if {
@@ -83,18 +83,18 @@ deny["one"] contains "x" if {
 `
 	for limit, stopped := range map[time.Duration]bool{time.Millisecond: true, time.Hour: false} {
 		p := loadText(t, strings.ReplaceAll(loop, "3000", map[bool]string{true: "3000", false: "3"}[stopped]),
-			func(o *rego.Options) { o.RuleTimeout = limit })
+			func(o *rego.Options) { o.RuleBudget = limit })
 		rules, err := p.Decide(t.Context(), largeInput(1, 1))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := engine.Maybe("own.rego:3: took longer than " + limit.String() + " and was stopped"); (rules[0].Note == want) != stopped ||
+		if want := engine.Maybe("own.rego:3: took more than " + limit.String() + " of processor time and was stopped"); (rules[0].Note == want) != stopped ||
 			(rules[0].Status == engine.StatusError) != stopped {
 			t.Errorf("after %v: %s, %s", limit, rules[0].Status, rules[0].Note)
 		}
 	}
 	for _, limit := range []time.Duration{0, -time.Second} {
-		p := loadText(t, onePolicy, func(o *rego.Options) { o.RuleTimeout = limit })
+		p := loadText(t, onePolicy, func(o *rego.Options) { o.RuleBudget = limit })
 		if rules, err := p.Decide(t.Context(), largeInput(1, 1)); err != nil || rules[0].Status != engine.StatusDeny {
 			t.Errorf("a limit of %v: %v, %v", limit, rules[0].Status, err)
 		}

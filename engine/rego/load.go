@@ -92,13 +92,13 @@ func (p *program) newCompiler() *ast.Compiler {
 
 // newPolicy prepares the query of every rule.
 func (p *program) newPolicy(ctx context.Context) (*Policy, error) {
-	out := &Policy{rules: p.rules, relaxations: p.relaxations, now: p.options.At, timeout: p.options.RuleTimeout,
+	out := &Policy{rules: p.rules, relaxations: p.relaxations, now: p.options.At, budget: p.options.RuleBudget,
 		inputs: newInputBuilder(), reads: &readSet{}, reportNames: map[string]string{}}
 	for name, f := range p.files {
 		out.reportNames[name] = f.reportName
 	}
-	if out.timeout <= 0 {
-		out.timeout = DefaultRuleTimeout
+	if out.budget <= 0 {
+		out.budget = DefaultRuleBudget
 	}
 	if out.now.IsZero() {
 		return nil, fmt.Errorf("loading policies: the clock is missing")

@@ -20,7 +20,7 @@ import (
 const onePolicy = "package own\n\n# METADATA\n# title: One\ndeny[\"one\"] contains \"x\"\n"
 
 // policyPath is a source of files on disk, named as a user would.
-func policyPath(t *testing.T, name string, files map[string]string) rego.PolicyPath {
+func policyPath(t testing.TB, name string, files map[string]string) rego.PolicyPath {
 	t.Helper()
 	dir := t.TempDir()
 	for at, text := range files {

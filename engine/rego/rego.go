@@ -14,9 +14,9 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// DefaultRuleTimeout is the time that one rule may take over one input. The shipped rules take milliseconds; what takes seconds loops
-// over a product of lists.
-const DefaultRuleTimeout = 5 * time.Second
+// DefaultRuleBudget is the processor time that one rule may take over one input. The shipped rules take milliseconds, and seconds over tens
+// of thousands of findings; what takes longer loops over a product of lists.
+const DefaultRuleBudget = 10 * time.Second
 
 // PolicyPath is what the user named with --policy: a .rego file, or a folder with .rego files and the data files next to them.
 type PolicyPath struct {
@@ -42,8 +42,8 @@ type Options struct {
 	// Where says, for people, where the configuration sets "rules.<id>" or "params.<id>.<name>" (ids as Rules and Params write them):
 	// "veto.yaml:7". Errors begin with it, relaxations carry it. nil is unknown.
 	Where func(setting string) string
-	// RuleTimeout is the time budget of each rule; 0 is DefaultRuleTimeout.
-	RuleTimeout time.Duration
+	// RuleBudget is the processor time of each rule; 0 is DefaultRuleBudget. Where no other thread can read it (not Linux), time passes.
+	RuleBudget time.Duration
 }
 
 // RuleInfo describes one rule, for people and documents.
@@ -72,7 +72,7 @@ type Policy struct {
 	relaxations []engine.Relaxation
 	info        engine.PolicyInfo
 	now         time.Time // the frozen clock
-	timeout     time.Duration
+	budget      time.Duration
 	inputs      inputBuilder
 	reads       *readSet          // what the rules that are switched on read, together
 	reportNames map[string]string // the name of each policy file in reports, by its name in errors

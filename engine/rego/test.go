@@ -26,7 +26,7 @@ type TestOptions struct {
 	Schema       []byte // JSON schema of the input; needed
 	Run          string // only tests whose full name ("data.mine_test.test_x") matches this regular expression; "" is all
 	Coverage     bool
-	Timeout      time.Duration // of each test; 0 is DefaultRuleTimeout
+	Timeout      time.Duration // of each test; 0 is DefaultRuleBudget
 }
 
 // TestReport is what became of the tests.
@@ -61,7 +61,7 @@ func Test(ctx context.Context, o TestOptions) (*TestReport, error) {
 		return nil, err
 	}
 	if o.Timeout <= 0 {
-		o.Timeout = DefaultRuleTimeout
+		o.Timeout = DefaultRuleBudget
 	}
 	results, covered, err := p.runTests(ctx, o)
 	if err != nil {

@@ -54,7 +54,7 @@ func (w *walker) readLayers(
 				cancel(fmt.Errorf("layer %d of %d (%s): %w", i+1, len(layers), l.Info().DiffID.Short(), err))
 				return
 			}
-			facts[i] = placed(lf, l.Info())
+			facts[i] = atIndex(lf, l.Info())
 			done.count(len(layers))
 		})
 	}
@@ -120,8 +120,8 @@ func (w *walker) readStream(ctx context.Context, img engine.Image, passed passin
 	return err
 }
 
-// placed copies what content alone says of a layer, and adds the place that the layer has in an image: one content may stand in several.
-func placed(lf *engine.LayerFacts, info engine.LayerInfo) engine.LayerFacts {
+// atIndex copies what content alone says of a layer, and adds the place that the layer has in an image: one content may stand in several.
+func atIndex(lf *engine.LayerFacts, info engine.LayerInfo) engine.LayerFacts {
 	out := engine.LayerFacts{Info: info, Entries: lf.Entries, Evidence: make([]engine.Evidence, len(lf.Evidence))}
 	out.Info.Verified = lf.Info.Verified
 	out.Info.Entries = len(lf.Entries)

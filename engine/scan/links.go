@@ -96,7 +96,7 @@ func (w *walker) readAgain(ctx context.Context, l engine.Layer, lf *engine.Layer
 		r := wanted[[2]string{ev.Inspector, ev.Path}]
 		ev = ofLayer(ev, lf.Info)
 		ev.Layer = r.node.Layer
-		place(tree, r.node, r.as)
+		recordName(tree, r.node, r.as)
 		lf.Evidence = append(lf.Evidence, ev)
 	}
 	return nil

@@ -18,21 +18,21 @@ type bodyID struct {
 
 // search looks for bodies that are wanted under other names than their own.
 type search struct {
-	w     *walker
-	facts []engine.LayerFacts
-	tree  *engine.Tree
-	found map[string]map[bodyID][]*engine.Evidence // what walks found, by inspector
-	modes map[bodyID]fs.FileMode                   // of entries whose node has another mode, or none
-	names map[string]map[bodyID]int                // by inspector: under how many more names a body is wanted
-	leads map[*engine.Node]*engine.Node            // where links lead, nil for nowhere, as far as anybody asked
-	jobs  []rereadings                             // by the index of the layer
+	w       *walker
+	facts   []engine.LayerFacts
+	tree    *engine.Tree
+	found   map[string]map[bodyID][]*engine.Evidence // what walks found, by inspector
+	modes   map[bodyID]fs.FileMode                   // of entries whose node has another mode, or none
+	names   map[string]map[bodyID]int                // by inspector: under how many more names a body is wanted
+	targets map[*engine.Node]*engine.Node            // where links lead, nil for nowhere, as far as anybody asked
+	jobs    []rereadings                             // by the index of the layer
 }
 
 // wantedBehindLinks adds the evidence that is there under another name, and lists what to read again, by the index of the layer.
 func (w *walker) wantedBehindLinks(facts []engine.LayerFacts, tree *engine.Tree) []rereadings {
 	s := &search{w: w, facts: facts, tree: tree, jobs: make([]rereadings, len(facts)+1), names: map[string]map[bodyID]int{},
-		leads: map[*engine.Node]*engine.Node{}}
-	nodes := s.sift()
+		targets: map[*engine.Node]*engine.Node{}}
+	nodes := s.listNodes()
 	s.collect(nodes.moved)
 	for _, insp := range w.inspectors {
 		for _, n := range nodes.moved {
@@ -51,16 +51,16 @@ func (w *walker) wantedBehindLinks(facts []engine.LayerFacts, tree *engine.Tree)
 	return s.jobs
 }
 
-// sifted are the nodes that matter, each list sorted by path.
-type sifted struct {
+// nodeLists are the nodes that matter, each list sorted by path.
+type nodeLists struct {
 	moved []*engine.Node            // whose body stands under another path or in another layer, or got its mode from a hard link
 	links []*engine.Node            // symbolic
 	named map[string][]*engine.Node // by base name, or how it ends ("*.gemspec"): files that a Placed inspector could want elsewhere
 }
 
-// sift looks at every node once.
-func (s *search) sift() *sifted {
-	out := &sifted{named: map[string][]*engine.Node{}}
+// listNodes looks at every node once.
+func (s *search) listNodes() *nodeLists {
+	out := &nodeLists{named: map[string][]*engine.Node{}}
 	exact, ends := map[string]bool{}, map[string]bool{}
 	for _, insp := range s.w.inspectors {
 		placed, ok := insp.(engine.Placed)
@@ -144,7 +144,7 @@ func (s *search) add(as string, n *engine.Node, insp engine.Inspector) {
 		seen = mode
 	}
 	walked := insp.Wants(n.BodyPath, seen, n.Size)
-	if walked && as == n.Path && n.Layer == n.BodyLayer && s.tree.Place(n.BodyLayer, n.BodyPath) == n.Path {
+	if walked && as == n.Path && n.Layer == n.BodyLayer && s.tree.PathOf(n.BodyLayer, n.BodyPath) == n.Path {
 		return // the walk's evidence counts there
 	}
 	if walked && as != n.Path && insp.Wants(n.Path, n.Mode, n.Size) {
@@ -192,13 +192,13 @@ func (s *search) copyEvidence(as string, n *engine.Node, list []*engine.Evidence
 			traits.Secrets = nil
 			more.Traits = &traits
 		}
-		place(s.tree, n, as)
+		recordName(s.tree, n, as)
 		lf.Evidence = append(lf.Evidence, more)
 	}
 }
 
-// place notes where in the tree the path is under which a node's body was wanted.
-func place(tree *engine.Tree, n *engine.Node, as string) {
+// recordName notes where in the tree the path is under which a node's body was wanted.
+func recordName(tree *engine.Tree, n *engine.Node, as string) {
 	if _, moved := tree.Moved[n.Layer][as]; !moved && as == n.Path {
 		return
 	}
@@ -210,54 +210,54 @@ func place(tree *engine.Tree, n *engine.Node, as string) {
 
 // addLinked asks a Placed inspector about links: to a file, by the link's own path, and to a directory, by the path that the link gives to
 // each file in it that the inspector could want.
-func (s *search) addLinked(nodes *sifted, insp engine.Inspector, names []string) {
-	var could []*engine.Node // files that are not wanted where they are
+func (s *search) addLinked(nodes *nodeLists, insp engine.Inspector, names []string) {
+	var candidates []*engine.Node // files that are not wanted where they are
 	for _, name := range names {
 		for _, n := range nodes.named[name] {
 			if !insp.Wants(n.Path, n.Mode, n.Size) {
-				could = append(could, n)
+				candidates = append(candidates, n)
 			}
 		}
 	}
-	slices.SortFunc(could, func(a, b *engine.Node) int { return strings.Compare(a.Path, b.Path) })
+	slices.SortFunc(candidates, func(a, b *engine.Node) int { return strings.Compare(a.Path, b.Path) })
 	for _, l := range nodes.links {
 		wanted := insp.Wants(l.Path, 0o644, 1)
-		if !wanted && len(could) == 0 {
+		if !wanted && len(candidates) == 0 {
 			continue
 		}
-		switch target := s.lead(l); {
+		switch target := s.targetOf(l); {
 		case target == nil:
 		case target.Type == engine.TypeFile:
 			s.add(l.Path, target, insp)
 		case target.Type == engine.TypeDir:
-			s.addBelow(l.Path, target.Path, could, nodes.links, insp, 0)
+			s.addBelow(l.Path, target.Path, candidates, nodes.links, insp, 0)
 		}
 	}
 }
 
 // addBelow asks about the files in a directory by the path as that a link gives it, and again about the links in it.
-func (s *search) addBelow(as, dir string, could, links []*engine.Node, insp engine.Inspector, depth int) {
-	if depth == maxLinkedDirs || len(could) == 0 {
+func (s *search) addBelow(as, dir string, candidates, links []*engine.Node, insp engine.Inspector, depth int) {
+	if depth == maxLinkedDirs || len(candidates) == 0 {
 		return
 	}
-	for _, n := range below(could, dir) {
+	for _, n := range below(candidates, dir) {
 		s.add(as+n.Path[len(dir):], n, insp)
 	}
 	for _, l := range below(links, dir) {
-		if target := s.lead(l); target != nil && target.Type == engine.TypeDir && !strings.HasPrefix(dir+"/", target.Path+"/") {
-			s.addBelow(as+l.Path[len(dir):], target.Path, could, links, insp, depth+1)
+		if target := s.targetOf(l); target != nil && target.Type == engine.TypeDir && !strings.HasPrefix(dir+"/", target.Path+"/") {
+			s.addBelow(as+l.Path[len(dir):], target.Path, candidates, links, insp, depth+1)
 		}
 	}
 }
 
-// lead returns where a link leads, nil for nowhere.
-func (s *search) lead(l *engine.Node) *engine.Node {
-	target, known := s.leads[l]
+// targetOf returns where a link leads, nil for nowhere.
+func (s *search) targetOf(l *engine.Node) *engine.Node {
+	target, known := s.targets[l]
 	if !known {
 		if n, err := s.tree.Resolve(l.Path); err == nil {
 			target = n
 		}
-		s.leads[l] = target
+		s.targets[l] = target
 	}
 	return target
 }

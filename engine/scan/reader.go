@@ -1,11 +1,15 @@
 // Package scan reads an image into the facts that policies see. One image goes one way through its files:
 //
-//	reader.go: Read      the whole of it: layers, links, inventory, findings, facts
-//	layers.go            every layer once, several at a time
-//	links.go             once more what only the merged tree reveals
-//	layer.go             one layer: each file to the inspectors that want it
-//	layercache.go        what is kept of layers that veto has hashed
-//	file.go              one file and one inspector: evidence, checksums
+//	reader.go       Read, the whole of it
+//	layers.go       every layer once, several at a time
+//	layer.go        one layer: each file to the inspectors that want it
+//	layercache.go   what is kept of layers that veto has hashed
+//	file.go         one file and one inspector; its checksums (checksums.go)
+//	totals.go       the limits on all layers together
+//	names.go        what is wanted under other names, once the layers are merged
+//	links.go        the second walk, that reads it
+//	unite.go        one tree of those of several runtimes, for facts about files
+//	facts.go        the facts, and the gaps among them (gaps.go)
 //
 // The stages themselves (inspectors, merge, assembly, matcher) are handed in. Nothing here knows a package type, an advisory or a policy.
 package scan
@@ -21,7 +25,7 @@ import (
 // Parts are the stages of a Reader. All are needed but for those that say so.
 type Parts struct {
 	Inspectors []engine.Inspector
-	// Merge returns the file systems that container runtimes make of the layers: one where they agree, the one that most people get first.
+	// Merge returns the file systems that container runtimes make of the layers: one tree if all agree; else several, that of overlay drivers first.
 	Merge    func(layers []engine.LayerFacts) ([]*engine.Tree, error)
 	Assemble func(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory, error)
 	Matcher  engine.Matcher

@@ -42,7 +42,7 @@ func New() *Inspector {
 // Name implements engine.Inspector.
 func (*Inspector) Name() string { return "secret/3" }
 
-// Sparse implements engine.Sparse.
+// FindsLittle implements engine.Sparse.
 func (*Inspector) FindsLittle() {}
 
 // Wants takes files of 16 bytes to engine.MaxSecretFile that people or programs write as text. It leaves out names that are not of text,
