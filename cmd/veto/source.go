@@ -36,7 +36,7 @@ func (f *imageFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.as, "as", "", "`NAME` of an image that has no trustworthy name of its own: waivers for images match it")
 	cmd.Flags().StringVar(&f.base, "base", "",
 		"`SOURCE` of the image that this one was built on: findings then say whether they are the base's or your own (implies --verify)")
-	cmd.Flags().BoolVar(&f.verify, "verify", false, "hash plain local layers too, and check every diff ID")
+	cmd.Flags().BoolVar(&f.verify, "verify", false, "hash plain local layers too; compressed ones always are")
 	cmd.Flags().BoolVar(&f.noSecrets, "no-secrets", false, "look for no credentials in files and configuration: listed as weakened")
 	cmd.Flags().BoolVar(&f.files, "verify-files", false,
 		"hash every file and compare it with what its package recorded (files[].intact); otherwise only set-uid and set-gid ones")

@@ -21,7 +21,7 @@ type Options struct {
 	Platform string
 	// As is the name that the user gives the image (--as); empty takes the name from the source.
 	As string
-	// Verify hashes uncompressed local layers too, and checks every diff ID.
+	// Verify hashes uncompressed local layers too.
 	Verify bool
 	// TOC reads a layer of a registry by its table of contents, where the manifest names that table's digest. Such a layer has a gap of kind
 	// toc_only (engine.Sketched).

@@ -87,6 +87,9 @@ func (m *image) join(other *image) {
 		}
 		for i, l := range other.layers {
 			if l.Info().Digest != known.layers[i].Info().Digest {
+				if whole, ok := l.(*layer); ok {
+					whole.useTOC = false // a table would be one more claim
+				}
 				m.copies = append(m.copies, l)
 			}
 		}
