@@ -3,7 +3,6 @@ package image_test
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -12,34 +11,6 @@ import (
 	"github.com/vetoci/veto/engine/image"
 	"github.com/vetoci/veto/engine/image/imagetest"
 )
-
-// saved writes a docker archive: an index.json with these entries, and a manifest.json that names the image of the descriptor.
-func (s *shelf) saved(named map[string]any, index any) []byte {
-	s.t.Helper()
-	path := func(digest any) string { return "blobs/" + strings.Replace(digest.(string), ":", "/", 1) }
-	var doc struct {
-		Config struct{ Digest string }
-		Layers []struct{ Digest string }
-	}
-	for _, b := range s.blobs {
-		if b.Path == path(named["digest"]) {
-			if err := json.Unmarshal(b.Body, &doc); err != nil {
-				s.t.Fatal(err)
-			}
-		}
-	}
-	docs := map[string]any{"index.json": map[string]any{"schemaVersion": 2, "manifests": index},
-		"manifest.json": []any{map[string]any{"Config": path(doc.Config.Digest), "Layers": []string{path(doc.Layers[0].Digest)}}}}
-	files := s.blobs
-	for name, v := range docs {
-		raw, err := json.Marshal(v)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		files = append(files, imagetest.Entry{Path: name, Body: raw})
-	}
-	return mustTar(s.t, files...)
-}
 
 // What docker load takes from manifest.json and containerd from index.json is the same image, or both are judged, or neither.
 func TestSavedArchivesThatDisagree(t *testing.T) {
