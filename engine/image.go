@@ -121,6 +121,20 @@ type Partial interface {
 	Unscanned() []Platform
 }
 
+// Several is the ability of an Image of whose platform the source holds more than one: variants, compressions, copies. Which of them runs
+// is up to the runtime, so each is judged.
+type Several interface {
+	// Others are the other images, open as long as this one; of a source that streams they are known when Stream has returned nil.
+	Others() []Image
+	// Copies are layers that claim to hold what layers of this image hold, in another compression. Walking them to the end proves it.
+	Copies() []Layer
+}
+
+// Doubted is the ability of an Image to say what its documents contradict, or name and nobody can read.
+type Doubted interface {
+	Gaps() []Gap
+}
+
 // Streamed is the ability of an Image whose source passes by once, such as a pipe: its layers come before anything says which
 // image they belong to.
 type Streamed interface {

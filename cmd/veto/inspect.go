@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -38,8 +39,12 @@ func newInspect(sys *system) *cobra.Command {
 			}
 			reading, stop := s.whileRulesHold(cmd.Context())
 			defer stop()
-			in, err := s.inspect(reading, target{args[0], sf.images.platform})
+			ins, err := s.inspect(reading, target{source: args[0], platform: sf.images.platform})
 			if err = errors.Join(cmp.Or(s.ruleset.wait(), err), s.database.Close()); err != nil {
+				return err
+			}
+			in, err := onlyImage(ins)
+			if err != nil {
 				return err
 			}
 			gate, err := s.gate(in.Image)
@@ -56,6 +61,20 @@ func newInspect(sys *system) *cobra.Command {
 	sf.add(cmd)
 	cmd.Flags().StringVar(&out, "out", "", "write to `FILE` instead of standard output")
 	return cmd
+}
+
+// onlyImage refuses to choose between several images of one platform.
+func onlyImage(ins []*engine.Input) (*engine.Input, error) {
+	if len(ins) == 1 {
+		return ins[0], nil
+	}
+	var list []string
+	for _, in := range ins {
+		list = append(list, in.Platform.String()+" "+string(in.Image.Digest))
+	}
+	err := engine.Usage("%s holds %d images of this platform, and runtimes differ in which they take", ins[0].Image.Name, len(ins))
+	return nil, engine.Hint(err, "veto scan judges all of them; for the facts of one give its --platform with the variant, or its digest "+
+		"(oci:PATH@DIGEST, REPOSITORY@DIGEST): %s", strings.Join(list, ", "))
 }
 
 // writeFacts writes the policy input as indented JSON, but each file on one line: there are tens of thousands. Sections that the source

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -61,34 +60,32 @@ func (s *scanner) scan(ctx context.Context, sources []string, outs []output) (er
 	s.sources = sources
 	reading, stop := s.whileRulesHold(ctx)
 	defer stop()
-	targets, err := s.targets(reading, sources)
-	if err != nil {
-		return cmp.Or(s.ruleset.wait(), err)
-	}
+	targets := s.targets(reading, sources)
 	run := &engine.Run{SchemaVersion: engine.SchemaVersion, Tool: engine.Tool{Name: "veto", Version: version}}
 	var inputs []*engine.Input
 	var failures []error
 	for _, t := range targets {
-		in, err := s.inspect(reading, t) // opens the image, gathers the facts, closes it
+		ins, err := s.inspect(reading, t) // opens the source, gathers the facts of what runtimes may take from it, closes it
 		if rerr := s.ruleset.wait(); rerr != nil {
 			return rerr // said first, whatever became of the image
 		}
-		var report *engine.Report
+		var reports []engine.Report
 		if err == nil {
-			report, err = s.decide(ctx, in)
+			reports, err = s.decide(ctx, ins)
 		}
-		switch usage := (*engine.UsageError)(nil); {
-		case errors.As(err, &usage):
-			return err
+		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case err != nil:
 			failures = append(failures, err)
-			report = s.undecided(t.source, err)
+			reports = []engine.Report{*s.undecided(t.source, err)}
 		default:
-			inputs = append(inputs, in)
+			inputs = append(inputs, ins...)
 		}
-		run.Reports = append(run.Reports, *report)
+		run.Reports = append(run.Reports, reports...)
+	}
+	if len(failures) == len(targets) && onlyMistakes(failures) {
+		return failures[0] // nothing was judged
 	}
 	run.Verdict = worst(run.Reports)
 	engine.Fill(run)
@@ -125,13 +122,29 @@ func (s *scanner) whileRulesHold(ctx context.Context) (context.Context, context.
 	return reading, stop
 }
 
-// decide lets waivers and policies decide over the facts about one image.
-func (s *scanner) decide(ctx context.Context, in *engine.Input) (*engine.Report, error) {
-	gate, err := s.gate(in.Image)
-	if err != nil {
-		return nil, err
+// onlyMistakes reports whether all errors are the user's mistakes.
+func onlyMistakes(failures []error) bool {
+	return !slices.ContainsFunc(failures, func(err error) bool {
+		usage := (*engine.UsageError)(nil)
+		return !errors.As(err, &usage)
+	})
+}
+
+// decide lets waivers and policies decide over the facts about each image of a source.
+func (s *scanner) decide(ctx context.Context, ins []*engine.Input) ([]engine.Report, error) {
+	var reports []engine.Report
+	for _, in := range ins {
+		gate, err := s.gate(in.Image)
+		if err != nil {
+			return nil, err
+		}
+		report, err := gate.Judge(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		reports = append(reports, *report)
 	}
-	return gate.Judge(ctx, in)
+	return reports, nil
 }
 
 // undecided is the report of an image that could not be judged.

@@ -71,8 +71,12 @@ func (f *scanFlags) open(cmd *cobra.Command, sys *system, bar *progress, facts b
 	return s, nil
 }
 
-// inspect opens an image, gathers the facts about it and closes it again; an error of closing counts.
-func (s *scanner) inspect(ctx context.Context, t target) (in *engine.Input, err error) {
+// inspect opens a source, gathers the facts about the image of the platform, or about each that a runtime could pick, and closes it again;
+// an error of closing counts.
+func (s *scanner) inspect(ctx context.Context, t target) (ins []*engine.Input, err error) {
+	if t.err != nil {
+		return nil, t.err
+	}
 	img, err := s.open(ctx, t)
 	if err != nil {
 		return nil, err
@@ -99,7 +103,6 @@ func (s *scanner) reader(base func(engine.Config, []engine.LayerInfo) *engine.Ba
 		Workers:    max(4, runtime.GOMAXPROCS(0)), // some of them wait for the network
 		Memory:     engine.MaxMemory,
 		Base:       base,
-		Verify:     s.verify(),
 		Progress:   s.bar.layers,
 		Wants: func(section string) bool {
 			return s.facts || s.ruleset.wait() == nil && s.ruleset.policy.Reads(section)

@@ -36,7 +36,7 @@ func (f *imageFlags) add(cmd *cobra.Command) {
 	cmd.Flags().StringVar(&f.as, "as", "", "`NAME` of an image that has no trustworthy name of its own: waivers for images match it")
 	cmd.Flags().StringVar(&f.base, "base", "",
 		"`SOURCE` of the image that this one was built on: findings then say whether they are the base's or your own (implies --verify)")
-	cmd.Flags().BoolVar(&f.verify, "verify", false, "hash plain local layers too, and check every diff ID")
+	cmd.Flags().BoolVar(&f.verify, "verify", false, "hash plain local layers too; compressed ones always are")
 	cmd.Flags().BoolVar(&f.noSecrets, "no-secrets", false, "look for no credentials in files and configuration: listed as weakened")
 	cmd.Flags().BoolVar(&f.files, "verify-files", false,
 		"hash every file and compare it with what its package recorded (files[].intact); otherwise only set-uid and set-gid ones")
@@ -51,33 +51,50 @@ const sourceHelp = `SOURCE is a registry reference (nginx:1.27, ghcr.io/x/y@sha2
 or - for standard input. What ends in .tar, .tar.gz or .tgz, or starts with . or /, is a path. Prefixes say it outright:
 registry: docker: podman: docker-archive: oci: oci-archive: rootfs: sbom:`
 
-// target is one image of one platform.
-type target struct{ source, platform string }
+// target is one platform of a source.
+type target struct {
+	source, platform string
+	err              error // that the source could not be asked for its platforms
+}
 
 // targets spreads --platform all over the platforms of each source.
-func (s *scanner) targets(ctx context.Context, sources []string) (out []target, err error) {
+func (s *scanner) targets(ctx context.Context, sources []string) (out []target) {
 	for _, source := range sources {
 		if s.images.platform != "all" {
-			out = append(out, target{source, s.images.platform})
+			out = append(out, target{source: source, platform: s.images.platform})
 			continue
 		}
-		img, err := s.open(ctx, target{source: source})
+		platforms, err := s.platforms(ctx, source)
 		if err != nil {
-			return nil, err
+			out = append(out, target{source: source, err: err})
 		}
-		if _, ok := img.(engine.Streamed); ok {
-			return nil, errors.Join(engine.Hint(engine.Usage("--platform all needs a source that can be read several times, and %s passes by once",
-				source),
-				"save it to a file first"), img.Close())
+		for _, p := range platforms {
+			out = append(out, target{source: source, platform: p})
 		}
-		out = append(out, target{source, img.Identity().Platform.String()})
-		if partial, ok := img.(engine.Partial); ok {
-			for _, p := range partial.Unscanned() {
-				out = append(out, target{source, p.String()})
+	}
+	return out
+}
+
+// platforms lists what a source holds images for: without the variant where one stands for all of its architecture.
+func (s *scanner) platforms(ctx context.Context, source string) (out []string, err error) {
+	img, err := s.open(ctx, target{source: source})
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, img.Close()) }()
+	if _, ok := img.(engine.Streamed); ok {
+		err := engine.Usage("--platform all needs a source that can be read several times, and %s passes by once", source)
+		return nil, engine.Hint(err, "save it to a file first")
+	}
+	first := img.Identity().Platform
+	first.Variant = ""
+	out = append(out, first.String())
+	if partial, ok := img.(engine.Partial); ok {
+		for _, p := range partial.Unscanned() {
+			plain := engine.Platform{OS: p.OS, Architecture: p.Architecture}
+			if !slices.Contains(out, plain.String()) {
+				out = append(out, p.String())
 			}
-		}
-		if err := img.Close(); err != nil {
-			return nil, err
 		}
 	}
 	return out, nil

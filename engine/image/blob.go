@@ -18,13 +18,14 @@ import (
 	"github.com/vetoci/veto/engine/inflate"
 )
 
-// blob is one layer as it is stored. One of at, open, stream and streamed is set. Nothing depends on its media type: how it is compressed
-// is detected from its content.
+// blob is one layer as it is stored. One of at, open, stream and streamed is set. How it is compressed is detected from its content, and
+// its media type must agree: runtimes differ in which of the two they believe.
 type blob struct {
-	digest engine.Digest // of the blob as stored; empty when the image does not say
-	size   int64         // bytes as stored
-	at     io.ReaderAt   // a local source that seeks: the blob is its first size bytes
-	file   *fileSection  // what at reads, when that is a file
+	mediaType string        // as the manifest says; empty where there is none
+	digest    engine.Digest // of the blob as stored; empty when the image does not say
+	size      int64         // bytes as stored
+	at        io.ReaderAt   // a local source that seeks: the blob is its first size bytes
+	file      *fileSection  // what at reads, when that is a file
 	// open starts a stream at the blob's first byte. The layer checks size and digest; whoever calls open closes the stream.
 	open func(ctx context.Context) (io.ReadCloser, error)
 	// ranges reads n bytes of the blob, from byte from on; nil where the source cannot.
@@ -44,6 +45,39 @@ const (
 	compressedZstd compression = "zstd"
 )
 
+// formOf returns the compression that a layer's media type names (image-spec media-types.md and Docker's schema 2); empty where it names
+// none. known is false for what is no tar archive.
+func formOf(mediaType string) (form compression, known bool) {
+	rest, known := strings.CutPrefix(mediaType, "application/vnd.oci.image.layer.")
+	if !known {
+		rest, known = strings.CutPrefix(mediaType, "application/vnd.docker.image.rootfs.")
+	}
+	_, suffix, tar := strings.Cut(rest, ".tar")
+	switch {
+	case mediaType == "":
+		return "", true
+	case !known || !tar:
+		return "", false
+	case suffix == "":
+		return uncompressed, true
+	case suffix == "+gzip", suffix == ".gzip":
+		return compressedGzip, true
+	case suffix == "+zstd", suffix == ".zstd":
+		return compressedZstd, true
+	}
+	return "", false
+}
+
+// checkForm returns an error when a blob is compressed in another way than its media type says.
+func checkForm(mediaType string, is compression) error {
+	form, _ := formOf(mediaType)
+	if form == "" || form == is {
+		return nil
+	}
+	return engine.Hint(fmt.Errorf("its media type is %q, and its content is %s: runtimes differ in which of them they believe", mediaType, is),
+		"push or save the image again with a current tool")
+}
+
 // sniffBytes is how much detectCompression wants to see: one tar header.
 const sniffBytes = 512
 
@@ -53,7 +87,10 @@ func detectCompression(head []byte) (compression, error) {
 	has := func(at int, magic string) bool {
 		return len(head) >= at+len(magic) && string(head[at:at+len(magic)]) == magic
 	}
+	packed := has(0, "\x1f\x8b") || has(0, "\x28\xb5\x2f\xfd") || has(1, "\x2a\x4d\x18") || has(0, "\xfd7zXZ\x00") || has(0, "BZh")
 	switch {
+	case packed && len(head) >= sniffBytes && isV7Tar(head):
+		return "", errors.New("it begins both like a tar archive and like a compressed one: runtimes differ in what they make of it")
 	case has(0, "\x1f\x8b"): // RFC 1952, 2.3.1
 		return compressedGzip, nil
 	case has(0, "\x28\xb5\x2f\xfd"), has(1, "\x2a\x4d\x18") && head[0]&0xf0 == 0x50: // RFC 8878, 3.1.1 and 3.1.2
@@ -97,23 +134,25 @@ func isV7Tar(h []byte) bool {
 	return sum == want || signed == want
 }
 
-// decompress returns the content of r, however it is compressed, and a function that frees the decompressor.
-func decompress(r *bufio.Reader) (io.Reader, func(), error) {
+// peekForm detects how what r reads is compressed.
+func peekForm(r *bufio.Reader) (compression, error) {
 	head, err := r.Peek(sniffBytes)
 	if err != nil && !errors.Is(err, io.EOF) {
-		return nil, nil, err
+		return "", err
 	}
-	kind, err := detectCompression(head)
-	switch {
-	case err != nil:
-		return nil, nil, err
-	case kind == compressedGzip:
+	return detectCompression(head)
+}
+
+// decompress returns the content of r, which is compressed as kind says, and a function that frees the decompressor.
+func decompress(r *bufio.Reader, kind compression) (io.Reader, func(), error) {
+	switch kind {
+	case compressedGzip:
 		z, err := inflate.NewReader(r)
 		if err != nil {
 			return nil, nil, err
 		}
 		return z, func() { _ = z.Close() }, nil // it never fails
-	case kind == compressedZstd:
+	case compressedZstd:
 		z, err := zstd.NewReader(r, zstd.WithDecoderMaxWindow(engine.MaxWindow), zstd.WithDecoderLowmem(true))
 		if err != nil {
 			return nil, nil, err

@@ -2,7 +2,6 @@ package image
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"sort"
 	"time"
@@ -14,7 +13,7 @@ import (
 // configuration is an image configuration: what the facts carry, and what is needed to open the image.
 type configuration struct {
 	config   engine.Config
-	platform engine.Platform
+	platform engine.Platform // in normal form; zero, or a part of it empty, where it says none
 	diffIDs  []engine.Digest
 }
 
@@ -62,16 +61,13 @@ func parseConfig(raw []byte) (*configuration, error) {
 	if in.RootFS.Type != "layers" {
 		return nil, fmt.Errorf("the image configuration: its rootfs is of type %q, not \"layers\"", in.RootFS.Type)
 	}
-	if in.OS == "" || in.Architecture == "" {
-		return nil, errors.New("the image configuration names no platform")
-	}
 	for i, d := range in.RootFS.DiffIDs {
 		if _, err := newHash(d); err != nil {
 			return nil, fmt.Errorf("the image configuration: layer %d: %w", i+1, err)
 		}
 	}
 	c := &configuration{diffIDs: in.RootFS.DiffIDs,
-		platform: engine.Platform{OS: in.OS, Architecture: in.Architecture, Variant: engine.Maybe(in.Variant)}}
+		platform: normalPlatform(engine.Platform{OS: in.OS, Architecture: in.Architecture, Variant: engine.Maybe(in.Variant)})}
 	c.config = engine.Config{
 		User: engine.Maybe(in.Config.User), Env: in.Config.Env, Entrypoint: in.Config.Entrypoint, Cmd: in.Config.Cmd,
 		WorkingDir: engine.Maybe(in.Config.WorkingDir), ExposedPorts: sortedKeys(in.Config.ExposedPorts), Volumes: sortedKeys(in.Config.Volumes),

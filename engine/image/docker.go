@@ -2,9 +2,7 @@ package image
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io/fs"
 	"path"
 	"slices"
 	"sort"
@@ -43,7 +41,9 @@ func (a *archive) openDocker(ctx context.Context, oci bool, pick string, id engi
 		if err != nil {
 			return nil, err
 		}
-		return found[i].open(ctx, id, o)
+		if found != nil {
+			return found[i].open(ctx, id, o)
+		}
 	}
 	return a.openLegacy(entries[i], id, o)
 }
@@ -117,25 +117,27 @@ func digestOfName(name string) engine.Digest {
 }
 
 // matchIndex checks that manifest.json and index.json name the same images, because tools differ in which of the two they read. It returns
-// for each entry of manifest.json the image manifests below the index entry that describes the same image.
+// for each entry of manifest.json the image manifests below the index entry that describes the same image; nil where index.json lists
+// nothing, as Docker 25 writes it of an image saved by its digest.
 func (a *archive) matchIndex(ctx context.Context, entries []dockerEntry) ([]*candidates, error) {
 	c := localContent{a}
 	index, err := readIndex(c)
-	if err != nil {
+	if err != nil || len(index.Manifests) == 0 {
+		return nil, err
+	}
+	all := &candidates{content: c}
+	if err := all.gather(ctx, index); err != nil {
 		return nil, err
 	}
 	matched := make([]*candidates, len(entries))
 	for _, top := range index.Manifests {
-		s := &candidates{content: c, seen: map[engine.Digest]bool{}}
-		if err := s.collect(ctx, &ociManifest{Manifests: []descriptor{top}}, 1); err != nil {
-			return nil, err
-		}
+		s := all.below(top.Digest)
 		if err := s.setAsideAbsent(ctx); err != nil {
 			return nil, err
 		}
 		known := len(s.list) == 0 // attestations and artifacts alone
 		for i := range s.list {
-			doc, err := s.load(ctx, &s.list[i])
+			doc, err := s.load(ctx, s.list[i].descriptor)
 			if err != nil {
 				return nil, err
 			}
@@ -202,25 +204,4 @@ func quoted(names []string) []string {
 		out[i] = fmt.Sprintf("%q", n)
 	}
 	return out
-}
-
-// setAsideAbsent moves the manifests that the source does not hold from list to absent: an archive of one platform keeps the whole index.
-func (s *candidates) setAsideAbsent(ctx context.Context) error {
-	var held []candidate
-	for _, m := range s.list {
-		_, err := s.content.manifest(ctx, m.descriptor)
-		switch {
-		case errors.Is(err, fs.ErrNotExist):
-			s.absent = append(s.absent, m)
-		case err != nil:
-			return err
-		default:
-			held = append(held, m)
-		}
-	}
-	if len(held) == 0 && len(s.absent) > 0 {
-		return fmt.Errorf("the image manifest %s is missing", s.absent[0].Digest.Short())
-	}
-	s.list = held
-	return nil
 }

@@ -244,7 +244,6 @@ func TestFaultyLayouts(t *testing.T) {
 		"schema 1":          {manifest(`"schemaVersion":2`, `"schemaVersion":1`), "schema 1"},
 		"foreign layer":     {manifest(`image.layer.v1.tar+gzip`, `image.layer.nondistributable.v1.tar+gzip`), "foreign"},
 		"encrypted layer":   {manifest(`image.layer.v1.tar+gzip`, `image.layer.v1.tar+gzip+encrypted`), "encrypted"},
-		"artifact":          {manifest(`image.config.v1+json`, `empty.v1+json`), "artifact"},
 		"layer outside": {func(dir string) error {
 			p := filepath.Join(dir, blob(p.Digests[0]))
 			return errors.Join(os.Remove(p), os.Symlink("/etc/passwd", p))

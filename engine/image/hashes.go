@@ -88,7 +88,7 @@ func (l *layer) Hash(ctx context.Context) (engine.Digest, error) {
 	case l.blob.at == nil:
 		return "", nil
 	}
-	kind, err := sniffCompression(l.blob)
+	kind, err := sniffForm(l.blob)
 	if err != nil || kind == uncompressed && !l.verify {
 		return "", err
 	}

@@ -4,6 +4,7 @@
 package image
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -20,7 +21,7 @@ type Options struct {
 	Platform string
 	// As is the name that the user gives the image (--as); empty takes the name from the source.
 	As string
-	// Verify hashes uncompressed local layers too, and checks every diff ID.
+	// Verify hashes uncompressed local layers too.
 	Verify bool
 	// TOC reads a layer of a registry by its table of contents, where the manifest names that table's digest. Such a layer has a gap of kind
 	// toc_only (engine.Sketched).
@@ -43,6 +44,9 @@ type image struct {
 	config    engine.Config
 	layers    []engine.Layer
 	unscanned []engine.Platform
+	others    []*image       // that a runtime could pick in place of this one
+	copies    []engine.Layer // of layers, in another compression
+	gaps      []engine.Gap
 	artifacts indexArtifacts
 	referrers func(context.Context) ([]engine.Referrer, error) // what a registry says refers to the image; nil for other sources
 	close     func() error
@@ -57,6 +61,21 @@ func (m *image) Layers() []engine.Layer    { return m.layers }
 // Unscanned implements engine.Partial. It lists the other platforms that the source holds, sorted; none when the caller chose one.
 func (m *image) Unscanned() []engine.Platform { return m.unscanned }
 
+// Others implements engine.Several.
+func (m *image) Others() []engine.Image {
+	out := make([]engine.Image, len(m.others))
+	for i, other := range m.others {
+		out[i] = other
+	}
+	return out
+}
+
+// Copies implements engine.Several.
+func (m *image) Copies() []engine.Layer { return m.copies }
+
+// Gaps implements engine.Doubted.
+func (m *image) Gaps() []engine.Gap { return m.gaps }
+
 func (m *image) Close() error {
 	m.once.Do(func() {
 		if m.close != nil {
@@ -67,7 +86,8 @@ func (m *image) Close() error {
 }
 
 // newImage puts an image together from the bytes of its configuration, which have been checked against their digest, and the blobs of its
-// layers, oldest first. The caller has set the identity's Name, Named, Source, Digest and ContainedNames.
+// layers, oldest first. The caller has set the identity's Name, Named, Source, Digest and ContainedNames, and Platform where an index says
+// it.
 func newImage(id engine.Identity, config []byte, blobs []blob, o Options) (*image, error) {
 	c, err := parseConfig(config)
 	if err != nil {
@@ -80,43 +100,48 @@ func newImage(id engine.Identity, config []byte, blobs []blob, o Options) (*imag
 		return nil, fmt.Errorf("the manifest names %d layers and the configuration %d: they are not of one image", len(blobs), len(c.diffIDs))
 	}
 	id.ConfigDigest = sha256Digest(config)
-	id.Platform = c.platform
+	var gaps []engine.Gap
+	if id.Platform, gaps, err = platformOf(id.Platform, c.platform); err != nil {
+		return nil, err
+	}
 	if o.As != "" {
 		id.Name, id.Named = o.As, true
 	}
-	m := &image{id: id, config: c.config}
+	m := &image{id: id, config: c.config, gaps: gaps}
 	createdBy := c.createdBy()
 	all := newInflateBudget(blobs)
 	for i, b := range blobs {
-		if b.streamed != nil {
-			l, err := b.streamed.layerFor(b, c.diffIDs[i], o)
-			if err != nil {
-				return nil, fmt.Errorf("layer %d of %d: %w", i+1, len(blobs), err)
-			}
-			l.info.Index, l.info.DiffID = i+1, c.diffIDs[i]
-			if createdBy != nil {
-				l.info.CreatedBy = createdBy[i]
-			}
-			m.layers = append(m.layers, l)
-			continue
+		l, err := newLayer(b, c.diffIDs[i], o)
+		if err != nil {
+			return nil, fmt.Errorf("layer %d of %d: %w", i+1, len(blobs), err)
 		}
-		if b.at != nil {
-			// An error of sniffCompression is left to the walk, which will meet it again.
-			if kind, err := sniffCompression(b); err == nil && kind == uncompressed {
-				if b.digest == "" {
-					b.digest = c.diffIDs[i]
-				}
-				if b.digest != c.diffIDs[i] {
-					return nil, fmt.Errorf("layer %d is not compressed, yet its digest %s is not the diff ID %s that the configuration says",
-						i+1, b.digest.Short(), c.diffIDs[i].Short())
-				}
-			}
-		}
-		info := engine.LayerInfo{Index: i + 1, Digest: b.digest, DiffID: c.diffIDs[i], Verified: engine.VerifiedClaimed, Size: b.size}
+		l.budget, l.info.Index, l.info.DiffID = all, i+1, c.diffIDs[i]
 		if createdBy != nil {
-			info.CreatedBy = createdBy[i]
+			l.info.CreatedBy = createdBy[i]
 		}
-		m.layers = append(m.layers, &layer{info: info, blob: b, verify: o.Verify, hashes: o.Hashes, now: o.Now, useTOC: o.TOC, budget: all})
+		m.layers = append(m.layers, l)
 	}
 	return m, nil
+}
+
+// newLayer returns the layer that b stands for in an image whose configuration says that its content has the digest diffID.
+func newLayer(b blob, diffID engine.Digest, o Options) (*layer, error) {
+	if b.streamed != nil {
+		return b.streamed.layerFor(b, diffID, o)
+	}
+	if b.at != nil {
+		kind, err := sniffForm(b)
+		if err != nil {
+			return nil, err
+		}
+		if kind == uncompressed {
+			b.digest = cmp.Or(b.digest, diffID)
+			if b.digest != diffID {
+				return nil, fmt.Errorf("it is not compressed, yet its digest %s is not the diff ID %s that the configuration says",
+					b.digest.Short(), diffID.Short())
+			}
+		}
+	}
+	info := engine.LayerInfo{Digest: b.digest, DiffID: diffID, Verified: engine.VerifiedClaimed, Size: b.size}
+	return &layer{info: info, blob: b, verify: o.Verify, hashes: o.Hashes, now: o.Now, useTOC: o.TOC}, nil
 }

@@ -50,7 +50,7 @@ func (l *layer) Walk(ctx context.Context, visit func(*engine.File) error) (engin
 	case b.at == nil:
 		return l.walkStream(ctx, b.open, visit)
 	}
-	kind, err := sniffCompression(b)
+	kind, err := sniffForm(b)
 	if err != nil {
 		return "", err
 	}
@@ -69,13 +69,14 @@ func (l *layer) Walk(ctx context.Context, visit func(*engine.File) error) (engin
 	return verified, walkSeeking(ctx, b.at, b.size, visit)
 }
 
-// sniffCompression detects how a blob that seeks is compressed.
-func sniffCompression(b blob) (compression, error) {
+// sniffForm detects how a blob that seeks is compressed. That it is in another way than its media type says is an error.
+func sniffForm(b blob) (compression, error) {
 	head := make([]byte, min(sniffBytes, b.size))
 	if n, err := b.at.ReadAt(head, 0); n < len(head) {
 		return "", unexpectedEOF(err)
 	}
-	return detectCompression(head)
+	kind, err := detectCompression(head)
+	return kind, cmp.Or(err, checkForm(b.mediaType, kind))
 }
 
 // unexpectedEOF turns io.EOF, and the nil of a short read, into io.ErrUnexpectedEOF.
@@ -125,7 +126,8 @@ func digestMismatch(what string, got, want engine.Digest) error {
 		"the image is damaged or was tampered with: save, copy or pull it again")
 }
 
-// walkStream reads a blob once, from its beginning to its end, which lies behind the end of the tar. It inflates and hashes on the way.
+// walkStream reads a blob once, from its beginning to its end, which lies behind the end of the tar. It inflates and hashes on the way: what
+// is stored, where the image names a digest of that, and what it inflates to, because not every runtime checks the diff ID.
 func (l *layer) walkStream(
 	ctx context.Context, open func(context.Context) (io.ReadCloser, error), visit func(*engine.File) error,
 ) (v engine.Verified, err error) {
@@ -146,40 +148,48 @@ func (l *layer) walkStream(
 		}
 	}
 	stored := newReadAhead(raw, l.blob.size)
-	compressed := bufio.NewReaderSize(stored, 1<<16)
-	content, free, err := decompress(compressed)
-	if err != nil {
-		stored.Close()
-		return "", err
-	}
-	plain := newLimitedReader(content, l.blob.size)
-	plain.budget = l.budget
-	// Where the image names no digest of the blob, the diff ID is all there is to check.
-	if (l.verify || l.blob.digest == "") && (l.streamed == nil || l.streamed.compression != uncompressed) {
-		if plain.h, err = newHash(cmp.Or(l.info.DiffID, anySHA256)); err != nil {
-			stored.Close()
-			free()
-			return "", err
-		}
-	}
-	inflated := newReadAhead(plain, 8*l.blob.size)
-	err = drain(ctx, inflated, visit)
-	inflated.Close() // before stored, whose bytes the decompressor may be waiting for
-	if err == nil {
-		_, err = io.Copy(io.Discard, compressed) // what the decompressor has left unread
-	}
+	diff, err := l.inflate(ctx, stored, visit)
 	stored.Close()
-	free()
 	if err != nil {
 		return "", err
 	}
-	if err := l.checkDigests(raw, plain.h); err != nil {
+	if err := l.checkDigests(raw, diff); err != nil {
 		return "", err
 	}
 	if l.blob.digest != "" {
 		l.recordDigest(before)
 	}
 	return engine.VerifiedContent, nil
+}
+
+// inflate walks the tar that stored inflates to, and reads stored to its end. It returns the hash of the tar; nil where stored is the tar and
+// hashed already.
+func (l *layer) inflate(ctx context.Context, stored io.Reader, visit func(*engine.File) error) (hash.Hash, error) {
+	compressed := bufio.NewReaderSize(stored, 1<<16)
+	kind, err := peekForm(compressed)
+	if err = cmp.Or(err, checkForm(l.blob.mediaType, kind)); err != nil {
+		return nil, err
+	}
+	content, free, err := decompress(compressed, kind)
+	if err != nil {
+		return nil, err
+	}
+	defer free()
+	plain := newLimitedReader(content, l.blob.size)
+	plain.budget = l.budget
+	if kind != uncompressed || l.blob.digest == "" && l.streamed == nil {
+		if plain.h, err = newHash(cmp.Or(l.info.DiffID, anySHA256)); err != nil {
+			return nil, err
+		}
+	}
+	inflated := newReadAhead(plain, 8*l.blob.size)
+	err = drain(ctx, inflated, visit)
+	inflated.Close() // before stored, whose bytes the decompressor may be waiting for
+	if err != nil {
+		return nil, err
+	}
+	_, err = io.Copy(io.Discard, compressed) // what the decompressor has left unread
+	return plain.h, err
 }
 
 // anySHA256 stands for a digest that is not known yet: such content is hashed with SHA-256, as nearly every image names it.
@@ -201,7 +211,7 @@ func drain(ctx context.Context, r io.Reader, visit func(*engine.File) error) err
 }
 
 // checkDigests compares the size and digests of what has been read with what the image says. Of a layer that is being streamed it keeps
-// them. diff is the hash of the uncompressed content, or nil.
+// them. diff is the hash of the uncompressed content; nil where that is what is stored.
 func (l *layer) checkDigests(raw *hashingReader, diff hash.Hash) error {
 	if n := raw.n.Load(); n != l.blob.size {
 		return fmt.Errorf("the blob has %d bytes, and the image says %d", n, l.blob.size)
@@ -216,14 +226,14 @@ func (l *layer) checkDigests(raw *hashingReader, diff hash.Hash) error {
 	if l.blob.digest != "" && stored != l.blob.digest {
 		return digestMismatch("the blob", stored, l.blob.digest)
 	}
-	if l.info.DiffID != "" && content != "" && content != l.info.DiffID {
+	if diff == nil {
+		content = stored
+	}
+	if l.info.DiffID != "" && content != l.info.DiffID {
 		return digestMismatch("the inflated content", content, l.info.DiffID)
 	}
 	if l.streamed != nil {
-		if l.streamed.compression == uncompressed {
-			content = stored
-		}
-		l.streamed.digest, l.streamed.diffID, l.info.Digest = stored, content, stored
+		l.streamed.digest, l.streamed.diffID, l.info.Digest, l.info.DiffID = stored, content, stored, content
 	}
 	return nil
 }

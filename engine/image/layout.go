@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -68,14 +69,18 @@ func (l localContent) layer(_ context.Context, d descriptor) (blob, error) {
 	if b.size != d.Size {
 		return blob{}, fmt.Errorf("its blob has %d bytes, and the manifest says %d", b.size, d.Size)
 	}
-	b.digest = d.Digest
+	b.digest, b.mediaType = d.Digest, d.MediaType
 	return b, nil
 }
 
+// readIndex reads index.json, which may leave out everything but its list, and list nothing.
 func readIndex(l localContent) (*ociManifest, error) {
 	raw, err := readSmall(l.files, "index.json", engine.MaxManifest)
 	if err != nil {
 		return nil, err
+	}
+	if listsNothing(raw) {
+		return &ociManifest{}, nil
 	}
 	doc, err := parseManifest(raw, "")
 	if err != nil {
@@ -87,6 +92,17 @@ func readIndex(l localContent) (*ociManifest, error) {
 	return doc, nil
 }
 
+// listsNothing reports whether a document is an index whose list is null.
+func listsNothing(raw []byte) bool {
+	var doc map[string]json.RawMessage
+	if err := decodeJSON(raw, &doc); err != nil {
+		return false
+	}
+	_, config := doc["config"]
+	_, layers := doc["layers"]
+	return string(doc["manifests"]) == "null" && !config && !layers
+}
+
 // openIndex opens the image of a layout: the one that pick names by its tag or digest, or the only one when pick is empty.
 func openIndex(ctx context.Context, l localContent, pick string, id engine.Identity, o Options) (*image, error) {
 	index, err := readIndex(l)
@@ -95,33 +111,28 @@ func openIndex(ctx context.Context, l localContent, pick string, id engine.Ident
 	}
 	var tops []descriptor
 	var known []string
-	var artifacts []descriptor
 	for _, d := range index.Manifests {
-		if isAttestation(d) {
-			artifacts = append(artifacts, d)
-			continue
-		}
-		names := d.names()
-		known = append(known, names...)
-		if pick == "" || pick == string(d.Digest) || slices.Contains(names, pick) {
+		known = append(known, d.names()...)
+		if pick == "" || pick == string(d.Digest) || slices.Contains(d.names(), pick) {
 			tops = append(tops, d)
 		}
 	}
-	s := &candidates{content: l, seen: map[engine.Digest]bool{}, artifacts: artifacts}
 	inner := pick != "" && len(tops) == 0 && validDigest(engine.Digest(pick)) // a manifest inside one of the indexes
 	if inner {
 		tops = index.Manifests
 	}
-	if err := s.collect(ctx, &ociManifest{Manifests: tops}, 1); err != nil {
+	s := &candidates{content: l}
+	if err := s.gather(ctx, &ociManifest{Manifests: tops}); err != nil {
 		return nil, err
 	}
 	if inner {
 		s.list = slices.DeleteFunc(s.list, func(c candidate) bool { return string(c.Digest) != pick })
 		tops = nil
 	}
-	if pick != "" && len(tops) == 0 && len(s.list) == 0 {
+	if pick != "" && len(s.list) == 0 {
 		return nil, engine.UnknownWord("tag or digest", pick, sortedUnique(known))
 	}
+	tops = slices.DeleteFunc(slices.Clone(tops), func(d descriptor) bool { return len(s.below(d.Digest).list) == 0 })
 	if err := oneName(tops, id.Name, s); err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sort"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
@@ -72,10 +71,10 @@ func openOCI(ctx context.Context, c imageContent, root descriptor, raw []byte, i
 		return nil, err
 	}
 	if doc.Manifests == nil {
-		return openManifest(ctx, c, root.Digest, doc, id, o)
+		return openManifest(ctx, c, root.Digest, doc, id, engine.Platform{}, o)
 	}
-	found := candidates{content: c, seen: map[engine.Digest]bool{}}
-	if err := found.collect(ctx, doc, 1); err != nil {
+	found := candidates{content: c}
+	if err := found.gather(ctx, doc); err != nil {
 		return nil, err
 	}
 	return found.open(ctx, id, o)
@@ -101,17 +100,19 @@ func parseManifest(raw []byte, mediaType string) (*ociManifest, error) {
 	case doc.SchemaVersion == 1 || strings.Contains(doc.MediaType, "docker.distribution.manifest.v1"):
 		return nil, engine.Hint(errors.New("the manifest is of Docker's schema 1, which has no verifiable layers and is obsolete since 2017"),
 			"rebuild the image, or push it again with a current tool")
-	case doc.SchemaVersion != 2:
+	case doc.SchemaVersion != 2 && doc.SchemaVersion != 0: // runtimes do not ask for it
 		return nil, fmt.Errorf("the manifest has the schema version %d, not 2", doc.SchemaVersion)
 	case doc.Manifests != nil && (doc.Layers != nil || doc.Config != nil):
 		return nil, errors.New("the manifest is an index and an image at once (CVE-2021-41190)")
 	case doc.Manifests != nil && isManifest(doc.MediaType), doc.Manifests == nil && isIndex(doc.MediaType):
 		return nil, fmt.Errorf("the manifest contradicts its media type %q", doc.MediaType)
 	case doc.Manifests == nil && doc.Config == nil:
-		return nil, errors.New("the manifest names neither a configuration nor other manifests: it is no image")
+		return nil, errNoImage
 	}
 	return &doc, nil
 }
+
+var errNoImage = errors.New("the manifest names neither a configuration nor other manifests: it is no image")
 
 // The media types of image-spec media-types.md and of Docker's schema 2.
 func isIndex(mediaType string) bool {
@@ -132,26 +133,20 @@ func isImageConfig(mediaType string) bool {
 	return false
 }
 
-// openManifest opens the image of one manifest, whose digest has been checked.
+// openManifest opens the image of one manifest, whose digest has been checked. platform is what the index says; zero where none leads here.
 func openManifest(
-	ctx context.Context, c imageContent, digest engine.Digest, doc *ociManifest, id engine.Identity, o Options,
+	ctx context.Context, c imageContent, digest engine.Digest, doc *ociManifest, id engine.Identity, platform engine.Platform, o Options,
 ) (*image, error) {
-	id.Digest = digest
-	if doc.ArtifactType != "" && !isImageConfig(doc.ArtifactType) || !isImageConfig(doc.Config.MediaType) {
-		kind := cmp.Or(doc.ArtifactType, doc.Config.MediaType)
-		return nil, engine.Usage("%s is an artifact of type %q, not a container image", id.Name, kind)
-	}
-	if doc.Config.Size > engine.MaxConfig {
-		return nil, &engine.LimitError{What: "size of the image configuration", Limit: engine.MaxConfig}
-	}
+	id.Digest, id.Platform = digest, platform
 	if len(doc.Layers) > engine.MaxLayers {
 		return nil, &engine.LimitError{What: "number of layers", Limit: engine.MaxLayers}
 	}
-	config, err := c.config(ctx, *doc.Config)
-	if err != nil {
-		return nil, fmt.Errorf("the image configuration: %w", err)
+	config, err := readConfig(ctx, c, doc)
+	if err == nil && !isImage(doc, config) || err != nil && !isImageConfig(doc.Config.MediaType) {
+		kind := cmp.Or(doc.ArtifactType, doc.Config.MediaType)
+		return nil, &specialError{engine.Usage("%s is an artifact of type %q, not a container image", id.Name, kind)}
 	}
-	if err := checkDigest("the image configuration", doc.Config.Digest, config); err != nil {
+	if err != nil {
 		return nil, err
 	}
 	blobs := make([]blob, len(doc.Layers))
@@ -174,6 +169,28 @@ func openManifest(
 	return m, nil
 }
 
+// readConfig reads the configuration of a manifest, and checks its digest.
+func readConfig(ctx context.Context, c imageContent, doc *ociManifest) ([]byte, error) {
+	if doc.Config.Size > engine.MaxConfig {
+		return nil, &engine.LimitError{What: "size of the image configuration", Limit: engine.MaxConfig}
+	}
+	config, err := c.config(ctx, *doc.Config)
+	if err != nil {
+		return nil, fmt.Errorf("the image configuration: %w", err)
+	}
+	return config, checkDigest("the image configuration", doc.Config.Digest, config)
+}
+
+// isImage reports whether a manifest is of an image and no artifact. Runtimes do not ask for an artifact's type, and some not for the media
+// type of the configuration: what such a manifest says of itself counts only where the configuration is none of an image.
+func isImage(doc *ociManifest, config []byte) bool {
+	if isImageConfig(doc.Config.MediaType) && (doc.ArtifactType == "" || isImageConfig(doc.ArtifactType)) {
+		return true
+	}
+	parsed, err := parseConfig(config)
+	return err == nil && len(parsed.diffIDs) > 0 && len(parsed.diffIDs) == len(doc.Layers)
+}
+
 // checkLayerDescriptor refuses layers whose content is not part of the image, or cannot be read.
 func checkLayerDescriptor(d descriptor) error {
 	if _, err := newHash(d.Digest); err != nil {
@@ -188,16 +205,4 @@ func checkLayerDescriptor(d descriptor) error {
 		return fmt.Errorf("it is encrypted (%s)", d.MediaType)
 	}
 	return nil
-}
-
-// sortPlatforms sorts platforms and drops duplicates.
-func sortPlatforms(ps []engine.Platform) []engine.Platform {
-	sort.Slice(ps, func(i, j int) bool { return ps[i].String() < ps[j].String() })
-	var out []engine.Platform
-	for i, p := range ps {
-		if i == 0 || p != ps[i-1] {
-			out = append(out, p)
-		}
-	}
-	return out
 }

@@ -322,11 +322,13 @@ func openDaemon(kind, name string, o Options) (engine.Image, error) {
 		return nil, errors.New("there is no client for " + kind + " to open " + name + " with")
 	}
 	id := engine.Identity{Name: name, Named: true, Source: kind}
-	return newStreamedImage(id, kindDocker, "", o, func(ctx context.Context) (io.ReadCloser, error) {
+	s := newStreamedImage(id, kindDocker, "", o, func(ctx context.Context) (io.ReadCloser, error) {
 		rc, err := o.Export(ctx, kind, name)
 		if err != nil {
 			return nil, err
 		}
 		return rc, nil
-	}), nil
+	})
+	s.asked = name
+	return s, nil
 }

@@ -88,5 +88,5 @@ func (b indexArtifacts) load(ctx context.Context, d descriptor) (*ociManifest, e
 		return nil, &engine.LimitError{What: "size of a manifest", Limit: engine.MaxManifest}
 	}
 	s := candidates{content: b.content}
-	return s.load(ctx, &candidate{descriptor: d})
+	return s.load(ctx, d)
 }

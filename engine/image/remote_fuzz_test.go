@@ -56,8 +56,8 @@ func FuzzRemote(f *testing.F) {
 			t.Errorf("opened %s", d)
 		}
 		if platform != "" && platform != "linux/amd64" {
-			want, err := parsePlatform(platform)
-			if err != nil || !platformMatches(want, m.id.Platform) {
+			want, err := parseWanted(platform)
+			if err != nil || !want.fits(m.id.Platform) {
 				t.Errorf("asked for %q, opened %s", platform, m.id.Platform)
 			}
 		}

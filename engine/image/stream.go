@@ -25,8 +25,9 @@ type streamedImage struct {
 	kind       string // as openImage takes it
 	selector   string // the tag or digest of one image in the archive; may be empty
 	options    Options
-	heldBytes  int64 // how much of the archive is in memory
-	done       bool  // the archive has been read
+	asked      string // what a daemon was asked to export; empty for other sources
+	heldBytes  int64  // how much of the archive is in memory
+	done       bool   // the archive has been read
 }
 
 // streamedMember is what is known of a member of an archive once it has been read.
@@ -73,10 +74,14 @@ func (s *streamedImage) Stream(ctx context.Context, visit func(engine.Layer) err
 		return fmt.Errorf("after the end of the archive (%d bytes on): %w", n, err)
 	}
 	m, err := a.openImage(ctx, s.kind, s.selector, s.id, s.options)
+	if err == nil && s.asked != "" {
+		err = a.checkExported(ctx, s.asked, m.id)
+	}
 	if err != nil {
 		return openingError(s.id.Name, err)
 	}
 	s.id, s.config, s.layers, s.unscanned, s.artifacts = m.id, m.config, m.layers, m.unscanned, m.artifacts
+	s.others, s.gaps = m.others, m.gaps // copies have been hashed as they came
 	return nil
 }
 
@@ -229,10 +234,12 @@ func (p *streamedMember) layerFor(b blob, diffID engine.Digest, o Options) (*lay
 	switch {
 	case b.digest != "" && b.digest != p.digest:
 		return nil, digestMismatch("the blob", p.digest, b.digest)
-	case p.compression == uncompressed && p.digest != diffID, p.diffID != "" && p.diffID != diffID:
+	case p.diffID == "" && p.compression != uncompressed: // another scan has hashed it, and its cache holds what that found
+	case cmp.Or(p.diffID, p.digest) != diffID:
 		return nil, digestMismatch("its content", cmp.Or(p.diffID, p.digest), diffID)
-	case p.diffID == "" && (b.digest == "" || o.Verify):
-		return nil, errors.New("its content has not been hashed as the image's configuration does")
+	}
+	if err := checkForm(b.mediaType, p.compression); err != nil {
+		return nil, err
 	}
 	l := p.layer
 	if p.used {

@@ -33,6 +33,9 @@ func facts(img engine.Image, c *content, matches *engine.Matches, at time.Time) 
 				Detail: "the source also holds an image for this platform, which was not scanned"})
 		}
 	}
+	if doubted, ok := img.(engine.Doubted); ok {
+		in.Gaps = append(in.Gaps, doubted.Gaps()...)
+	}
 	for _, l := range img.Layers() {
 		if part, ok := l.(engine.Sketched); ok {
 			in.Gaps = append(in.Gaps, part.Gaps()...)

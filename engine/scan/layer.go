@@ -34,7 +34,7 @@ func (w *walker) readLayer(ctx context.Context, l engine.Layer) (*engine.LayerFa
 		return nil, err
 	}
 	walk.lf.Evidence = append(walk.lf.Evidence, walk.leftOut.evidence()...)
-	walk.lf.Info.Verified = verified
+	walk.lf.Info.Verified, walk.lf.Info.DiffID = verified, l.Info().DiffID // which what passes by knows only now
 	return walk.lf, w.cache.keepLayer(ctx, l, walk.lf)
 }
 

@@ -7,21 +7,20 @@ import (
 )
 
 // walkVersion changes whenever the same blob and the same inspectors would give other facts: what counts as an entry, a limit.
-const walkVersion = "walk/2"
+const walkVersion = "walk/3"
 
 // layerCache keeps what was found in layers, under the digest of their blobs and the names of the inspectors. A nil layerCache keeps
 // nothing.
 type layerCache struct {
 	kept       engine.LayerCache
 	inspectors []string
-	diffIDs    bool // they are part of the key, so that only a walk that checked them counts
 }
 
 func newLayerCache(p *Parts) *layerCache {
 	if p.Cache == nil {
 		return nil
 	}
-	c := &layerCache{kept: p.Cache, diffIDs: p.Verify}
+	c := &layerCache{kept: p.Cache}
 	for _, insp := range p.Inspectors {
 		c.inspectors = append(c.inspectors, insp.Name())
 	}
@@ -37,7 +36,7 @@ func (c *layerCache) layer(ctx context.Context, l engine.Layer) (*engine.LayerFa
 		return nil, nil
 	}
 	lf, ok := c.kept.Load(c.key(l))
-	if !ok {
+	if want := l.Info().DiffID; !ok || want != "" && want != lf.Info.DiffID { // else the walk says what contradicts
 		return nil, nil
 	}
 	if digest, err := hashed.Hash(ctx); err != nil || digest != claimed {
@@ -82,11 +81,6 @@ func (c *layerCache) mayKeep(ctx context.Context, l engine.Layer, info engine.La
 
 // key names what the inspectors find in a layer.
 func (c *layerCache) key(l engine.Layer, more ...string) string {
-	info := l.Info()
-	parts := []string{walkVersion, string(info.Digest), ""}
-	if c.diffIDs {
-		parts[2] = string(info.DiffID)
-	}
-	parts = append(parts, c.inspectors...)
+	parts := append([]string{walkVersion, string(l.Info().Digest)}, c.inspectors...)
 	return engine.Fingerprint(append(parts, more...)...)
 }

@@ -32,10 +32,9 @@ func (p *progress) count(of int) {
 
 // readLayers reads every layer of an image, workers of them at once. The first error ends the context of the others.
 func (w *walker) readLayers(
-	ctx context.Context, cancel context.CancelCauseFunc, img engine.Image, done *progress, workers int,
+	ctx context.Context, cancel context.CancelCauseFunc, img engine.Image, passed passing, done *progress, workers int,
 ) ([]engine.LayerFacts, error) {
-	streamed, err := w.readStream(ctx, img, done)
-	if err != nil {
+	if err := w.readStream(ctx, img, passed, done); err != nil {
 		return nil, err
 	}
 	layers := img.Layers()
@@ -50,13 +49,10 @@ func (w *walker) readLayers(
 			if ctx.Err() != nil {
 				return
 			}
-			lf, ok := streamed[l.Info().Digest]
-			if !ok {
-				var err error
-				if lf, err = w.readLayer(ctx, l); err != nil {
-					cancel(fmt.Errorf("layer %d of %d (%s): %w", i+1, len(layers), l.Info().DiffID.Short(), err))
-					return
-				}
+			lf, err := w.passedOrRead(ctx, l, passed)
+			if err != nil {
+				cancel(fmt.Errorf("layer %d of %d (%s): %w", i+1, len(layers), l.Info().DiffID.Short(), err))
+				return
 			}
 			facts[i] = atIndex(lf, l.Info())
 			done.count(len(layers))
@@ -66,8 +62,37 @@ func (w *walker) readLayers(
 	if ctx.Err() != nil {
 		return nil, context.Cause(ctx)
 	}
-	return facts, nil
+	return facts, proveCopies(ctx, img)
 }
+
+// proveCopies reads the layers that claim to be copies of this image's, to their ends: a runtime may take them and not check their diff IDs.
+func proveCopies(ctx context.Context, img engine.Image) error {
+	several, ok := img.(engine.Several)
+	if !ok {
+		return nil
+	}
+	for _, l := range several.Copies() {
+		if _, err := l.Walk(ctx, func(*engine.File) error { return nil }); err != nil {
+			return fmt.Errorf("a copy of layer %d (%s): %w", l.Info().Index, l.Info().Digest.Short(), err)
+		}
+	}
+	return nil
+}
+
+// passedOrRead returns the facts of a layer that has passed by, or else reads it.
+func (w *walker) passedOrRead(ctx context.Context, l engine.Layer, passed passing) (*engine.LayerFacts, error) {
+	lf, ok := passed[l.Info().Digest]
+	if !ok {
+		return w.readLayer(ctx, l)
+	}
+	if want := l.Info().DiffID; lf.Info.DiffID != want {
+		return nil, fmt.Errorf("its content has the digest %s, and the image says %s", lf.Info.DiffID, want)
+	}
+	return lf, nil
+}
+
+// passing are the layers of a source that passes by once, by the digests of their blobs.
+type passing map[engine.Digest]*engine.LayerFacts
 
 // largestFirst orders layers so that the longest work does not begin last.
 func largestFirst(layers []engine.Layer) []int {
@@ -79,21 +104,20 @@ func largestFirst(layers []engine.Layer) []int {
 	return order
 }
 
-// readStream reads the layers of a source that passes by once, by the digests of their contents. Of another source there are none.
-func (w *walker) readStream(ctx context.Context, img engine.Image, done *progress) (map[engine.Digest]*engine.LayerFacts, error) {
+// readStream reads the layers of a source that passes by once into passed. Of another source there are none.
+func (w *walker) readStream(ctx context.Context, img engine.Image, passed passing, done *progress) error {
 	source, ok := img.(engine.Streamed)
 	if !ok {
-		return nil, nil
+		return nil
 	}
-	streamed := map[engine.Digest]*engine.LayerFacts{}
 	err := source.Stream(ctx, func(l engine.Layer) error {
 		lf, err := w.readLayer(ctx, l)
-		streamed[l.Info().Digest] = lf
+		passed[l.Info().Digest] = lf
 		done.count(0)
 		return err
 	})
 	done.read.Store(0)
-	return streamed, err
+	return err
 }
 
 // atIndex copies what content alone says of a layer, and adds the place that the layer has in an image: one content may stand in several.

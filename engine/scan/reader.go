@@ -38,8 +38,6 @@ type Parts struct {
 	// Secrets finds credentials in what an image says of itself, its environment, labels and history, and masks them there; nil when nobody
 	// looks for any, in files neither: the section is then missing.
 	Secrets func(f *engine.Facts) []engine.Secret
-	// Verify says that layers check their diff IDs too, so that what the cache gives must have been checked likewise.
-	Verify bool
 	// Wants says whether a section that costs something is wanted: "files", "referrers". It may block until that is known; nil is no.
 	Wants func(section string) bool
 	// Progress is told how many of an image's layers have been read; nil for none. Of a source that streams, of is 0: nobody knows.
@@ -68,13 +66,34 @@ func NewReader(p Parts) (*Reader, error) {
 	return &Reader{p}, nil
 }
 
-// Read gathers the facts about an image as of a day: all that policies see but what the gate adds, which marks findings and builds the
-// index. What cannot be read of a part is a gap among them; the error says that the image as a whole cannot be judged.
-func (r *Reader) Read(ctx context.Context, img engine.Image, at time.Time) (*engine.Input, error) {
+// Read gathers the facts about an image, and about each other one of its source that a runtime could pick in its place (engine.Several), as
+// of a day: all that policies see but what the gate adds, which marks findings and builds the index. What cannot be read of a part is a gap
+// among them; the error says that the images cannot be judged.
+func (r *Reader) Read(ctx context.Context, img engine.Image, at time.Time) ([]*engine.Input, error) {
+	passed := passing{}
+	first, err := r.readOne(ctx, img, passed, at)
+	if err != nil {
+		return nil, err
+	}
+	all := []*engine.Input{first}
+	if several, ok := img.(engine.Several); ok {
+		for _, other := range several.Others() {
+			in, err := r.readOne(ctx, other, passed, at)
+			if err != nil {
+				return nil, fmt.Errorf("the image %s of the same source and platform: %w", other.Identity().Digest.Short(), err)
+			}
+			all = append(all, in)
+		}
+	}
+	return all, nil
+}
+
+// readOne gathers the facts about one image. passed is what has been read of its source.
+func (r *Reader) readOne(ctx context.Context, img engine.Image, passed passing, at time.Time) (*engine.Input, error) {
 	asking, stop := context.WithCancel(ctx)
 	defer stop()
 	referrers := askReferrers(asking, img, r.p.Wants)
-	content, err := r.content(ctx, img)
+	content, err := r.content(ctx, img, passed)
 	if err != nil {
 		stop()
 	}
@@ -117,14 +136,14 @@ type content struct {
 }
 
 // content reads the layers, merges them, reads once more what only the merged tree reveals, and takes inventory.
-func (r *Reader) content(ctx context.Context, img engine.Image) (*content, error) {
+func (r *Reader) content(ctx context.Context, img engine.Image, passed passing) (*content, error) {
 	if list, ok := img.(engine.Listed); ok {
 		return &content{inventory: list.Inventory()}, nil
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	w := &walker{inspectors: r.p.Inspectors, memory: engine.NewBudget(ctx, r.p.Memory), cache: newLayerCache(&r.p)}
-	layers, err := w.readLayers(ctx, cancel, img, &progress{tell: r.p.Progress}, r.p.Workers)
+	layers, err := w.readLayers(ctx, cancel, img, passed, &progress{tell: r.p.Progress}, r.p.Workers)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,9 @@ func (m memoryImage) Close() error              { return nil }
 func (m memoryImage) Layers() []engine.Layer {
 	var ls []engine.Layer
 	for i, l := range m {
-		l.info.Index, l.info.DiffID = i+1, engine.Digest(fmt.Sprintf("sha256:%064d", i+1))
+		if l.info.Index = i + 1; l.info.DiffID == "" {
+			l.info.DiffID = engine.Digest(fmt.Sprintf("sha256:%064d", i+1))
+		}
 		ls = append(ls, l)
 	}
 	return ls
@@ -131,7 +133,11 @@ func tryRead(ctx context.Context, p Parts, img engine.Image) (*engine.Input, err
 	if err != nil {
 		return nil, err
 	}
-	return r.Read(ctx, img, time.Unix(0, 0))
+	all, err := r.Read(ctx, img, time.Unix(0, 0))
+	if err != nil {
+		return nil, err
+	}
+	return all[0], nil
 }
 
 func TestNewReaderNamesWhatIsMissing(t *testing.T) {

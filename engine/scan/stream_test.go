@@ -32,7 +32,7 @@ func TestAStreamIsReadLikeAnImage(t *testing.T) {
 		var m memoryImage
 		for i, name := range []string{"first", "second", "first"} {
 			l := &memoryLayer{again: true, files: []engine.Node{entry(name+"/want", "body of "+name)}}
-			l.info.Digest = engine.Digest("sha256:" + name)
+			l.info.Digest, l.info.DiffID = engine.Digest("sha256:"+name), engine.Digest("sha256:tar of "+name)
 			l.info.Index = i + 1
 			m = append(m, l)
 		}
