@@ -104,6 +104,22 @@ func registryFaults() []fault {
 			}
 		}), code: 3, says: "VETO_REGISTRY_TIMEOUT", environ: []string{"VETO_REGISTRY_TIMEOUT=500ms"}},
 	}
+	trickle := func(w http.ResponseWriter, body []byte) {
+		for i := range body {
+			if _, err := w.Write(body[i : i+1]); err != nil {
+				return
+			}
+			w.(http.Flusher).Flush()
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	out = append(out,
+		fault{name: "it trickles", prepare: func(f *caseDir) []string { return append(image(trickle)(f), "--timeout", "1s") }, code: 3,
+			says: "it waited for the first layer"},
+		fault{name: "the time for a pull is over", prepare: func(f *caseDir) []string { return append(image(trickle)(f), "--timeout", "1s") },
+			code: 3, says: "the pull took longer than 1s in all"},
+		fault{name: "no time for a pull", prepare: func(f *caseDir) []string { return append(image(trickle)(f), "--timeout", "0s") }, code: 2,
+			says: "--timeout 0s"})
 	for i := range out {
 		out[i].class = "registry"
 	}

@@ -19,6 +19,7 @@ type progress struct {
 	started time.Time
 	last    time.Time
 	shown   bool
+	read    [2]int // layers of the image at hand that have been read, and all of them
 }
 
 // quietFor is how long veto stays silent where there is no terminal; then one line each so often.
@@ -73,7 +74,29 @@ func (p *progress) done() {
 }
 
 // layers reports how many layers of an image have been read; of a stream nobody knows how many there are.
-func (p *progress) layers(read, of int) { p.step("layers read", read, max(read, of)) }
+func (p *progress) layers(read, of int) {
+	p.mu.Lock()
+	p.read = [2]int{read, max(read, of)}
+	p.mu.Unlock()
+	p.step("layers read", read, max(read, of))
+}
+
+// nextImage forgets the layers of the image before.
+func (p *progress) nextImage() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.read = [2]int{}
+}
+
+// waitedFor says what of an image had not come when its time was over.
+func (p *progress) waitedFor() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.read[1] == 0 {
+		return "it waited for the first layer, or for what names the layers"
+	}
+	return fmt.Sprintf("%d of %d layers had been read", p.read[0], p.read[1])
+}
 
 // fetched reports how far the fetching of a feed is.
 func (p *progress) fetched(f feed.Progress) {

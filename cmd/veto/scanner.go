@@ -48,6 +48,9 @@ type scanner struct {
 
 // open makes a scanner. The policies go on compiling, and the database opens, while the first image is read.
 func (f *scanFlags) open(cmd *cobra.Command, sys *system, bar *progress, facts bool) (*scanner, error) {
+	if f.images.timeout <= 0 {
+		return nil, engine.Hint(engine.Usage("--timeout %s: it is the longest that a pull may take", f.images.timeout), "for example 15m or 1h")
+	}
 	rules, err := f.policy.begin(cmd.Context(), cmd, sys)
 	if err != nil {
 		return nil, err
@@ -77,6 +80,9 @@ func (s *scanner) inspect(ctx context.Context, t target) (ins []*engine.Input, e
 	if t.err != nil {
 		return nil, t.err
 	}
+	ctx, explain, stop := s.within(ctx, t.source)
+	defer stop()
+	defer func() { err = explain(err) }()
 	img, err := s.open(ctx, t)
 	if err != nil {
 		return nil, err

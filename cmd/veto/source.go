@@ -27,6 +27,7 @@ type imageFlags struct {
 	toc       bool
 	base      string
 	plainHTTP bool
+	timeout   time.Duration
 	network   networkFlags
 }
 
@@ -44,6 +45,8 @@ func (f *imageFlags) add(cmd *cobra.Command) {
 		"trust the tables of contents of eStargz and zstd:chunked layers and pull only the files needed: "+
 			"a gap that the default policy denies unless it is waived")
 	cmd.Flags().BoolVar(&f.plainHTTP, "plain-http", false, "talk plain HTTP to a registry that is not on loopback")
+	cmd.Flags().DurationVar(&f.timeout, "timeout", 15*time.Minute,
+		"how `LONG` the pull of one image from a registry or daemon may take in all")
 	f.network.add(cmd)
 }
 
@@ -123,6 +126,30 @@ func (s *scanner) open(ctx context.Context, t target) (engine.Image, error) {
 		Registry: client, Export: s.export, Now: s.sys.now,
 	})
 }
+
+// pulled says whether a source comes over a network or from a daemon, which may take for ever to send it.
+func pulled(source string) bool {
+	return image.RegistryOf(source) != "" || strings.HasPrefix(source, "docker:") || strings.HasPrefix(source, "podman:")
+}
+
+// within bounds the time of one pull. Its second result puts that into an error which says what the pull was waiting for.
+func (s *scanner) within(ctx context.Context, source string) (context.Context, func(error) error, context.CancelFunc) {
+	if !pulled(source) && (s.images.base == "" || !pulled(s.images.base)) {
+		return ctx, func(err error) error { return err }, func() {}
+	}
+	s.bar.nextImage()
+	ctx, cancel := context.WithTimeoutCause(ctx, s.images.timeout, errPullTimeout)
+	return ctx, func(err error) error {
+		if err == nil || !errors.Is(context.Cause(ctx), errPullTimeout) {
+			return err
+		}
+		err = fmt.Errorf("the pull took longer than %s in all: %s", s.images.timeout, s.bar.waitedFor())
+		return engine.Hint(err,
+			"--timeout 1h waits longer; a mirror or a cache of the layers takes less")
+	}, cancel
+}
+
+var errPullTimeout = errors.New("the pull took too long")
 
 // verify says whether every layer is hashed: asked for, or because a base is only worth something when its layers are.
 func (s *scanner) verify() bool { return s.images.verify || s.images.base != "" }
