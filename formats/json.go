@@ -10,9 +10,9 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// writeJSON writes the run as docs/schema/run.json describes it, indented by two spaces.
+// writeJSON writes the run as docs/schema/run.json describes it, indented by two spaces, in harmless bytes.
 func writeJSON(w io.Writer, r *engine.Run) error {
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(SafeJSON(w))
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(r); err != nil {

@@ -60,7 +60,7 @@ func (o Options) writeSARIF(w io.Writer, r *engine.Run) error {
 		s.collect()
 		doc.Runs = append(doc.Runs[:min(len(doc.Runs), sarifRunLimit-1)], s.build("veto/run/"))
 	}
-	e := json.NewEncoder(w)
+	e := json.NewEncoder(SafeJSON(w))
 	e.SetIndent("", "  ")
 	if err := e.Encode(doc); err != nil {
 		return fmt.Errorf("writing sarif: %w", err)

@@ -141,7 +141,7 @@ it.
 			}
 			p := &printer{w: sys.stdout}
 			if asJSON {
-				enc := json.NewEncoder(p)
+				enc := json.NewEncoder(formats.SafeJSON(p))
 				enc.SetEscapeHTML(false)
 				enc.SetIndent("", "  ")
 				return enc.Encode(status)

@@ -132,7 +132,7 @@ func (f *searchFlags) run(ctx context.Context, sys *system, query string) (err e
 		return p.err
 	}
 	engine.Fill(a)
-	enc := json.NewEncoder(sys.stdout)
+	enc := json.NewEncoder(formats.SafeJSON(sys.stdout))
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
 	return enc.Encode(a)

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/vetoci/veto/engine"
+	"github.com/vetoci/veto/formats"
 )
 
 func newInspect(sys *system) *cobra.Command {
@@ -80,6 +81,7 @@ func onlyImage(ins []*engine.Input) (*engine.Input, error) {
 // could not give are left out, so that whoever decides over the facts again lacks them too.
 func writeFacts(w io.Writer, in *engine.Input) error {
 	const noFiles = "\n  \"files\": [],"
+	w = formats.SafeJSON(w)
 	short := *in
 	short.Files = []engine.FileFact{}
 	var all bytes.Buffer

@@ -2,14 +2,24 @@ package catalog
 
 import "strings"
 
+const (
+	// maxLicenseText is how many bytes a package may declare as its licence: some paste the licence's whole text. More says nothing.
+	maxLicenseText = 64 << 10
+	// maxExpression is how many bytes of it can be an SPDX expression; those of Linux distributions have up to 2,000.
+	maxExpression = 4 << 10
+)
+
 // normalLicense returns what a package declares as an SPDX licence expression (SPDX specification, annex "SPDX license expressions"). A
-// text with a name that is not understood stays as it is, but for its spaces, so that nothing is claimed that nobody said.
+// text with a name that is not understood stays as it is, but for its spaces, so that nothing is claimed that nobody said. "" is unknown.
 func normalLicense(text string) string {
+	if len(text) > maxLicenseText {
+		return ""
+	}
 	if strings.ContainsAny(text, "\t\n\r") || strings.Contains(text, "  ") || strings.TrimSpace(text) != text {
 		text = strings.Join(strings.Fields(text), " ")
 	}
-	if text == "" {
-		return ""
+	if text == "" || len(text) > maxExpression {
+		return text
 	}
 	if id := licenseID(text); id != "" {
 		return id

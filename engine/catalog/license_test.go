@@ -6,6 +6,21 @@ import (
 	"testing"
 )
 
+// A text that only looks like an expression is not taken apart, and one that is too long for a licence says nothing.
+func TestLongLicenses(t *testing.T) {
+	for _, s := range []string{"(", "a or ", "MIT and ", "x/", "(((MIT"} {
+		text := strings.TrimSpace(strings.Repeat(s, maxExpression/len(s)+1))
+		if got := normalLicense(text); got != strings.Join(strings.Fields(text), " ") {
+			t.Errorf("%q times many: %.80q", s, got)
+		}
+		for _, n := range []int{maxLicenseText + 1, 8 << 20} {
+			if got := normalLicense(strings.Repeat(s, n/len(s)+1)); got != "" {
+				t.Errorf("%q, %d bytes: %.80q", s, n, got)
+			}
+		}
+	}
+}
+
 func TestNormalLicense(t *testing.T) {
 	for from, want := range map[string]string{
 		"MIT":                         "MIT",
