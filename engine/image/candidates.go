@@ -30,7 +30,7 @@ type candidates struct {
 	preferred engine.Digest
 }
 
-// maxManifests bounds one index; the widest public ones list some thirty platforms, each with an attestation.
+// maxManifests bounds one index, with those in it; the widest public ones list some thirty platforms, each with an attestation.
 const maxManifests = 1024
 
 // maxAlternatives bounds the images that one source holds for the same platform: four variants, each in two compressions, are eight.
@@ -42,8 +42,8 @@ func (s *candidates) collect(ctx context.Context, doc *ociManifest, top engine.D
 	if s.indexesRead++; s.indexesRead > maxIndexes || depth > maxIndexDepth {
 		return &engine.LimitError{What: "number or depth of nested indexes", Limit: maxIndexDepth}
 	}
-	if len(doc.Manifests) > maxManifests {
-		return &engine.LimitError{What: "number of manifests of one index", Limit: maxManifests}
+	if len(doc.Manifests)+len(s.list) > maxManifests {
+		return &engine.LimitError{What: "number of manifests that an index leads to", Limit: maxManifests}
 	}
 	for _, d := range doc.Manifests {
 		found := candidate{descriptor: d, top: cmp.Or(top, d.Digest)}
@@ -198,17 +198,18 @@ func (s *candidates) look(ctx context.Context, c *candidate) (nature, error) {
 		return anAttestation, nil
 	}
 	raw, err := readConfig(ctx, s.content, doc)
-	switch {
-	case err == nil && !isImage(doc, raw):
+	if err == nil && !isImage(doc, raw) {
 		return anArtifact, nil
-	case err != nil && !isImageConfig(doc.Config.MediaType):
-		return anArtifact, nil
-	case err != nil:
-		return anImage, nil // opening it meets the error again
 	}
-	config, err := parseConfig(raw)
-	if err != nil {
-		return anImage, nil //nolint:nilerr // likewise
+	if limit := (*engine.LimitError)(nil); err != nil && !isImageConfig(doc.Config.MediaType) {
+		if errors.As(err, &limit) || errors.Is(err, fs.ErrNotExist) {
+			return anArtifact, nil
+		}
+		return anImage, err // it could be one
+	}
+	config, perr := parseConfig(raw)
+	if err != nil || perr != nil {
+		return anImage, ctx.Err() // opening it meets the error again
 	}
 	if p := config.platform; p.OS == "unknown" && p.Architecture == "unknown" && statements {
 		return anAttestation, nil
@@ -242,10 +243,17 @@ func (s *candidates) setAsideAbsent(ctx context.Context) error {
 		}
 	}
 	if len(held) == 0 && len(s.list) > 0 {
-		return fmt.Errorf("the image manifest %s is missing", s.list[0].Digest.Short())
+		return &absentError{s.list[0].Digest}
 	}
 	s.list = held
 	return nil
+}
+
+// absentError says that nothing of what an index lists is there.
+type absentError struct{ first engine.Digest }
+
+func (e *absentError) Error() string {
+	return fmt.Sprintf("the image manifest %s is missing", e.first.Short())
 }
 
 // choose returns the positions in list of the candidates for a platform, one of which a runtime would pick; want empty is that of the
@@ -260,7 +268,8 @@ func (s *candidates) choose(name, want string) ([]int, error) {
 	}
 	var fits []int
 	for i, c := range s.list {
-		unknown := !isReal(c.platform) && (len(s.list) == 1 || c.platform.OS == "")
+		p := c.platform
+		unknown := p.OS == "" || p.Architecture == "" || !isReal(p) && len(s.list) == 1
 		fit := w.fits(c.platform) || unknown || want == "" && c.Digest == s.preferred
 		if fit && !slices.ContainsFunc(fits, func(at int) bool { return s.list[at].Digest == c.Digest }) {
 			fits = append(fits, i)

@@ -37,6 +37,10 @@ func TestSavedArchivesThatDisagree(t *testing.T) {
 			digest, size := s.put(map[string]any{"manifests": list{as(absent, "linux/arm64"), as(named, "linux/amd64")}})
 			return list{{"digest": digest, "size": size}}
 		}, "linux/amd64 b"},
+		"beside one that is not there": {func(s *shelf, named map[string]any) any {
+			absent := map[string]any{"mediaType": ociManifest, "digest": imagetest.Digest([]byte("absent")), "size": 6}
+			return list{as(absent, "linux/arm64"), as(named, "linux/amd64")}
+		}, "linux/amd64 b"},
 		"beside its attestation": {func(s *shelf, named map[string]any) any {
 			return list{as(named, "linux/amd64"), as(s.attestation(), "unknown/unknown", "annotations", annotated)}
 		}, "linux/amd64 b"},

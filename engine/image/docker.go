@@ -2,6 +2,7 @@ package image
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"path"
 	"slices"
@@ -132,7 +133,11 @@ func (a *archive) matchIndex(ctx context.Context, entries []dockerEntry) ([]*can
 	matched := make([]*candidates, len(entries))
 	for _, top := range index.Manifests {
 		s := all.below(top.Digest)
-		if err := s.setAsideAbsent(ctx); err != nil {
+		err := s.setAsideAbsent(ctx)
+		if absent := (*absentError)(nil); errors.As(err, &absent) && len(index.Manifests) > 1 {
+			continue // of an export of one platform nobody can run the others
+		}
+		if err != nil {
 			return nil, err
 		}
 		known := len(s.list) == 0 // attestations and artifacts alone

@@ -83,6 +83,10 @@ func TestWhatRuntimesCouldPick(t *testing.T) {
 		"configuration without platform": {func(s *shelf) list {
 			return list{as(s.image("a", with(func(v *variation) { v.platform = "-" })), "linux/arm64")}
 		}, "linux/arm64", "linux/arm64 a"},
+		"half a platform beside": {func(s *shelf) list {
+			half := variation{form: imagetest.Gzip, platform: "-"}
+			return list{as(s.image("a", half), "linux/"), as(s.image("b", gz), "linux/amd64")}
+		}, "", "!no platform"},
 		"no platform at all": {func(s *shelf) list {
 			return list{s.image("a", with(func(v *variation) { v.platform = "-" }))}
 		}, "", "!no platform"},
