@@ -37,7 +37,20 @@ func (pythonArchives) Wants(p string, mode fs.FileMode, size int64) bool {
 	if dot < 0 {
 		return size >= minPythonArchive && (mode&0o111 != 0 || outsideSystem(p) && !isNoticeByName(base))
 	}
+	if mode&0o111 != 0 && size >= minPythonArchive && !isScriptOrLibrary(base[dot:]) {
+		return true
+	}
 	return onlyPython(base) || strings.EqualFold(base[dot:], ".zip") && !strings.Contains(p, ".yarn/")
+}
+
+// isScriptOrLibrary says whether a suffix is one that executable files have by the thousand which are no archives.
+func isScriptOrLibrary(suffix string) bool {
+	switch suffix {
+	case ".so", ".py", ".sh", ".js", ".pl", ".rb", ".pm", ".txt", ".json", ".c", ".h",
+		".0", ".1", ".2", ".3", ".4", ".5", ".6", ".node", ".jar":
+		return true
+	}
+	return false
 }
 
 // outsideSystem says whether a file is where distributions have nothing: there a program may lie that is started as "python FILE", and
@@ -167,6 +180,9 @@ func (r *pythonReader) read(at io.ReaderAt, size int64, name, inner string, dept
 		return err
 	}
 	list.open = true
+	if len(z.File) == 0 && onlyPython(name) {
+		return errors.New("it lists no file")
+	}
 	infos := map[string]bool{} // folders of metadata, and whether it names the package
 	modules := false
 	for _, f := range z.File {

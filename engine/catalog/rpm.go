@@ -59,6 +59,11 @@ func (rpm) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, err
 			return addMalformed(&ev, err.Error())
 		}
 		p := rpmPackage(h)
+		if h.Ambiguous {
+			if err := addMalformed(&ev, fmt.Sprintf("package %.60q has two names, versions or sources", p.Name)); err != nil {
+				return err
+			}
+		}
 		switch {
 		case h.Text(rpmdb.Name) == "gpg-pubkey": // a key, which rpm keeps as a package
 			return nil

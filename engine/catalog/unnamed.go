@@ -105,7 +105,7 @@ func isNodeCode(base string) bool {
 // or nothing would load it.
 func (a *assembly) unnamedPackage(dir string, listed map[string]bool) (p *engine.Package, gap string) {
 	if isPythonInfo(dir) {
-		if a.isFolder(dir) && !a.isRead(python{}, dir+"/METADATA") && !a.isRead(python{}, dir+"/PKG-INFO") {
+		if !a.hasFile(dir) && !a.isRead(python{}, dir+"/METADATA") && !a.isRead(python{}, dir+"/PKG-INFO") {
 			if p = pythonNamed(infoName(dir)); p == nil {
 				gap = "a package of Python whose metadata is not there"
 			}
