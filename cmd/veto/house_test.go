@@ -64,7 +64,7 @@ func homes() []struct{ prefix, home, why string } {
 		{"github.com/pandatix/go-cvss", "engine/advisory", "CVSS vectors to scores"},
 		{"go.etcd.io/bbolt", "engine/advisory/store", "the shards' file format"},
 		{"github.com/owenrumney/go-sarif", "formats", "SARIF's object model"},
-		{"github.com/klauspost/compress", "engine/image", "gzip and zstd, faster than the standard library's"},
+		{"github.com/klauspost/compress", "engine/image engine/catalog", "gzip and zstd, faster than the standard library's; chisel's manifest"},
 		{"github.com/spf13/cobra", "cmd/veto", "the command line"},
 		{"github.com/spf13/pflag", "cmd/veto", "cobra's flags"},
 		{"golang.org/x/net/http/httpproxy", "cmd/veto", "what HTTPS_PROXY and NO_PROXY mean"},

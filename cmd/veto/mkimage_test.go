@@ -2,6 +2,7 @@ package main
 
 import (
 	"archive/tar"
+	"archive/zip"
 	"bytes"
 	"encoding/binary"
 	"encoding/json"
@@ -15,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/klauspost/compress/zstd"
 
 	"github.com/vetoci/veto/engine/image/imagetest"
 )
@@ -35,6 +38,8 @@ import (
 //	whiteout PATH
 //	opaque DIR
 //	large PATH MODE              100,000 bytes that are no known format
+//	archive PATH FOLDER [MODE] [LINE]   a zip of what is below FOLDER; LINE goes before it
+//	zstd PATH FILE
 //	program PATH GOVERSION MODULE@VERSION…   an ELF file with Go build information; the first module is the main one
 func mkimage(args []string) error {
 	if len(args) != 3 {
@@ -155,10 +160,46 @@ func instruction(dir, verb, rest string) ([]imagetest.Entry, error) {
 		return entry(imagetest.Whiteout(f[0]))
 	case "opaque":
 		return entry(imagetest.Opaque(f[0]))
+	case "archive":
+		return zipOf(dir, f)
+	case "zstd":
+		b, err := os.ReadFile(filepath.Join(dir, f[1]))
+		if err != nil {
+			return nil, err
+		}
+		z, err := zstd.NewWriter(nil)
+		if err != nil {
+			return nil, err
+		}
+		return []imagetest.Entry{{Path: f[0], Body: z.EncodeAll(b, nil)}}, z.Close()
 	case "program":
 		return entry(imagetest.Program(f[0], goProgram(f[1], f[2:])))
 	}
 	return nil, fmt.Errorf("unknown instruction %q", verb)
+}
+
+// zipOf packs a folder: PATH FOLDER [MODE] [LINE].
+func zipOf(dir string, f []string) ([]imagetest.Entry, error) {
+	var b bytes.Buffer
+	e := imagetest.Entry{Path: f[0]}
+	if len(f) > 2 {
+		mode, err := strconv.ParseInt(f[2], 8, 64)
+		if err != nil {
+			return nil, err
+		}
+		e.Mode = mode
+		if len(f) > 3 {
+			b.WriteString(strings.Join(f[3:], " ") + "\n")
+		}
+	}
+	z := zip.NewWriter(&b)
+	z.SetOffset(int64(b.Len()))
+	if err := z.AddFS(os.DirFS(filepath.Join(dir, f[1]))); err != nil {
+		return nil, err
+	}
+	err := z.Close()
+	e.Body = b.Bytes()
+	return []imagetest.Entry{e}, err
 }
 
 // tree is a folder's files as entries, in order; a link stays a link.

@@ -33,7 +33,9 @@ func Assemble(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory,
 		return x.path < y.path || x.path == y.path && x.inspector < y.inspector
 	})
 	inv := &engine.Inventory{OS: a.os()}
-	occurrences := dropListedTwice(a.packages(inv.OS))
+	occurrences := dropRuntimeTwice(dropListedTwice(a.packages(inv.OS)))
+	unnamed, unnamedGaps := a.unnamed()
+	occurrences = append(occurrences, unnamed...)
 	unlisted, gone := a.unlisted(inv.OS, occurrences)
 	occurrences = append(occurrences, unlisted...)
 	contents := a.packageContents()
@@ -44,7 +46,7 @@ func Assemble(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory,
 	inv.Packages = mergeOccurrences(occurrences)
 	inv.Accounts, inv.Secrets = a.accounts(), a.secrets()
 	inv.Annotate, inv.Reach = a.annotateFiles, a.markReached
-	inv.Gaps = a.gaps(inv.OS, occurrences, gone)
+	inv.Gaps = append(a.gaps(inv.OS, occurrences, gone), unnamedGaps...)
 	return inv, nil
 }
 

@@ -6,7 +6,8 @@ import "github.com/vetoci/veto/engine"
 // All returns all inspectors of packages, accounts and licences, in the order in which they see a file. The one that hashes files of any
 // size stands last: after it nobody can read a large file again that is streamed.
 func All() []engine.Inspector {
-	all := []engine.Inspector{osRelease{}, dpkg{}, dpkgFiles{}, apk{}, rpm{}, rpmManifest{}, pacman{}, npm{}, python{}, java{}}
+	all := []engine.Inspector{osRelease{}, dpkg{}, dpkgFiles{}, chisel{}, apk{},
+		rpm{}, rpmManifest{}, pacman{}, npm{}, python{}, pythonArchives{}, java{}}
 	all = append(all, manifestReaders()...)
 	return append(all, programs{}, signature{}, accounts{}, licenseFiles{}, sbomFiles{}, unsupported{}, verify{})
 }

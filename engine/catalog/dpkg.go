@@ -14,19 +14,30 @@ const (
 	dpkgStatus  = "var/lib/dpkg/status"
 	dpkgStatusD = "var/lib/dpkg/status.d"
 	dpkgInfo    = "var/lib/dpkg/info"
+	dpkgUpdates = "var/lib/dpkg/updates"
 )
 
-// dpkg reads dpkg's status file, and the one-package files of distroless images.
+// dpkg reads dpkg's status file, the changes that dpkg has not written into it yet (updates/0001), and the one-package files of distroless
+// images.
 type dpkg struct{}
 
-func (dpkg) Name() string      { return "dpkg/3" }
-func (dpkg) Anchors() []string { return []string{dpkgStatus, dpkgStatusD} }
+func (dpkg) Name() string      { return "dpkg/4" }
+func (dpkg) Anchors() []string { return []string{dpkgStatus, dpkgStatusD, dpkgUpdates} }
 
 // BaseNames implements engine.Placed.
 func (dpkg) BaseNames() []string { return []string{} }
 
 func (dpkg) Wants(p string, _ fs.FileMode, _ int64) bool {
-	return p == dpkgStatus || path.Dir(p) == dpkgStatusD && !strings.HasSuffix(p, ".md5sums")
+	if !strings.HasPrefix(p, "var/lib/dpkg/") {
+		return false
+	}
+	switch dir := path.Dir(p); dir {
+	case dpkgStatusD:
+		return !strings.HasSuffix(p, ".md5sums")
+	case dpkgUpdates: // dpkg reads those whose names are numbers
+		return strings.Trim(p[len(dir)+1:], "0123456789") == ""
+	}
+	return p == dpkgStatus
 }
 
 func (dpkg) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error) {
@@ -64,53 +75,90 @@ func (dpkg) Inspect(ctx context.Context, f *engine.File) (engine.Evidence, error
 	return ev, nil
 }
 
-// dpkgStanza reads one stanza (deb822(5)). It returns nil for a blank stanza and for a package that is not installed. one says that the
-// file is of status.d, where a stanza needs no Status.
+// dpkgStanza reads one stanza as dpkg does (lib/dpkg/parse.c): names of fields in any case, with space before the colon; values that go
+// on in lines that begin with a space or a tab; names of packages in any case. It returns nil for a blank stanza and for a package that
+// is not installed. one says that the file is of status.d, where a stanza needs no Status.
 func dpkgStanza(text string, one bool) (*engine.Package, error) {
-	fields := map[string]string{}
-	for line := range strings.SplitSeq(text, "\n") {
-		if strings.TrimSpace(line) == "" || line[0] == ' ' || line[0] == '\t' {
-			continue
-		}
-		key, value, ok := strings.Cut(line, ":")
-		if !ok || strings.ContainsAny(key, " \t\x00") {
-			return nil, fmt.Errorf("%.60q is no field", line)
-		}
-		switch key {
-		case "Package", "Status", "Version", "Source", "Architecture", "Maintainer", "Depends", "Pre-Depends", "Provides":
-			if _, twice := fields[key]; twice { // two stanzas without an empty line between them must not become one
-				return nil, fmt.Errorf("the field %s stands twice", key)
-			}
-			fields[key] = strings.TrimSpace(value)
-		}
-	}
-	if len(fields) == 0 && strings.TrimSpace(text) == "" {
-		return nil, nil
+	fields, err := dpkgFields(text)
+	if err != nil || len(fields) == 0 && strings.TrimSpace(text) == "" {
+		return nil, err
 	}
 	// Status is "want error state" (dpkg(1)). In every state but these two, files of the package are in place.
 	if status := strings.Fields(fields["Status"]); !one && len(status) == 3 {
-		switch status[2] {
-		case "not-installed", "config-files":
+		if equalFoldAny(status[2], "not-installed", "config-files") {
 			return nil, nil
 		}
 	} else if !one {
 		return nil, fmt.Errorf("package %.60q has no Status", fields["Package"])
 	}
-	p := &engine.Package{Name: fields["Package"], Version: fields["Version"], Type: "deb",
+	version := fields["Version"]
+	if r := fields["Revision"]; r != "" { // what Debian's packages had before 1996, and dpkg still takes
+		version += "-" + r
+	}
+	p := &engine.Package{Name: strings.ToLower(fields["Package"]), Version: version, Type: "deb",
 		Arch: engine.Maybe(fields["Architecture"]), Vendor: engine.Maybe(fields["Maintainer"])}
 	if p.Name == "" || p.Version == "" {
 		return nil, fmt.Errorf("package %.60q has no name or no version", p.Name)
 	}
 	p.Depends, p.Provides = joinRelations(fields["Pre-Depends"], fields["Depends"], ","), joinRelations("", fields["Provides"], "")
 	p.Source = engine.Source{Name: p.Name, Version: p.Version}
-	if s := fields["Source"]; s != "" {
-		name, version, has := strings.Cut(s, " (")
-		p.Source.Name = name
-		if has {
-			p.Source.Version = strings.TrimSuffix(version, ")")
+	if s := fields["Source"]; s != "" { // "glibc", or "gcc-12 (12.2.0-14)"
+		name, rest, has := strings.Cut(s, "(")
+		p.Source.Name = strings.ToLower(strings.TrimSpace(name))
+		if version, _, _ := strings.Cut(rest, ")"); has && strings.TrimSpace(version) != "" {
+			p.Source.Version = strings.TrimSpace(version)
+		}
+		if p.Source.Name == "" || strings.ContainsAny(p.Source.Name, " \t") {
+			return nil, fmt.Errorf("package %.60q has the source %.60q, which is no name", p.Name, s)
 		}
 	}
 	return p, nil
+}
+
+// dpkgFields returns the fields of a stanza that matter, by their usual names.
+func dpkgFields(text string) (map[string]string, error) {
+	fields := map[string]string{}
+	last := "" // the field that a line with a space at its beginning goes on with
+	for line := range strings.SplitSeq(text, "\n") {
+		switch {
+		case strings.TrimSpace(line) == "":
+			continue
+		case line[0] == ' ' || line[0] == '\t':
+			if last != "" {
+				fields[last] = strings.TrimSpace(fields[last] + " " + strings.TrimSpace(line))
+			}
+			continue
+		}
+		key, value, ok := strings.Cut(line, ":")
+		key = strings.TrimRight(key, " \t")
+		if !ok || key == "" || strings.ContainsAny(key, " \t\x00") {
+			return nil, fmt.Errorf("%.60q is no field", line)
+		}
+		last = dpkgField(key)
+		if last == "" || last == "Revision" && fields["Version"] == "" { // a version that follows is whole
+			last = ""
+			continue
+		}
+		if _, twice := fields[last]; twice { // two stanzas without an empty line between them must not become one
+			return nil, fmt.Errorf("the field %s stands twice", last)
+		}
+		fields[last] = strings.TrimSpace(value)
+	}
+	return fields, nil
+}
+
+// dpkgField returns the usual name of a field that matters, "" for every other one.
+func dpkgField(key string) string {
+	for _, name := range [...]string{"Package", "Version", "Status", "Source", "Depends", "Provides", "Revision", "Maintainer", "Pre-Depends",
+		"Architecture"} {
+		if len(key) == len(name) && strings.EqualFold(key, name) {
+			return name
+		}
+	}
+	if equalFoldAny(key, "Package-Revision", "Package_Revision") {
+		return "Revision"
+	}
+	return ""
 }
 
 // dpkgFiles reads dpkg's lists of files (NAME[:ARCH].list) and their checksums (NAME[:ARCH].md5sums).

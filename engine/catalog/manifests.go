@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -55,15 +54,15 @@ func languagePackage(typ, ecosystem, name, version string, licenses ...string) *
 // manifestReaders returns the inspectors of languages whose packages are named in a single file each.
 func manifestReaders() []engine.Inspector {
 	return []engine.Inspector{
-		manifestReader{"gem/3", "*.gemspec", func(dir, base string) bool {
-			return strings.HasSuffix(base, ".gemspec") &&
-				(strings.HasSuffix(dir, "specifications/") || strings.HasSuffix(dir, "specifications/default/"))
-		}, readGemspec},
-		manifestReader{"composer/2", "installed.json", func(dir, base string) bool {
-			return base == "installed.json" && (strings.HasSuffix(dir, "vendor/composer/") || strings.HasSuffix(dir, "3rdparty/composer/"))
+		manifestReader{"gem/4", "*.gemspec", isGemspec, readGemspec},
+		manifestReader{"composer/3", "installed.json", func(dir, base string) bool {
+			return base == "installed.json" && inComposerFolder(dir)
 		}, readComposer},
+		manifestReader{"composer-runtime/1", "installed.php", func(dir, base string) bool {
+			return base == "installed.php" && inComposerFolder(dir)
+		}, readComposerRuntime},
 		manifestReader{"nuget/2", "*.json", func(_, base string) bool { return strings.HasSuffix(base, ".deps.json") }, readDotNet},
-		manifestReader{"conda/1", "*.json", func(dir, base string) bool {
+		manifestReader{"conda/2", "*.json", func(dir, base string) bool {
 			return strings.HasSuffix(dir, "conda-meta/") && strings.HasSuffix(base, ".json")
 		}, readConda},
 		manifestReader{"cran/2", "DESCRIPTION", func(dir, base string) bool {
@@ -75,87 +74,6 @@ func manifestReaders() []engine.Inspector {
 		}, readErlang},
 		manifestReader{"pub/3", "pubspec.lock", func(_, base string) bool { return base == "pubspec.lock" }, readPubspec},
 	}
-}
-
-// readGemspec reads the specification that RubyGems writes when it installs a gem. It is Ruby code, which is not evaluated: the "# stub:"
-// line has name, version and platform for readers without Ruby (rubygems, lib/rubygems/stub_specification.rb), older ones assign literals.
-func readGemspec(_ string, body []byte, ev *engine.Evidence) error {
-	var name, version string
-	var licenses []string
-	for line := range strings.SplitSeq(string(body), "\n") {
-		line = strings.TrimSpace(line)
-		if rest, ok := strings.CutPrefix(line, "# stub: "); ok && !endsWithin(body, "# stub: ") {
-			if f := strings.Fields(rest); len(f) >= 2 {
-				name, version = f[0], f[1]
-			}
-			continue
-		}
-		_, assigned, ok := strings.Cut(line, ".")
-		field, value, isSet := strings.Cut(assigned, " = ")
-		if !ok || !isSet {
-			continue
-		}
-		switch words := quotedStrings(value); {
-		case len(words) == 0:
-		case field == "name" && name == "":
-			name = words[0]
-		case field == "version" && version == "":
-			version = words[0]
-		case field == "license", field == "licenses":
-			licenses = words
-		}
-	}
-	if name == "" || version == "" || strings.Contains(name+version, "#{") {
-		return errors.New("a gem whose name or version is not written out")
-	}
-	return addPackage(ev, languagePackage("gem", "RubyGems", name, version, licenses...))
-}
-
-// quotedStrings returns the strings between double or single quotes.
-func quotedStrings(s string) []string {
-	var out []string
-	for {
-		i := strings.IndexAny(s, `"'`)
-		if i < 0 {
-			return out
-		}
-		j := strings.IndexByte(s[i+1:], s[i])
-		if j < 0 {
-			return out
-		}
-		out, s = append(out, s[i+1:i+1+j]), s[i+j+2:]
-	}
-}
-
-// readComposer reads Composer's list of installed packages: an array in version 1, an object in version 2.
-func readComposer(_ string, body []byte, ev *engine.Evidence) error {
-	var list struct{ Packages []json.RawMessage }
-	if err := engine.CheckDepth(body); err != nil {
-		return err
-	}
-	if bytes.HasPrefix(bytes.TrimSpace(body), []byte("[")) {
-		if err := json.Unmarshal(body, &list.Packages); err != nil {
-			return err
-		}
-	} else if err := json.Unmarshal(body, &list); err != nil {
-		return err
-	}
-	for i, raw := range list.Packages {
-		var e struct {
-			Name, Version string
-			License       json.RawMessage
-		}
-		err := error(nil)
-		if json.Unmarshal(raw, &e) != nil || e.Name == "" || e.Version == "" {
-			err = addMalformed(ev, fmt.Sprintf("packages[%d] has no name or no version", i))
-		} else {
-			err = addPackage(ev, languagePackage("composer", "Packagist", e.Name, e.Version, stringOrList(e.License)...))
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // stringOrList returns a JSON string or the strings of a list; none of anything else.
@@ -223,17 +141,19 @@ func readDotNet(_ string, body []byte, ev *engine.Evidence) error {
 // readConda reads conda's record of an installed package. No feed has advisories for conda's packages; Python's among them have their own
 // metadata, which python reads.
 func readConda(_ string, body []byte, ev *engine.Evidence) error {
-	var doc struct{ Name, Version, License string }
-	if err := engine.CheckDepth(body); err != nil {
+	doc, err := readObject(body)
+	if err != nil {
 		return err
 	}
-	if err := json.Unmarshal(body, &doc); err != nil {
+	name, nameErr := doc.text("name")
+	version, versionErr := doc.text("version")
+	if err := errors.Join(nameErr, versionErr); err != nil {
 		return err
 	}
-	if doc.Name == "" || doc.Version == "" {
+	if name == "" || version == "" {
 		return errors.New("a package without a name or a version")
 	}
-	return addPackage(ev, languagePackage("conda", "", doc.Name, doc.Version, doc.License))
+	return addPackage(ev, languagePackage("conda", "", name, version, stringOrList(doc["license"])...))
 }
 
 // readR reads the DESCRIPTION of an R package. Only an installed one has the field Built ("R Installation and Administration").

@@ -122,7 +122,7 @@ func TestLanguagesHonest(t *testing.T) {
 				` "libraries": {"A/1": {"type": "package"}, "B/2": {"type": "package"}}}`, "A 1"},
 		"a licence that is a text": {"srv/vendor/composer/installed.json",
 			`[{"name": "a/b", "version": "1", "license": "MIT"}, {"name": 5}, {"name": "c/d", "version": "2"}]`, "a/b 1 MIT, c/d 2, malformed"},
-		"interpolated":        {"srv/specifications/x.gemspec", "s.name = \"#{x}\"\ns.version = \"1\"\n", "error"},
+		"interpolated":        {"srv/specifications/x.gemspec", "s.name = \"#{x}\"\ns.version = \"1\"\n", "malformed"},
 		"no list":             {"app/pubspec.lock", "\x00 garbage\n", "error"},
 		"Erlang in a release": {"app/lib/ssh-5.1/ebin/ssh.app", otp, "unsupported"},
 		"a comment": {"app/lib/x-1/ebin/x.app",

@@ -3,8 +3,9 @@ package catalog
 import (
 	"context"
 	"encoding/json"
-	"fmt"
+	"errors"
 	"io/fs"
+	"path"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
@@ -13,7 +14,7 @@ import (
 // npm reads the package.json of each package that is installed in a node_modules folder, or where Debian's packages install Node modules.
 type npm struct{}
 
-func (npm) Name() string { return "npm/2" }
+func (npm) Name() string { return "npm/3" }
 
 // Wants takes node_modules/NAME/package.json and node_modules/@SCOPE/NAME/package.json. A deeper one is a file of a package, not a package.
 // BaseNames implements engine.Placed.
@@ -24,7 +25,11 @@ func (npm) Wants(p string, _ fs.FileMode, _ int64) bool {
 	if !ok {
 		return false
 	}
-	name := nameInModules(dir)
+	return isModuleName(nameInModules(dir))
+}
+
+// isModuleName says whether a path in node_modules is that of a package: NAME or @SCOPE/NAME.
+func isModuleName(name string) bool {
 	if name == "" || name[0] == '.' {
 		return false
 	}
@@ -56,27 +61,60 @@ func nameInModules(dir string) string {
 	return ""
 }
 
+// Inspect reads name and version. Node loads a package by the name of its folder, whatever its package.json says: one that says neither
+// name nor version runs all the same, and is a gap. One that is marked private and has no version is of the workspace, and no registry
+// has it: it is listed without a version, so that an advisory about its name is not passed over.
 func (npm) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
 	body, err := f.Bytes(engine.MaxMetadata)
 	if err != nil {
 		return engine.Evidence{}, err
 	}
-	var m struct {
-		Name, Version *string
-		License       json.RawMessage
-	}
-	if err := json.Unmarshal(body, &m); err != nil {
+	o, err := readObject(body)
+	if err != nil {
 		return engine.Evidence{}, err
 	}
-	if m.Name == nil && m.Version == nil {
-		return engine.Evidence{}, nil // a marker such as {"type": "module"}, not a package
+	name, err := o.text("name")
+	if err != nil {
+		return engine.Evidence{}, err
 	}
-	if m.Name == nil || m.Version == nil || *m.Name == "" || *m.Version == "" {
-		return engine.Evidence{}, fmt.Errorf("a package without a name or a version")
+	version, err := o.text("version")
+	if err != nil {
+		return engine.Evidence{}, err
+	}
+	name, version = strings.TrimSpace(name), npmVersion(version)
+	private := string(o["private"]) == "true"
+	switch {
+	case (name == "" || version == "") && !installedFolder(path.Dir(f.Path)):
+		return engine.Evidence{}, nil // a file of the package that is around it, which has a name
+	case name == "":
+		return engine.Evidence{}, errors.New("a package without a name: node loads it, and nobody knows what it is")
+	case version == "" && !private:
+		return engine.Evidence{}, errors.New("a package without a version")
 	}
 	var license string // a string; older forms are objects and lists, which say nothing here
-	if json.Unmarshal(m.License, &license) != nil {
+	if json.Unmarshal(o["license"], &license) != nil {
 		license = ""
 	}
-	return engine.Evidence{Packages: []engine.Package{*languagePackage("npm", "npm", *m.Name, *m.Version, license)}}, nil
+	return engine.Evidence{Packages: []engine.Package{*languagePackage("npm", "npm", name, version, license)}}, nil
+}
+
+// npmVersion returns a version as npm normalises it: " v1.2.3" and "=1.2.3" are 1.2.3 (node-semver, "Clean").
+func npmVersion(s string) string {
+	clean := strings.TrimSpace(strings.TrimLeft(strings.TrimSpace(s), "=v"))
+	if clean != "" && isDigit(clean[0]) {
+		return clean
+	}
+	return strings.TrimSpace(s)
+}
+
+// installedFolder says whether a folder of a package is one that npm, yarn or pnpm installs: in the outermost node_modules, in that of
+// another package, or in a folder of the package manager's own (".pnpm"). Others are files of a package, such as those of its tests.
+func installedFolder(dir string) bool {
+	i := strings.LastIndex(dir, "node_modules/")
+	if i < 0 {
+		return true // Debian's
+	}
+	outer := strings.TrimSuffix(dir[:i], "/")
+	inner := nameInModules(outer)
+	return !strings.Contains(outer, "node_modules/") || isModuleName(inner) || strings.HasPrefix(inner, ".")
 }

@@ -66,7 +66,7 @@ func database(typ string, l listing) (items []item, ev *engine.Evidence) {
 // A file has an owner whichever package manager wrote the list. A file that pip wrote over, or that a later layer added to the list, has
 // none: otherwise a forged list would take a vulnerable package out of sight.
 func TestOwnershipByAll(t *testing.T) {
-	const at = "usr/lib/python3/site-packages/six-1.16.0.dist-info/METADATA"
+	const at = "usr/lib/python3/site-packages/six.egg-info/PKG-INFO"
 	const original, pip = "Name: six\nVersion: 1.16.0\n", "Name: six\nVersion: 1.9.0\n"
 	type layer struct {
 		listing *listing

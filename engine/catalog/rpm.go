@@ -14,7 +14,7 @@ import (
 // rpm reads rpm's database in any of its three formats.
 type rpm struct{}
 
-func (rpm) Name() string { return "rpm/3" }
+func (rpm) Name() string { return "rpm/4" }
 
 func rpmFolders() []string {
 	return []string{"var/lib/rpm", "usr/lib/sysimage/rpm", "usr/share/rpm"}
@@ -31,7 +31,7 @@ func (rpm) BaseNames() []string { return []string{} }
 func (rpm) Wants(p string, _ fs.FileMode, size int64) bool {
 	switch p[strings.LastIndexByte(p, '/')+1:] {
 	case "Packages", "Packages.db", "rpmdb.sqlite":
-	case "rpmdb.sqlite-wal":
+	case "rpmdb.sqlite-wal", "rpmdb.sqlite-journal":
 		if size == 0 {
 			return false
 		}
@@ -43,9 +43,8 @@ func (rpm) Wants(p string, _ fs.FileMode, size int64) bool {
 }
 
 func (rpm) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, err error) {
-	if strings.HasSuffix(f.Path, "-wal") {
-		return engine.Evidence{}, fmt.Errorf("changes that are not in the database itself: " +
-			"run a program that opens and closes it, such as rpm -qa, before the image is saved")
+	if strings.HasSuffix(f.Path, "-wal") || strings.HasSuffix(f.Path, "-journal") {
+		return engine.Evidence{}, sqliteBeside(f)
 	}
 	if f.Size == 0 {
 		return engine.Evidence{}, fmt.Errorf("the database is empty")
@@ -60,6 +59,11 @@ func (rpm) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, err
 			return addMalformed(&ev, err.Error())
 		}
 		p := rpmPackage(h)
+		if h.Ambiguous {
+			if err := addMalformed(&ev, fmt.Sprintf("package %.60q has two names, versions or sources", p.Name)); err != nil {
+				return err
+			}
+		}
 		switch {
 		case h.Text(rpmdb.Name) == "gpg-pubkey": // a key, which rpm keeps as a package
 			return nil
@@ -75,6 +79,23 @@ func (rpm) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, err
 		return addPackage(&ev, p)
 	})
 	return ev, err
+}
+
+// journalMagic begins a journal that SQLite rolls back when it opens the database; of one that is done with it is zero (SQLite, "Database
+// File Format", 3).
+const journalMagic = "\xd9\xd5\x05\xf9\x20\xa1\x63\xd7"
+
+// sqliteBeside returns an error, which becomes the gap, where a file beside a database of SQLite holds what the database itself does not
+// say.
+func sqliteBeside(f *engine.File) error {
+	if strings.HasSuffix(f.Path, "-journal") {
+		head, err := f.Head(len(journalMagic))
+		if err != nil || string(head) != journalMagic {
+			return err
+		}
+	}
+	return fmt.Errorf("changes that are not in the database itself: " +
+		"run a program that opens and closes it, such as rpm -qa, before the image is saved")
 }
 
 // rpmPackage returns the package that a header describes, with the version [epoch:]version-release.

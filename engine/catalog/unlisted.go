@@ -14,7 +14,8 @@ import (
 
 // databaseTypes maps the inspectors of package databases to the type of their packages.
 func databaseTypes() map[string]string {
-	return map[string]string{dpkg{}.Name(): "deb", apk{}.Name(): "apk", rpm{}.Name(): "rpm", rpmManifest{}.Name(): "rpm", pacman{}.Name(): "alpm"}
+	return map[string]string{dpkg{}.Name(): "deb", chisel{}.Name(): "deb",
+		apk{}.Name(): "apk", rpm{}.Name(): "rpm", rpmManifest{}.Name(): "rpm", pacman{}.Name(): "alpm"}
 }
 
 // lastListing is where and when a package was listed last.

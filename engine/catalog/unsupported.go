@@ -12,7 +12,7 @@ import (
 // unsupported recognises packages that veto does not parse, so that policies see a gap instead of nothing.
 type unsupported struct{}
 
-func (unsupported) Name() string { return "unsupported/3" }
+func (unsupported) Name() string { return "unsupported/4" }
 func (unsupported) Wants(p string, _ fs.FileMode, _ int64) bool {
 	return unsupportedKind(p) != ""
 }
@@ -22,7 +22,8 @@ func unsupportedKind(p string) string {
 	switch base := path.Base(p); {
 	case base == ".crates2.json" || base == "Cargo.lock":
 		return "rust"
-	case base == ".pnp.cjs", strings.HasSuffix(base, ".zip") && strings.Contains(p, ".yarn/cache/"):
+	case base == ".pnp.cjs", base == ".pnp.js",
+		strings.HasSuffix(base, ".zip") && (strings.Contains(p, ".yarn/cache/") || strings.Contains(p, ".yarn/berry/cache/")):
 		return "yarn-pnp"
 	}
 	return ""

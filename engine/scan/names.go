@@ -55,7 +55,7 @@ func (w *walker) wantedBehindLinks(facts []engine.LayerFacts, tree *engine.Tree)
 type nodeLists struct {
 	moved []*engine.Node            // whose body stands under another path or in another layer, or got its mode from a hard link
 	links []*engine.Node            // symbolic
-	named map[string][]*engine.Node // by base name, or how it ends ("*.gemspec"): files that a Placed inspector could want elsewhere
+	named map[string][]*engine.Node // by base name, or how it ends ("*.gemspec"): files and links that a Placed inspector could want elsewhere
 }
 
 // listNodes looks at every node once.
@@ -79,10 +79,10 @@ func (s *search) listNodes() *nodeLists {
 		if n.BodyPath != p || n.BodyLayer != n.Layer || n.Relinked {
 			out.moved = append(out.moved, n)
 		}
-		switch n.Type {
-		case engine.TypeSymlink:
+		if n.Type == engine.TypeSymlink {
 			out.links = append(out.links, n)
-		case engine.TypeFile:
+		}
+		if n.Type == engine.TypeSymlink || n.Type == engine.TypeFile {
 			base := p[strings.LastIndexByte(p, '/')+1:]
 			if exact[base] {
 				out.named[base] = append(out.named[base], n)
@@ -241,7 +241,13 @@ func (s *search) addBelow(as, dir string, candidates, links []*engine.Node, insp
 		return
 	}
 	for _, n := range below(candidates, dir) {
-		s.add(as+n.Path[len(dir):], n, insp)
+		target := n
+		if n.Type == engine.TypeSymlink {
+			target = s.targetOf(n)
+		}
+		if target != nil {
+			s.add(as+n.Path[len(dir):], target, insp)
+		}
 	}
 	for _, l := range below(links, dir) {
 		if target := s.targetOf(l); target != nil && target.Type == engine.TypeDir && !strings.HasPrefix(dir+"/", target.Path+"/") {

@@ -50,8 +50,10 @@ const (
 
 // Header is the metadata of one package: an index of tags, and the store with their values.
 type Header struct {
-	index map[Tag]indexEntry
-	store []byte
+	// Ambiguous says that a tag which names the package stands twice with different values, or is none: rpm takes whichever it finds first.
+	Ambiguous bool
+	index     map[Tag]indexEntry
+	store     []byte
 }
 
 // indexEntry says where the values of one tag are.
@@ -76,16 +78,39 @@ func Parse(b []byte) (*Header, error) {
 		e := b[8+16*i:]
 		tag := Tag(binary.BigEndian.Uint32(e))
 		offset := binary.BigEndian.Uint32(e[8:])
-		_, twice := h.index[tag]
+		first, twice := h.index[tag]
+		valueType := binary.BigEndian.Uint32(e[4:])
+		if twice && h.differ(tag, first, indexEntry{valueType: valueType, offset: offset}) || tag == Epoch && valueType != typeInt32 {
+			h.Ambiguous = true
+		}
 		if twice || int32(offset) < 0 && tag < 100 { //nolint:gosec // signed: the trailer of a region has a negative offset
 			continue
 		}
 		if int64(offset) > store {
 			return nil, fmt.Errorf("the tag %d of a header points outside it", tag)
 		}
-		h.index[tag] = indexEntry{valueType: binary.BigEndian.Uint32(e[4:]), offset: offset, count: binary.BigEndian.Uint32(e[12:])}
+		h.index[tag] = indexEntry{valueType: valueType, offset: offset, count: binary.BigEndian.Uint32(e[12:])}
 	}
 	return h, nil
+}
+
+// differ says whether two values of a tag that names a package are different ones.
+func (h *Header) differ(tag Tag, first, second indexEntry) bool {
+	a, b := first.offset, second.offset
+	switch tag {
+	case Name, Version, Release, Epoch, Arch, Vendor, SourceRPM, ModularityLabel:
+	default:
+		return false
+	}
+	if first.valueType != second.valueType || int64(b) > int64(len(h.store)) {
+		return true
+	}
+	x, _, _ := bytes.Cut(h.store[a:], []byte{0})
+	y, _, _ := bytes.Cut(h.store[b:], []byte{0})
+	if tag == Epoch { // a number of four bytes
+		x, y = h.store[a:min(int64(a)+4, int64(len(h.store)))], h.store[b:min(int64(b)+4, int64(len(h.store)))]
+	}
+	return !bytes.Equal(x, y)
 }
 
 // Text returns the first string of a tag, "" when the header has none.

@@ -129,3 +129,25 @@ func TestHeaderLimits(t *testing.T) {
 		}
 	}
 }
+
+// A tag that names the package and stands twice with different values has no meaning: rpm takes whichever it finds first.
+func TestAmbiguousHeader(t *testing.T) {
+	pack := func(second string, tag Tag) *Header {
+		store := append([]byte("bash\x00"), append([]byte(second), 0)...)
+		b := binary.BigEndian.AppendUint32(nil, 2)
+		b = binary.BigEndian.AppendUint32(b, uint32(len(store))) //nolint:gosec // small
+		for _, e := range [][4]uint32{{uint32(tag), 6, 0, 1}, {uint32(tag), 6, 5, 1}} {
+			for _, v := range e {
+				b = binary.BigEndian.AppendUint32(b, v)
+			}
+		}
+		h, err := Parse(append(b, store...))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return h
+	}
+	if !pack("openssl", Name).Ambiguous || pack("bash", Name).Ambiguous || pack("openssl", License).Ambiguous {
+		t.Error("two names are ambiguous; the same twice, and licences, are not")
+	}
+}
