@@ -198,7 +198,7 @@ func TestCachePage(t *testing.T) {
 	if err := yaml.Unmarshal([]byte(blocks[1].text), &job); err != nil {
 		t.Fatal(err)
 	}
-	if j := job["image-gate"]; j.Extends != ".veto" || j.Variables["VETO_CACHE"] == "" {
+	if j := job["image-gate"]; j.Extends != ".veto" || j.Variables["VETO_CACHE_LIMIT"] == "" {
 		t.Errorf("%+v", j)
 	}
 }
