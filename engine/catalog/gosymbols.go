@@ -5,6 +5,8 @@ import (
 	"debug/elf"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
@@ -15,6 +17,7 @@ import (
 // names and the offset of what follows them.
 const (
 	goTable      = ".gopclntab"
+	goTable12    = 0xfffffffb // since Go 1.2; it has no names of its own
 	goTable116   = 0xfffffffa
 	goTable118   = 0xfffffff0
 	goTable120   = 0xfffffff1
@@ -23,24 +26,30 @@ const (
 
 var errNoSymbols = errors.New("it has no table of functions that is known")
 
-// goSymbols reads the names of the functions in a Go program, inlined ones too. Stripping leaves the table, because the runtime needs it.
-// It returns nil for a program whose functions are not known. That is no gap: findings are then judged without them.
-func goSymbols(at io.ReaderAt) *engine.Symbols {
+// goSymbols reads the names of the functions in a Go program, inlined ones too, and the packages that they are of, sorted. Stripping leaves
+// the table, because the runtime needs it. Both are nil for a program whose functions are not known. That is no gap: findings are then judged
+// without them.
+func goSymbols(at io.ReaderAt) (symbols *engine.Symbols, paths []string) {
 	names, err := goNames(at)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	return engine.NewSymbols(func(yield func(string) bool) {
+	seen, last := map[string]bool{}, ""
+	symbols = engine.NewSymbols(func(yield func(string) bool) {
 		for name := range bytes.SplitSeq(names, []byte{0}) {
 			path, symbol := splitSymbol(string(name))
 			if path == "" {
 				continue
+			}
+			if path != last {
+				last, seen[path] = path, true
 			}
 			if !yield(path) || !yield(path+"."+symbol) {
 				return
 			}
 		}
 	})
+	return symbols, slices.Sorted(maps.Keys(seen))
 }
 
 // goNames returns the names of all functions, each followed by a NUL.

@@ -173,7 +173,7 @@ func TestLanguageWants(t *testing.T) {
 	} {
 		got := ""
 		for _, insp := range All() {
-			if insp.Wants(p, 0o644, 100) {
+			if wants(insp, p, 0o644, make([]byte, 100), false) {
 				got += insp.Name()
 			}
 		}

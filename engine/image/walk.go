@@ -56,6 +56,7 @@ func walkTar(ctx context.Context, tr *tar.Reader, w *seekReader, visit func(*eng
 			}
 			f = engine.NewFileAt(e, io.NewSectionReader(w.src, w.pos, e.Size))
 			f.SetReadableLater()
+			f.SetAhead(w.ahead(e.Size))
 		}
 		if attribute := h.PAXRecords[capabilityRecord]; attribute != "" {
 			f.SetCapabilities(capabilities(attribute))
@@ -222,6 +223,16 @@ func (w *seekReader) Read(p []byte) (int, error) {
 	n := copy(p, w.buf[w.pos-w.bufStart:])
 	w.pos += int64(n)
 	return n, nil
+}
+
+// ahead returns what the buffer has of the next n bytes, from their first on.
+func (w *seekReader) ahead(n int64) []byte {
+	end := w.bufStart + int64(len(w.buf))
+	if w.pos < w.bufStart || w.pos >= end {
+		return nil
+	}
+	b := w.buf[w.pos-w.bufStart:]
+	return b[:min(n, int64(len(b)))]
 }
 
 func (w *seekReader) Seek(offset int64, whence int) (int64, error) {

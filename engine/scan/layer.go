@@ -49,6 +49,7 @@ type layerWalk struct {
 	paths   int64             // bytes
 	last    string            // the path of the last entry
 	records engine.Algorithms // by which package databases of this layer record checksums
+	edges   engine.Edges      // of the file that is visited
 
 	workers sync.WaitGroup
 	room    chan struct{} // for files that are inspected beside the walk
@@ -82,14 +83,9 @@ func (w *layerWalk) visit(ctx context.Context, f *engine.File) error {
 	if names, err := f.Capabilities(); len(names) > 0 || err != nil {
 		w.take(w.expect(f), capabilities(f.Path, names, err))
 	}
-	var wanted []engine.Inspector
-	for _, insp := range w.inspectors {
-		if insp.Wants(f.Path, f.Mode, f.Size) {
-			wanted = append(wanted, insp)
-			if db, ok := insp.(engine.Recording); ok {
-				w.records |= db.Records()
-			}
-		}
+	wanted, err := w.wanting(f)
+	if err != nil {
+		w.take(w.expect(f), unreadable(f.Path, w.layer, err))
 	}
 	if len(wanted) == 0 {
 		return ctx.Err()
@@ -108,6 +104,32 @@ func (w *layerWalk) visit(ctx context.Context, f *engine.File) error {
 	}
 	w.inspect(ctx, f, wanted, of)
 	return w.state(ctx)
+}
+
+// wanting returns the inspectors that want a file, those by its content too.
+func (w *layerWalk) wanting(f *engine.File) (wanted []engine.Inspector, err error) {
+	read := false
+	for _, insp := range w.inspectors {
+		if !insp.Wants(f.Path, f.Mode, f.Size) {
+			continue
+		}
+		if by, ok := insp.(engine.Sniffing); ok {
+			if !read {
+				if e := f.ReadEdges(&w.edges); e != nil {
+					err, w.edges = e, engine.Edges{}
+				}
+				read = true
+			}
+			if err != nil || !by.Fits(f.Path, f.Mode, f.Size, &w.edges) {
+				continue
+			}
+		}
+		wanted = append(wanted, insp)
+		if db, ok := insp.(engine.Recording); ok {
+			w.records |= db.Records()
+		}
+	}
+	return wanted, err
 }
 
 // addEntry takes an entry. What earlier entries of the same path gave is then replaced.
@@ -146,6 +168,12 @@ func capabilities(path string, names []string, err error) engine.Evidence {
 		ev.Gaps = []engine.Gap{{Kind: engine.GapMalformed, Path: engine.Maybe(path), Detail: err.Error()}}
 	}
 	return ev
+}
+
+// unreadable is the evidence of a file of which not even the first bytes can be read.
+func unreadable(path string, layer engine.LayerInfo, err error) engine.Evidence {
+	return engine.Evidence{Path: path, Layer: layer.Index, Gaps: []engine.Gap{{Kind: gapKind(err), Path: engine.Maybe(path),
+		Layer: engine.Maybe(layer.DiffID), Detail: err.Error()}}}
 }
 
 // inspect shows a file to inspectors, one after the other.

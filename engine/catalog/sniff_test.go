@@ -1,0 +1,26 @@
+package catalog
+
+import (
+	"bytes"
+	"io/fs"
+
+	"github.com/vetoci/veto/engine"
+)
+
+// wants says whether an inspector is shown a file by the walk of a layer, whose body is seekable or a stream.
+func wants(insp engine.Inspector, path string, mode fs.FileMode, body []byte, stream bool) bool {
+	if !insp.Wants(path, mode, int64(len(body))) {
+		return false
+	}
+	by, ok := insp.(engine.Sniffing)
+	if !ok {
+		return true
+	}
+	e := engine.Entry{Path: path, Type: engine.TypeFile, Mode: mode, Size: int64(len(body))}
+	f := engine.NewFileAt(e, bytes.NewReader(body))
+	if stream {
+		f = engine.NewFile(e, bytes.NewReader(body))
+	}
+	var edges engine.Edges
+	return f.ReadEdges(&edges) == nil && by.Fits(path, mode, e.Size, &edges)
+}
