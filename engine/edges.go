@@ -20,17 +20,17 @@ type Edges struct {
 	tail [EdgeBytes]byte
 }
 
-// SetAhead tells the first bytes of the body, which the source has read already; fewer than there are, or none. They are used by ReadEdges
-// alone, and not kept.
-func (f *File) SetAhead(b []byte) { f.ahead = b }
+// SetAhead tells the first and the last bytes of the body that the source has read already. There may be none of either; of the last ones
+// there are EdgeBytes, or all. They are used by ReadEdges alone.
+func (f *File) SetAhead(head, tail []byte) { f.ahead, f.behind = head, tail }
 
 // SetDistant says that reading even the first bytes costs a request.
 func (f *File) SetDistant() { f.distant = true }
 
 // ReadEdges reads the first and last bytes of the body into e.
 func (f *File) ReadEdges(e *Edges) error {
-	ahead := f.ahead
-	f.ahead, e.Head, e.Tail = nil, nil, nil
+	ahead, behind := f.ahead, f.behind
+	f.ahead, f.behind, e.Head, e.Tail = nil, nil, nil, nil
 	if f.distant {
 		return nil
 	}
@@ -49,8 +49,8 @@ func (f *File) ReadEdges(e *Edges) error {
 	}
 	n = int(min(EdgeBytes, f.Size))
 	e.Tail = e.tail[:n]
-	if int64(len(ahead)) >= f.Size {
-		copy(e.Tail, ahead[f.Size-int64(n):])
+	if len(behind) == n {
+		copy(e.Tail, behind)
 		return nil
 	}
 	if read, err := f.at.ReadAt(e.Tail, f.Size-int64(n)); read < n {

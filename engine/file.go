@@ -40,6 +40,7 @@ type File struct {
 	capErr  error      // why they could not be read
 	passed  *sumReader // what Stream returned
 	ahead   []byte     // see SetAhead
+	behind  []byte     // likewise
 	distant bool       // see SetDistant
 }
 

@@ -45,10 +45,58 @@ const (
 
 var errNoELF = errors.New("an executable that cannot be read: its header is damaged")
 
-// readELF reads the headers of a program. An error says that no loader could start it.
-func readELF(at io.ReaderAt, size int64) (*elfProgram, error) {
+// endsReader reads the first and the last bytes of a file once: that is where the tables of a program are.
+type endsReader struct {
+	at         io.ReaderAt
+	size       int64
+	head, tail []byte
+}
+
+const endsHeld = 4 << 10 // bytes of each end
+
+func (r *endsReader) ReadAt(b []byte, off int64) (int, error) {
+	if off < 0 || off >= r.size {
+		return 0, io.EOF
+	}
+	from := max(r.size-endsHeld, 0)
+	if off >= from {
+		if r.tail == nil {
+			r.tail = make([]byte, r.size-from)
+			if n, err := r.at.ReadAt(r.tail, from); n < len(r.tail) {
+				r.tail = nil
+				return 0, err
+			}
+		}
+		if n := copy(b, r.tail[off-from:]); n < len(b) {
+			return n, io.EOF
+		}
+		return len(b), nil
+	}
+	if off+int64(len(b)) <= endsHeld {
+		if r.head == nil {
+			r.head = make([]byte, endsHeld)
+			if n, err := r.at.ReadAt(r.head, 0); n < len(r.head) {
+				r.head = nil
+				return 0, err
+			}
+		}
+		return copy(b, r.head[off:]), nil
+	}
+	return r.at.ReadAt(b, off)
+}
+
+// errOtherFormat says that a file is of another format.
+var errOtherFormat = errors.New("not an ELF file")
+
+// readELF reads the headers of a program. An error says that no loader could start it, or errOtherFormat that it is none.
+func readELF(from io.ReaderAt, size int64) (*elfProgram, error) {
 	var head [64]byte
-	if n, err := at.ReadAt(head[:], 0); n < 52 {
+	at := &endsReader{at: from, size: size}
+	n, err := at.ReadAt(head[:], 0)
+	switch {
+	case string(head[:4]) != elf.ELFMAG && (err == nil || errors.Is(err, io.EOF)):
+		return nil, errOtherFormat
+	case n < 52:
 		return nil, fmt.Errorf("%w: %w", errNoELF, err)
 	}
 	e := &elfProgram{at: at, size: size, order: binary.LittleEndian, wide: elf.Class(head[elf.EI_CLASS]) == elf.ELFCLASS64}

@@ -68,7 +68,7 @@ func (e *elfProgram) goTableMark() string {
 
 // contains says whether a segment of at most maxSegmentHeld bytes has a text in the file.
 func (e *elfProgram) contains(s elfSegment, text []byte) bool {
-	const block = 256 << 10
+	const block = 64 << 10
 	b := make([]byte, min(s.filed, block+uint64(len(text))))
 	for from := uint64(0); from < s.filed; from += block {
 		n, _ := e.at.ReadAt(b[:min(uint64(len(b)), s.filed-from)], int64(s.offset+from)) //nolint:gosec // within the file, as cutOff says

@@ -105,14 +105,7 @@ func splitSymbol(name string) (path, symbol string) {
 			return "", ""
 		}
 	}
-	for { // drop type arguments, which hold paths of their own
-		i := strings.IndexByte(name, '[')
-		j := strings.IndexByte(name[max(i, 0):], ']')
-		if i < 0 || j < 0 {
-			break
-		}
-		name = name[:i] + name[i+j+1:]
-	}
+	name = withoutTypeArguments(name)
 	slash := strings.LastIndexByte(name, '/') + 1
 	dot := strings.IndexByte(name[slash:], '.')
 	if dot < 0 {
@@ -131,6 +124,26 @@ func splitSymbol(name string) (path, symbol string) {
 		}
 	}
 	return path, strings.TrimSuffix(symbol, "-fm")
+}
+
+// withoutTypeArguments drops what stands in brackets, which holds paths of its own, and brackets: F[[]math/big.Word].
+func withoutTypeArguments(name string) string {
+	open := strings.IndexByte(name, '[')
+	if open < 0 {
+		return name
+	}
+	out, depth := make([]byte, 0, len(name)), 0
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '[':
+			depth++
+		case c == ']':
+			depth--
+		case depth <= 0:
+			out = append(out, c)
+		}
+	}
+	return string(out)
 }
 
 func isNumber(s string) bool { return s[0] >= '0' && s[0] <= '9' }

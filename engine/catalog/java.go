@@ -31,7 +31,7 @@ func (java) Fits(p string, _ fs.FileMode, _ int64, e *engine.Edges) bool {
 	switch head := string(e.Head); {
 	case javaArchive(p), head == zipFileSig:
 		return true
-	case len(head) == 4 && head[:2] == "#!":
+	case len(head) == 4 && head[:2] == "#!" && e.Tail == nil:
 		return true
 	case head == "\x7fELF":
 		return false
@@ -157,10 +157,8 @@ func (r *archiveReader) readArchive(at io.ReaderAt, size int64, name archiveName
 	if z.hasSig(0, jmodSig) {
 		entries = slices.DeleteFunc(entries, func(e zipEntry) bool { return strings.HasPrefix(e.name, "classes/") })
 	}
-	if !name.sure && !saysJava(entries) {
-		if err == nil || !r.looksJava(at, size) {
-			return nil
-		}
+	if !name.sure && !saysJava(entries) && (err == nil || !looksJava(z)) {
+		return nil
 	}
 	if err != nil {
 		if name.inner == "" && len(entries) == 0 {
@@ -189,19 +187,16 @@ func saysJava(entries []zipEntry) bool {
 }
 
 // looksJava says whether an archive that cannot be read has Java's names in it.
-func (r *archiveReader) looksJava(at io.ReaderAt, size int64) bool {
-	for _, mark := range []string{manifestMark, mavenMark, classMark} {
-		if i, err := findMark(at, min(size, engine.MaxArchiveHeld), mark); err == nil && i >= 0 && hasZip(at, size) {
-			return true
-		}
+func looksJava(z *zipReader) bool {
+	if !z.ended && !z.hasSig(0, zipFileSig) {
+		return false
 	}
-	return false
-}
-
-// hasZip says whether there is a header of a file of an archive.
-func hasZip(at io.ReaderAt, size int64) bool {
-	i, err := findMark(at, min(size, engine.MaxArchiveHeld), zipFileSig)
-	return err == nil && i >= 0
+	seen := newMarkSearch(manifestMark, mavenMark, classMark)
+	body := io.NewSectionReader(z.at, 0, min(z.size, engine.MaxArchiveHeld))
+	if _, err := io.CopyBuffer(seen, struct{ io.Reader }{body}, make([]byte, min(z.size, signatureBlock))); err != nil {
+		return false // nobody can read it
+	}
+	return seen.has(manifestMark) || seen.has(mavenMark) || seen.has(classMark)
 }
 
 // readEntries reads the files of an archive that say something of it, and the archives in it. What cannot be read is a gap.

@@ -16,6 +16,9 @@ func readNativeImage(e *elfProgram) (ev engine.Evidence, err error) {
 	image := e.section(".svm_heap") != nil
 	for _, name := range []string{".dynsym", ".symtab"} {
 		table := e.section(name)
+		if name == ".symtab" && !image && e.section(".dynsym") != nil {
+			break // of other programs this table is large; a native image that exports nothing has its own section
+		}
 		if table == nil || uint64(table.link) >= uint64(len(e.sections)) {
 			continue
 		}

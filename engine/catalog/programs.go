@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -32,12 +33,14 @@ func (programs) Fits(_ string, mode fs.FileMode, _ int64, e *engine.Edges) bool 
 }
 
 func (programs) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, err error) {
-	head, err := f.Head(4)
-	if err != nil || !bytes.Equal(head, []byte(elf.ELFMAG)) {
-		return engine.Evidence{}, err
-	}
-	if !f.Seekable() && f.Size > engine.MaxProgramHeld {
-		return inspectStreamed(f)
+	if !f.Seekable() {
+		head, err := f.Head(4)
+		if err != nil || !bytes.Equal(head, []byte(elf.ELFMAG)) {
+			return ev, err
+		}
+		if f.Size > engine.MaxProgramHeld {
+			return inspectStreamed(f)
+		}
 	}
 	at, err := f.ReaderAt(engine.MaxProgram)
 	if err != nil {
@@ -47,6 +50,9 @@ func (programs) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence
 	e, err := readELF(at, f.Size)
 	if err == nil {
 		err = e.cutOff()
+	}
+	if errors.Is(err, errOtherFormat) {
+		return ev, nil
 	}
 	if err != nil {
 		if !executable && (e == nil || e.onlyDebug()) { // neither exec nor the loader of libraries takes it

@@ -48,9 +48,10 @@ type zipEntry struct {
 
 // zipReader reads archives within limits.
 type zipReader struct {
-	at   io.ReaderAt
-	size int64
-	read func(n int64) error // asked before bytes of a list are read
+	at    io.ReaderAt
+	size  int64
+	read  func(n int64) error // asked before bytes of a list are read
+	ended bool                // it has the end of an archive, whatever that leads to
 }
 
 // entries returns the files of all lists that the end of a file leads to, without doubles; errNoZipList when it leads to none.
@@ -71,6 +72,7 @@ func (z *zipReader) entries() (all []zipEntry, err error) {
 		if len(tail)-i < zipEndSize || z.within(nested, at) {
 			continue
 		}
+		z.ended = true
 		from, length, base := z.list(tail[i:i+zipEndSize], at)
 		if length == 0 {
 			empty = empty || at+zipEndSize+int64(binary.LittleEndian.Uint16(tail[i+20:])) == z.size
