@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
 	"path"
@@ -37,6 +38,22 @@ func (java) Fits(p string, _ fs.FileMode, _ int64, e *engine.Edges) bool {
 		return false
 	}
 	return bytes.Contains(e.Tail, []byte(zipEndSig))
+}
+
+// PassedBy implements engine.Passing. What is in such an archive behind other bytes is not known: the list at its end says that it is Java's.
+func (java) PassedBy(_ string, e *engine.Edges, tail []byte) *engine.Gap {
+	head := string(e.Head)
+	i := bytes.LastIndex(tail, []byte(zipEndSig))
+	if i < 0 || head == jmodSig || head == "\x7fELF" || !bytes.Contains(tail[:i], []byte(zipListSig)) {
+		return nil
+	}
+	for _, mark := range []string{manifestMark, mavenMark, classMark} {
+		if bytes.Contains(bytes.ToUpper(tail[:i+len(zipEndSig)]), bytes.ToUpper([]byte(mark))) {
+			return &engine.Gap{Kind: engine.GapUnsupported, Subject: "java archives behind other bytes",
+				Detail: "an archive of Java behind other bytes, in a compressed layer, where it cannot be read a second time"}
+		}
+	}
+	return nil
 }
 
 // jmodSig is how a module of the JDK begins (JEP 261, "JMOD files"). No program loads its classes, which are in the folder classes.
@@ -347,6 +364,8 @@ func (r *archiveReader) readBody(z *zipReader, e *zipEntry, limit int64) ([]byte
 		return nil, err
 	case int64(len(b)) > limit:
 		return nil, tooLarge
+	case crc32.ChecksumIEEE(b) != e.checksum: // Java does not check it
+		err = addMalformed(r.ev, fmt.Sprintf("%.200q in it is not what its checksum says", e.name))
 	}
-	return b, nil
+	return b, err
 }

@@ -17,10 +17,14 @@ func wants(insp engine.Inspector, path string, mode fs.FileMode, body []byte, st
 		return true
 	}
 	e := engine.Entry{Path: path, Type: engine.TypeFile, Mode: mode, Size: int64(len(body))}
-	f := engine.NewFileAt(e, bytes.NewReader(body))
-	if stream {
-		f = engine.NewFile(e, bytes.NewReader(body))
-	}
 	var edges engine.Edges
-	return f.ReadEdges(&edges) == nil && by.Fits(path, mode, e.Size, &edges)
+	return fileOf(e, body, stream).ReadEdges(&edges) == nil && by.Fits(path, mode, e.Size, &edges)
+}
+
+// fileOf makes a file that is seekable, or a stream.
+func fileOf(e engine.Entry, body []byte, stream bool) *engine.File {
+	if stream {
+		return engine.NewFile(e, bytes.NewReader(body))
+	}
+	return engine.NewFileAt(e, bytes.NewReader(body))
 }

@@ -42,8 +42,9 @@ var errNoZipList = errors.New("it has no list of its files")
 type zipEntry struct {
 	name           string
 	method         uint16
-	packed, opened int64 // bytes
-	at             int64 // of its own header
+	packed, opened int64  // bytes
+	checksum       uint32 // CRC-32 of the content
+	at             int64  // of its own header
 }
 
 // zipReader reads archives within limits.
@@ -156,7 +157,7 @@ func (z *zipReader) readList(from, length, base int64) (all []zipEntry, err erro
 		if len(b) < zipListSize+name+extra+comment {
 			return all, errors.New("its list of files is cut off")
 		}
-		e := zipEntry{method: le.Uint16(b[10:]), name: string(b[zipListSize : zipListSize+name])}
+		e := zipEntry{method: le.Uint16(b[10:]), checksum: le.Uint32(b[16:]), name: string(b[zipListSize : zipListSize+name])}
 		offset := e.sizes(b, b[zipListSize+name:zipListSize+name+extra])
 		if e.at = base + offset; offset < 0 || e.packed < 0 || e.opened < 0 || e.at < 0 {
 			return all, errors.New("its list of files names a place that is not in it")

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/vetoci/veto/engine"
@@ -50,6 +51,7 @@ type layerWalk struct {
 	last    string            // the path of the last entry
 	records engine.Algorithms // by which package databases of this layer record checksums
 	edges   engine.Edges      // of the file that is visited
+	passing []byte            // for its last bytes
 
 	workers sync.WaitGroup
 	room    chan struct{} // for files that are inspected beside the walk
@@ -88,6 +90,7 @@ func (w *layerWalk) visit(ctx context.Context, f *engine.File) error {
 		w.take(w.expect(f), unreadable(f.Path, w.layer, err))
 	}
 	if len(wanted) == 0 {
+		w.passBy(f, nil)
 		return ctx.Err()
 	}
 	of := w.expect(f)
@@ -104,6 +107,31 @@ func (w *layerWalk) visit(ctx context.Context, f *engine.File) error {
 	}
 	w.inspect(ctx, f, wanted, of)
 	return w.state(ctx)
+}
+
+// passBy asks inspectors that were not shown a file about its last bytes, where those are known only now.
+func (w *layerWalk) passBy(f *engine.File, shown []engine.Inspector) {
+	if f.Seekable() || w.edges.Head == nil || w.edges.Tail != nil || f.Size < engine.EdgeBytes/4 {
+		return
+	}
+	for _, insp := range w.inspectors {
+		by, ok := insp.(engine.Passing)
+		if !ok || slices.Contains(shown, insp) {
+			continue
+		}
+		if w.passing == nil {
+			w.passing = make([]byte, 2*engine.PassingBytes)
+		}
+		tail, err := f.ReadPassing(w.passing)
+		if err != nil || len(tail) == 0 {
+			return // whoever reads the next header sees the error
+		}
+		if gap := by.PassedBy(f.Path, &w.edges, tail); gap != nil {
+			gap.Path, gap.Layer = engine.Maybe(f.Path), engine.Maybe(w.layer.DiffID)
+			w.take(w.expect(f), engine.Evidence{Inspector: insp.Name(), Path: f.Path, Layer: w.layer.Index, Gaps: []engine.Gap{*gap}})
+		}
+		return
+	}
 }
 
 // wanting returns the inspectors that want a file, those by its content too.
@@ -194,6 +222,7 @@ func (w *layerWalk) inspect(ctx context.Context, f *engine.File, by []engine.Ins
 	if sums {
 		w.sum(ctx, f, of)
 	}
+	w.passBy(f, by)
 	f.Release()
 }
 
