@@ -13,7 +13,8 @@ import (
 // variables are the VETO_ variables that are no flag's: the image to scan, those of the GitLab template, those of the project's own tests.
 func variables() []string {
 	return []string{"VETO_IMAGE", "VETO_CACHE", "VETO_REGISTRY_USER", "VETO_REGISTRY_PASSWORD", "VETO_REGISTRY_HOST", "VETO_REGISTRY_TIMEOUT",
-		"VETO_REVISION", "VETO_ECOSYSTEMS", "VETO_TESTDATA", "VETO_IMAGES", "VETO_ORACLES", "VETO_STACKS", "VETO_SEED", "VETO_REGISTRY_BIN",
+		"VETO_REVISION", "VETO_ECOSYSTEMS", "VETO_TESTDATA", "VETO_IMAGES", "VETO_ORACLES", "VETO_STACKS", "VETO_MUTANTS", "VETO_SEED",
+		"VETO_REGISTRY_BIN",
 		"VETO_PODMAN_BIN", "VETO_DOCKERD_BIN", "VETO_TEST_REQUIRE_ALL"}
 }
 

@@ -212,3 +212,12 @@ func bundleLicense(s string) string {
 	}
 	return strings.Trim(s, `"`)
 }
+
+// readUnpackedPom reads the properties of a package of Maven in a folder: an archive that was unpacked, which Java takes as it does the archive.
+func readUnpackedPom(_ string, body []byte, ev *engine.Evidence) error {
+	p, err := readPom(body)
+	if err != nil {
+		return err
+	}
+	return addPackage(ev, languagePackage("maven", "Maven", p.group+":"+p.artifact, p.version))
+}
