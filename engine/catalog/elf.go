@@ -227,11 +227,6 @@ func (e *elfProgram) data(s *elfSection) []byte {
 	return b
 }
 
-// reader returns the bytes of a section, as far as the file has them.
-func (e *elfProgram) reader(s *elfSection) *io.SectionReader {
-	return io.NewSectionReader(e.at, int64(min(s.offset, math.MaxInt64)), int64(min(s.size, math.MaxInt64))) //nolint:gosec // not larger
-}
-
 // offsetOf returns where in the file an address of memory is from, and how many bytes of its segment follow.
 func (e *elfProgram) offsetOf(address uint64) (offset, left uint64, ok bool) {
 	for _, s := range e.segments {

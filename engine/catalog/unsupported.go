@@ -46,10 +46,10 @@ func wordPressPlugin(p, base string) bool {
 		return false
 	}
 	parts := strings.Split(rest, "/")
-	switch {
-	case parts[0] == "plugins" || parts[0] == "mu-plugins":
+	switch parts[0] {
+	case "plugins", "mu-plugins":
 		return len(parts) == 3 && (base == "readme.txt" || base == parts[1]+".php") || len(parts) == 2 && strings.HasSuffix(base, ".php") && base != "index.php"
-	case parts[0] == "themes":
+	case "themes":
 		return len(parts) == 3 && base == "style.css"
 	}
 	return false

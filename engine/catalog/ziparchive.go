@@ -32,8 +32,8 @@ const (
 	zipEnd64Size   = 56
 	zipLocatorSize = 20
 
-	zipTail    = zipEndSize + math.MaxUint16 // where an end record can begin, counted from the end of a file
-	zipMaxEnds = 64                          // archives that one file is the end of, each with a list; real files have one
+	zipTail        = zipEndSize + math.MaxUint16 // where an end record can begin, counted from the end of a file
+	maxArchiveEnds = 64                          // archives that one file is the end of, each with a list; real files have one
 )
 
 var errNoZipList = errors.New("it has no list of its files")
@@ -82,8 +82,8 @@ func (z *zipReader) entries() (all []zipEntry, err error) {
 		if !z.hasSig(from, zipListSig) {
 			continue
 		}
-		if lists++; lists > zipMaxEnds {
-			return all, &engine.LimitError{What: "number of lists of the files of one archive", Limit: zipMaxEnds}
+		if lists++; lists > maxArchiveEnds {
+			return all, &engine.LimitError{What: "number of lists of the files of one archive", Limit: maxArchiveEnds}
 		}
 		more, listErr := z.readList(from, length, base)
 		all, err = append(all, more...), errors.Join(err, listErr)
