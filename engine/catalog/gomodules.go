@@ -175,7 +175,12 @@ func unlistedGoPackages(info *debug.BuildInfo, paths []string) (out []string) {
 			modules = append(modules, d.Replace.Path)
 		}
 	}
+	toolchain := strings.HasPrefix(info.Path, "cmd/")
 	for _, p := range paths {
+		// Methods of types without a name have no path, but the text of the type.
+		if strings.ContainsAny(p, " {}()*;,") || toolchain && strings.Contains(p, "cmd/vendor/") {
+			continue
+		}
 		if i := strings.LastIndex(p, "/vendor/"); i >= 0 && !strings.HasPrefix(p, "cmd/") {
 			p = p[i+len("/vendor/"):]
 		}
