@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
+	"slices"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
@@ -178,7 +179,7 @@ func unlistedGoPackages(info *debug.BuildInfo, paths []string) (out []string) {
 	toolchain := strings.HasPrefix(info.Path, "cmd/")
 	for _, p := range paths {
 		// Methods of types without a name have no path, but the text of the type.
-		if strings.ContainsAny(p, " {}()*;,") || toolchain && strings.Contains(p, "cmd/vendor/") {
+		if strings.ContainsAny(p, " {}()*;,") || toolchain && (strings.Contains(p, "cmd/vendor/") || slices.Contains(paths, "cmd/vendor/"+p)) {
 			continue
 		}
 		if i := strings.LastIndex(p, "/vendor/"); i >= 0 && !strings.HasPrefix(p, "cmd/") {
