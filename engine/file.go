@@ -29,16 +29,19 @@ func (e *LimitError) Error() string {
 // for concurrent use.
 type File struct {
 	Entry
-	body   io.Reader   // the stream, at the first byte not yet in buf
-	at     io.ReaderAt // set when the source seeks
-	later  bool        // see SetReadableLater
-	buf    []byte      // what has been read of a stream
-	memory *Budget
-	held   int64 // bytes that buf takes from memory
-	err    error // see NewFailedEntry
-	caps   []string
-	capErr error      // why they could not be read
-	passed *sumReader // what Stream returned
+	body    io.Reader   // the stream, at the first byte not yet in buf
+	at      io.ReaderAt // set when the source seeks
+	later   bool        // see SetReadableLater
+	buf     []byte      // what has been read of a stream
+	memory  *Budget
+	held    int64 // bytes that buf takes from memory
+	err     error // see NewFailedEntry
+	caps    []string
+	capErr  error      // why they could not be read
+	passed  *sumReader // what Stream returned
+	ahead   []byte     // see SetAhead
+	behind  []byte     // likewise
+	distant bool       // see SetDistant
 }
 
 // Algorithms are those that package databases record checksums by.

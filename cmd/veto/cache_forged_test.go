@@ -91,8 +91,8 @@ func TestForgedDiffIDFindsNothingInTheCache(t *testing.T) {
 	forge(t, dir, p, cleanPacked.DiffIDs[0])
 	for i := range 2 {
 		code, r := scanSettled(t, dir, kept)
-		if code != exitDenied || len(r.Reports[0].Findings) == 0 || r.Reports[0].Findings[0].Package.Version != "4.17.15" {
-			t.Errorf("scan %d: exit %d, findings %+v", i, code, r.Reports[0].Findings)
+		if code != exitUndecided || !strings.Contains(r.Reports[0].Errors[0].What, "digest") {
+			t.Errorf("scan %d: exit %d: %+v", i, code, r.Reports[0].Errors)
 		}
 	}
 	if code, r := scanSettled(t, dir, kept, "--verify"); code != exitUndecided || !strings.Contains(r.Reports[0].Errors[0].What, "digest") {

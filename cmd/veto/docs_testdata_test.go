@@ -64,7 +64,7 @@ func TestTestDataPage(t *testing.T) {
 func reads(source, what string) bool {
 	switch {
 	case strings.HasPrefix(what, "VETO_"):
-		return strings.Contains(source, `Getenv("`+what+`")`) || strings.Contains(source, `number(t, "`+what+`"`)
+		return regexp.MustCompile(`(Getenv|number|numberOf)\((t, )?"` + what + `"`).MatchString(source)
 	case strings.HasPrefix(what, "osv/"):
 		return regexp.MustCompile(`"osv", (ecosystem|base|"\w+"|"\*"), "all\.zip"`).MatchString(source)
 	case strings.HasPrefix(what, "kev/"):

@@ -314,7 +314,7 @@ func entriesOf(t *testing.T, archive string) []imagetest.Entry {
 }
 
 func lodashLayer(version string) imagetest.Layer {
-	return imagetest.Layer{Entries: []imagetest.Entry{imagetest.File("etc/os-release", "ID=debian\nVERSION_ID=\"12\"\n"),
+	return imagetest.Layer{Entries: []imagetest.Entry{
 		imagetest.File("srv/node_modules/lodash/package.json", `{"name":"lodash","version":"`+version+`"}`)}}
 }
 

@@ -29,7 +29,7 @@ func layerOf(t *testing.T, files map[string]string, modes map[string]fs.FileMode
 		}
 		tree.Nodes[p] = &engine.Node{Entry: e, Layer: 1, Brought: 1, BodyLayer: 1, BodyPath: p}
 		for _, insp := range All() {
-			if !insp.Wants(p, mode, e.Size) {
+			if !wants(insp, p, mode, []byte(body), false) {
 				continue
 			}
 			f := engine.NewFileAt(e, strings.NewReader(body))

@@ -34,7 +34,7 @@ func layersOf(t *testing.T, layers ...[]item) []engine.LayerFacts {
 			}
 			lf.Entries = append(lf.Entries, e)
 			for _, insp := range All() {
-				if e.Type != engine.TypeFile || !insp.Wants(e.Path, e.Mode, e.Size) {
+				if e.Type != engine.TypeFile || !wants(insp, e.Path, e.Mode, []byte(it.body), true) {
 					continue
 				}
 				ev, err := insp.Inspect(context.Background(), engine.NewFile(e, bytes.NewReader([]byte(it.body))))

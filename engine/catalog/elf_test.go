@@ -112,7 +112,7 @@ func TestGoSymbolsOfAllTables(t *testing.T) {
 					table := functionTable(magic, order, size, fields, names)
 					file := elfFile(class, order, section{name: ".text", typ: elf.SHT_PROGBITS, data: make([]byte, 10)},
 						section{name: name, typ: elf.SHT_PROGBITS, data: table})
-					s := goSymbols(bytes.NewReader(file))
+					s, _ := goSymbols(bytes.NewReader(file))
 					if s == nil || !s.Has("net/url.Parse") || !s.Has("main.main") || !s.Has("net/url") || s.Has("net/url.Values") {
 						t.Errorf("%x, %v, %d bytes, %s: %v", magic, order, size, name, s)
 					}
@@ -129,11 +129,11 @@ func TestGoSymbolsOfAllTables(t *testing.T) {
 		"whose names end behind it": func() []byte { b := slices.Clone(good); le.PutUint64(b[8+4*8:], uint64(len(good)+1)); return b }(),
 		"that is cut off":           good[:40],
 	} {
-		if s := goSymbols(bytes.NewReader(elfFile(elf.ELFCLASS64, le, section{name: goTable, typ: elf.SHT_PROGBITS, data: table}))); s != nil {
+		if s, _ := goSymbols(bytes.NewReader(elfFile(elf.ELFCLASS64, le, section{name: goTable, typ: elf.SHT_PROGBITS, data: table}))); s != nil {
 			t.Errorf("a table %s has symbols", name)
 		}
 	}
-	if s := goSymbols(bytes.NewReader(elfFile(elf.ELFCLASS64, le))); s != nil {
+	if s, _ := goSymbols(bytes.NewReader(elfFile(elf.ELFCLASS64, le))); s != nil {
 		t.Error("a program without a table has symbols")
 	}
 }

@@ -23,12 +23,13 @@ const (
 	goInline      = 0b10 // flag: the strings are inline, not behind pointers
 	goSentinel    = 16   // bytes before and after the text of the modules
 	goSearchBlock = 2 * engine.MaxBuildInfo
+	maxBuildInfos = 100 // different ones in one program
 )
 
 // searchBuildInfo looks for the build information in a program that is too large to be held, as it is streamed, and writes what it reads to
-// tee, whose errors it ignores. It returns nil for a program that is not Go's, which it has then read to the end. It has no sections to go
-// by as debug/buildinfo has, and takes the first information that is well-formed.
-func searchBuildInfo(f *engine.File, tee io.Writer) (*debug.BuildInfo, error) {
+// tee, whose errors it ignores. It returns nil for a program that is not Go's. It has no sections to go by as debug/buildinfo has, and takes
+// all information that is well-formed: a program may have that of others in it, which it unpacks and runs, or a decoy in front of its own.
+func searchBuildInfo(f *engine.File, tee io.Writer) (all []*debug.BuildInfo, err error) {
 	head, err := f.Head(64 << 10)
 	if err != nil {
 		return nil, err
@@ -37,7 +38,7 @@ func searchBuildInfo(f *engine.File, tee io.Writer) (*debug.BuildInfo, error) {
 		return nil, err
 	}
 	r := bufio.NewReaderSize(io.TeeReader(f.Stream(), &lenientWriter{tee}), goSearchBlock)
-	old := false
+	old, known := false, map[string]bool{}
 	for at := int64(0); ; {
 		b, err := r.Peek(goSearchBlock)
 		end := errors.Is(err, io.EOF)
@@ -50,13 +51,18 @@ func searchBuildInfo(f *engine.File, tee io.Writer) (*debug.BuildInfo, error) {
 		info, pointers, step := searchBlock(b, end)
 		old = old || pointers
 		switch {
+		case info != nil && len(all) == maxBuildInfos:
+			return all, &engine.LimitError{What: "number of programs in a program", Limit: maxBuildInfos}
 		case info != nil:
-			return info, nil
+			if text := info.GoVersion + "\n" + info.String(); !known[text] {
+				known[text], all = true, append(all, info)
+			}
+			step += goAlign
 		case end && old:
 			what := "size of a program of a Go before 1.18 in a compressed layer"
-			return nil, &engine.LimitError{What: what, Limit: engine.MaxProgramHeld}
+			return all, &engine.LimitError{What: what, Limit: engine.MaxProgramHeld}
 		case end:
-			return nil, nil
+			return all, nil
 		}
 		if _, err := r.Discard(step); err != nil {
 			return nil, err

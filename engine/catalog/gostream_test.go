@@ -44,12 +44,12 @@ func TestSearchEqualsBuildInfo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		got, err := searchBuildInfo(streamed(body), io.Discard)
-		if err != nil || got == nil || got.GoVersion != want.GoVersion {
-			t.Errorf("%s: %v, %v", p, got, err)
+		all, err := searchBuildInfo(streamed(body), io.Discard)
+		if err != nil || len(all) == 0 || all[0].GoVersion != want.GoVersion {
+			t.Errorf("%s: %v, %v", p, all, err)
 			continue
 		}
-		if diff := cmp.Diff(want.Deps, got.Deps); diff != "" {
+		if diff := cmp.Diff(want.Deps, all[0].Deps); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", p, diff)
 		}
 	}
@@ -71,11 +71,12 @@ func TestSearchBuildInfo(t *testing.T) {
 		}
 		return append(b, blob...)
 	}
+	decoy := program("go1.21.1", strings.Replace(info, "v0.7.0", "v0.0.1", 1))[128:]
 	magic := []byte(goMagic)
 	pointers := append(append([]byte{}, magic...), 8, 0, 1, 2, 3, 4, 5, 6, 7, 8)
 	for name, c := range map[string]struct {
 		body []byte
-		want string // of golang.org/x/net
+		want string // versions of golang.org/x/net
 		err  string
 	}{
 		"at once":                         {small, "v0.7.0", ""},
@@ -83,16 +84,21 @@ func TestSearchBuildInfo(t *testing.T) {
 		"across blocks":                   {at(goSearchBlock - 16), "v0.7.0", ""},
 		"the magic alone, before it":      {at(1<<20, magic, append(magic, "xyz and more"...)), "v0.7.0", ""},
 		"what is not at a multiple of 16": {at(1<<20 + 8), "", ""},
-		"pointers, then what is inline":   {at(1<<20, pointers), "v0.7.0", ""},
+		"pointers, then what is inline":   {at(1<<20, pointers), "v0.7.0", "Go before 1.18"},
+		"a decoy, then the program's own": {at(1<<20, decoy), "v0.0.1 v0.7.0", ""},
+		"the same twice":                  {at(1<<20, blob), "v0.7.0", ""},
 		"pointers alone":                  {at(1<<20, pointers)[:1<<20], "", "Go before 1.18"},
 		"another language":                {at(1 << 20)[:1<<20], "", ""},
 		"no ELF":                          {[]byte("\x7fELF"), "", "cannot be read"},
 	} {
 		got, err := searchBuildInfo(streamed(c.body), io.Discard)
-		version := ""
-		if got != nil && len(got.Deps) == 1 {
-			version = got.Deps[0].Version
+		var versions []string
+		for _, info := range got {
+			for _, d := range info.Deps {
+				versions = append(versions, d.Version)
+			}
 		}
+		version := strings.Join(versions, " ")
 		if version != c.want || (err != nil) != (c.err != "") || err != nil && !strings.Contains(err.Error(), c.err) {
 			t.Errorf("%s: %q, %v; want %q, %q", name, version, err, c.want, c.err)
 		}
@@ -130,9 +136,11 @@ func FuzzSearchBuildInfo(f *testing.F) {
 	f.Add([]byte(goMagic + "\x08\x02"))
 	f.Add([]byte("\x7fELF\x01\x02" + strings.Repeat("\xff", 100)))
 	f.Fuzz(func(t *testing.T, body []byte) {
-		info, err := searchBuildInfo(streamed(body), io.Discard)
-		if err == nil && info != nil && !strings.HasPrefix(info.GoVersion, "go") && !strings.HasPrefix(info.GoVersion, "devel") {
-			t.Errorf("%q", info.GoVersion)
+		all, _ := searchBuildInfo(streamed(body), io.Discard)
+		for _, info := range all {
+			if !strings.HasPrefix(info.GoVersion, "go") && !strings.HasPrefix(info.GoVersion, "devel") {
+				t.Errorf("%q", info.GoVersion)
+			}
 		}
 	})
 }

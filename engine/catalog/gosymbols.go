@@ -5,6 +5,8 @@ import (
 	"debug/elf"
 	"errors"
 	"io"
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
@@ -15,6 +17,7 @@ import (
 // names and the offset of what follows them.
 const (
 	goTable      = ".gopclntab"
+	goTable12    = 0xfffffffb // since Go 1.2; it has no names of its own
 	goTable116   = 0xfffffffa
 	goTable118   = 0xfffffff0
 	goTable120   = 0xfffffff1
@@ -23,24 +26,30 @@ const (
 
 var errNoSymbols = errors.New("it has no table of functions that is known")
 
-// goSymbols reads the names of the functions in a Go program, inlined ones too. Stripping leaves the table, because the runtime needs it.
-// It returns nil for a program whose functions are not known. That is no gap: findings are then judged without them.
-func goSymbols(at io.ReaderAt) *engine.Symbols {
+// goSymbols reads the names of the functions in a Go program, inlined ones too, and the packages that they are of, sorted. Stripping leaves
+// the table, because the runtime needs it. Both are nil for a program whose functions are not known. That is no gap: findings are then judged
+// without them.
+func goSymbols(at io.ReaderAt) (symbols *engine.Symbols, paths []string) {
 	names, err := goNames(at)
 	if err != nil {
-		return nil
+		return nil, nil
 	}
-	return engine.NewSymbols(func(yield func(string) bool) {
+	seen, last := map[string]bool{}, ""
+	symbols = engine.NewSymbols(func(yield func(string) bool) {
 		for name := range bytes.SplitSeq(names, []byte{0}) {
 			path, symbol := splitSymbol(string(name))
 			if path == "" {
 				continue
+			}
+			if path != last {
+				last, seen[path] = path, true
 			}
 			if !yield(path) || !yield(path+"."+symbol) {
 				return
 			}
 		}
 	})
+	return symbols, slices.Sorted(maps.Keys(seen))
 }
 
 // goNames returns the names of all functions, each followed by a NUL.
@@ -96,14 +105,7 @@ func splitSymbol(name string) (path, symbol string) {
 			return "", ""
 		}
 	}
-	for { // drop type arguments, which hold paths of their own
-		i := strings.IndexByte(name, '[')
-		j := strings.IndexByte(name[max(i, 0):], ']')
-		if i < 0 || j < 0 {
-			break
-		}
-		name = name[:i] + name[i+j+1:]
-	}
+	name = withoutTypeArguments(name)
 	slash := strings.LastIndexByte(name, '/') + 1
 	dot := strings.IndexByte(name[slash:], '.')
 	if dot < 0 {
@@ -122,6 +124,26 @@ func splitSymbol(name string) (path, symbol string) {
 		}
 	}
 	return path, strings.TrimSuffix(symbol, "-fm")
+}
+
+// withoutTypeArguments drops what stands in brackets, which holds paths of its own, and brackets: F[[]math/big.Word].
+func withoutTypeArguments(name string) string {
+	open := strings.IndexByte(name, '[')
+	if open < 0 {
+		return name
+	}
+	out, depth := make([]byte, 0, len(name)), 0
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c == '[':
+			depth++
+		case c == ']':
+			depth--
+		case depth <= 0:
+			out = append(out, c)
+		}
+	}
+	return string(out)
 }
 
 func isNumber(s string) bool { return s[0] >= '0' && s[0] <= '9' }

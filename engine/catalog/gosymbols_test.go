@@ -42,7 +42,7 @@ func TestGoSymbols(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := goSymbols(bytes.NewReader(program))
+	s, _ := goSymbols(bytes.NewReader(program))
 	if s == nil {
 		t.Fatal("no symbols")
 	}

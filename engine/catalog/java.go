@@ -1,38 +1,74 @@
 package catalog
 
 import (
-	"archive/zip"
 	"bytes"
+	"compress/flate"
 	"context"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"io/fs"
-	"math"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
 )
 
 // java reads Java archives and those inside them: an application's war, a fat jar, a library with others shaded into it. Archives have the
-// format of zip (APPNOTE.TXT) with the metadata of the JAR File Specification and of Maven.
+// format of zip with the metadata of the JAR File Specification and of Maven. Java takes an archive under any name, and with anything in
+// front of it.
 type java struct{}
 
-func (java) Name() string { return "java/3" }
+func (java) Name() string { return "java/4" }
 
-func (java) Wants(p string, _ fs.FileMode, _ int64) bool { return javaArchive(p) }
+func (java) Wants(p string, _ fs.FileMode, size int64) bool {
+	return size >= zipEndSize || javaArchive(p)
+}
+
+// Fits implements engine.Sniffing. What begins as a program is read by programs.
+func (java) Fits(p string, _ fs.FileMode, _ int64, e *engine.Edges) bool {
+	switch head := string(e.Head); {
+	case javaArchive(p), head == zipFileSig:
+		return true
+	case len(head) == 4 && head[:2] == "#!" && e.Tail == nil:
+		return true
+	case head == "\x7fELF":
+		return false
+	}
+	return bytes.Contains(e.Tail, []byte(zipEndSig))
+}
+
+// PassedBy implements engine.Passing. What is in such an archive behind other bytes is not known: the list at its end says that it is Java's.
+func (java) PassedBy(_ string, e *engine.Edges, tail []byte) *engine.Gap {
+	head := string(e.Head)
+	i := bytes.LastIndex(tail, []byte(zipEndSig))
+	if i < 0 || head == jmodSig || head == "\x7fELF" || !bytes.Contains(tail[:i], []byte(zipListSig)) {
+		return nil
+	}
+	for _, mark := range []string{manifestMark, mavenMark, classMark} {
+		if bytes.Contains(bytes.ToUpper(tail[:i+len(zipEndSig)]), bytes.ToUpper([]byte(mark))) {
+			return &engine.Gap{Kind: engine.GapUnsupported, Subject: "java archives behind other bytes",
+				Detail: "an archive of Java behind other bytes, in a compressed layer, where it cannot be read a second time"}
+		}
+	}
+	return nil
+}
+
+// jmodSig is how a module of the JDK begins (JEP 261, "JMOD files"). No program loads its classes, which are in the folder classes.
+const jmodSig = "JM\x01\x00"
 
 func javaArchive(p string) bool {
 	i := len(p) - len(".jar")
 	if i <= 0 || p[i] != '.' {
 		return false
 	}
-	return onlyJava(p) || equalFoldAny(p[i+1:], "par", "sar", "kar", "hpi", "jpi", "nar")
+	return onlyJava(p) || equalFoldAny(p[i+1:], "par", "sar", "kar", "hpi", "jpi", "nar", "rar")
 }
 
 // onlyJava says whether only Java has files of that suffix. The other suffixes of javaArchive are Perl's, Nix's and others' too.
-func onlyJava(p string) bool { return equalFoldAny(p[max(0, len(p)-3):], "jar", "war", "ear") }
+func onlyJava(p string) bool { return equalFoldAny(p[max(0, len(p)-4):], ".jar", ".war", ".ear") }
 
 func equalFoldAny(s string, words ...string) bool {
 	for _, w := range words {
@@ -44,9 +80,14 @@ func equalFoldAny(s string, words ...string) bool {
 }
 
 func (java) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, err error) {
+	named := javaArchive(f.Path)
 	if !onlyJava(f.Path) {
-		if head, err := f.Head(2); err != nil || string(head) != "PK" {
+		head, err := f.Head(4)
+		if err != nil || javaArchive(f.Path) && !bytes.HasPrefix(head, []byte("PK")) {
 			return ev, err
+		}
+		if f.Size > engine.MaxArchiveHeld && !f.Seekable() {
+			return ev, passArchive(f)
 		}
 	}
 	at, err := f.ReaderAt(engine.MaxArchiveHeld)
@@ -54,90 +95,140 @@ func (java) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, er
 		return ev, err
 	}
 	r := &archiveReader{ctx: ctx, ev: &ev, left: engine.MaxNestedBytes}
-	return ev, r.readArchive(at, f.Size, f.Path, "", 0)
+	return ev, r.readArchive(at, f.Size, archiveName{base: path.Base(f.Path), sure: named})
+}
+
+// readAppendedArchive reads the Java archive at the end of a program, if one is there.
+func readAppendedArchive(ctx context.Context, at io.ReaderAt, size int64, p string, ev *engine.Evidence) error {
+	r := &archiveReader{ctx: ctx, ev: ev, left: engine.MaxNestedBytes}
+	return r.readArchive(at, size, archiveName{base: path.Base(p)})
+}
+
+// Marks of Java in the bytes of an archive.
+const (
+	manifestMark = "META-INF/MANIFEST.MF"
+	mavenMark    = "META-INF/maven/"
+	classMark    = ".classPK"
+)
+
+// passArchive looks for Java in an archive without its name that is too large to be held and can be read only once.
+func passArchive(f *engine.File) error {
+	seen := newMarkSearch(manifestMark, mavenMark, classMark)
+	if _, err := io.CopyBuffer(seen, struct{ io.Reader }{f.Stream()}, make([]byte, signatureBlock)); err != nil {
+		return err
+	}
+	if seen.has(manifestMark) || seen.has(mavenMark) || seen.has(classMark) {
+		return &engine.LimitError{What: "size of an archive of Java in a compressed layer", Limit: engine.MaxArchiveHeld}
+	}
+	return nil
+}
+
+// archiveName is where an archive is.
+type archiveName struct {
+	base  string // the file's name
+	inner string // its path within the outermost archive, "" for that itself
+	sure  bool   // the name says that it is Java's; otherwise its content has to
+	depth int    // how many archives are around it
 }
 
 // archiveReader is the state of reading one archive with all archives in it. Their limits are common.
 type archiveReader struct {
 	ctx   context.Context
 	ev    *engine.Evidence
-	left  int64 // bytes that central directories and unpacked files may still have
-	files int   // that central directories have listed
+	left  int64 // bytes that lists and unpacked files may still have
+	files int   // that lists have named
+	flate io.ReadCloser
 }
 
-// directoryReader bounds what archive/zip reads when it opens an archive: it keeps all entries of the central directory, which may be more
-// than the archive says that there are.
-type directoryReader struct {
-	*archiveReader
-	at        io.ReaderAt
-	left      int64 // bytes of this archive's central directory
-	unbounded bool  // the archive is open; readBody bounds what follows
-}
-
-func (d *directoryReader) ReadAt(b []byte, off int64) (int, error) {
-	if d.unbounded {
-		return d.at.ReadAt(b, off)
+// spend takes bytes of what may still be read.
+func (r *archiveReader) spend(n int64) error {
+	if err := r.ctx.Err(); err != nil {
+		return err
 	}
-	if err := d.ctx.Err(); err != nil {
-		return 0, err
+	if r.left -= n; r.left < 0 { // a list may name one file many times
+		return &engine.LimitError{What: "bytes of what is in an archive", Limit: engine.MaxNestedBytes}
 	}
-	n, err := d.at.ReadAt(b, off)
-	if d.left, d.archiveReader.left = d.left-int64(n), d.archiveReader.left-int64(n); d.left < 0 {
-		return 0, &engine.LimitError{What: "bytes of the list of files of an archive", Limit: engine.MaxArchiveList}
-	}
-	if d.archiveReader.left < 0 {
-		return 0, &engine.LimitError{What: "bytes of what is in an archive", Limit: engine.MaxNestedBytes}
-	}
-	return n, err
+	return nil
 }
 
 // jar is what an archive says of itself.
 type jar struct {
 	poms     []pom             // of META-INF/maven
-	manifest map[string]string // main attributes of META-INF/MANIFEST.MF
+	manifest map[string]string // main attributes of META-INF/MANIFEST.MF, by their names in lower case
 	classes  bool              // it has classes, which some package has to be of
 }
 
 // pom names a package of Maven.
 type pom struct{ group, artifact, version string }
 
-// readArchive reads one archive. innerPath is its path within the outermost one, "" for that itself; depth counts the archives around it.
-func (r *archiveReader) readArchive(at io.ReaderAt, size int64, name, innerPath string, depth int) error {
-	directory := &directoryReader{archiveReader: r, at: at, left: engine.MaxArchiveList}
-	z, err := zip.NewReader(directory, size)
+// readArchive reads one archive.
+func (r *archiveReader) readArchive(at io.ReaderAt, size int64, name archiveName) error {
+	z := &zipReader{at: at, size: size, read: r.spend}
+	entries, err := z.entries()
 	if limit := (*engine.LimitError)(nil); errors.As(err, &limit) {
 		return err
 	}
 	if r.ctx.Err() != nil {
 		return r.ctx.Err()
 	}
+	if z.hasSig(0, jmodSig) {
+		entries = slices.DeleteFunc(entries, func(e zipEntry) bool { return strings.HasPrefix(e.name, "classes/") })
+	}
+	if !name.sure && !saysJava(entries) && (err == nil || !looksJava(z)) {
+		return nil
+	}
 	if err != nil {
-		if innerPath == "" {
+		if name.inner == "" && len(entries) == 0 {
 			return fmt.Errorf("an archive of Java: %w", err)
 		}
-		return addMalformed(r.ev, fmt.Sprintf("%.200q in it: %v", innerPath, err))
+		if addErr := addMalformed(r.ev, strings.TrimPrefix(fmt.Sprintf("%.200q in it: %v", name.inner, err), `"" in it: `)); addErr != nil {
+			return addErr
+		}
 	}
-	directory.unbounded = true
 	var j jar
-	err = r.readEntries(z, at, &j, innerPath, depth)
-	if addErr := r.addPackages(&j, path.Base(name), innerPath); err == nil { // after an error too: what was read is kept
+	err = r.readEntries(z, entries, &j, name)
+	if addErr := r.addPackages(&j, name); err == nil { // after an error too: what was read is kept
 		err = addErr
 	}
 	return err
 }
 
+// saysJava says whether the files of an archive are those of one that Java runs: classes, or a manifest.
+func saysJava(entries []zipEntry) bool {
+	for i := range entries {
+		if name := entries[i].name; strings.HasSuffix(name, ".class") || strings.EqualFold(strings.TrimPrefix(name, "/"), manifestMark) {
+			return true
+		}
+	}
+	return false
+}
+
+// looksJava says whether an archive that cannot be read has Java's names in it.
+func looksJava(z *zipReader) bool {
+	if !z.ended && !z.hasSig(0, zipFileSig) {
+		return false
+	}
+	seen := newMarkSearch(manifestMark, mavenMark, classMark)
+	body := io.NewSectionReader(z.at, 0, min(z.size, engine.MaxArchiveHeld))
+	if _, err := io.CopyBuffer(seen, struct{ io.Reader }{body}, make([]byte, min(z.size, signatureBlock))); err != nil {
+		return false // nobody can read it
+	}
+	return seen.has(manifestMark) || seen.has(mavenMark) || seen.has(classMark)
+}
+
 // readEntries reads the files of an archive that say something of it, and the archives in it. What cannot be read is a gap.
-func (r *archiveReader) readEntries(z *zip.Reader, at io.ReaderAt, j *jar, innerPath string, depth int) error {
-	for _, f := range z.File {
+func (r *archiveReader) readEntries(z *zipReader, entries []zipEntry, j *jar, name archiveName) error {
+	for i := range entries {
 		if err := r.ctx.Err(); err != nil {
 			return err
 		}
 		if r.files++; r.files > engine.MaxArchiveEntries {
 			return &engine.LimitError{What: "number of files of an archive", Limit: engine.MaxArchiveEntries}
 		}
-		err := r.readEntry(f, at, j, innerPath, depth)
+		e := &entries[i]
+		err := r.readEntry(z, e, j, name)
 		if limit := (*engine.LimitError)(nil); err != nil && !errors.As(err, &limit) && r.ctx.Err() == nil {
-			err = addMalformed(r.ev, fmt.Sprintf("%.200q in it: %v", path.Join(innerPath, f.Name), err))
+			err = addMalformed(r.ev, fmt.Sprintf("%.200q in it: %v", path.Join(name.inner, e.name), err))
 		}
 		if err != nil {
 			return err
@@ -146,215 +237,135 @@ func (r *archiveReader) readEntries(z *zip.Reader, at io.ReaderAt, j *jar, inner
 	return nil
 }
 
-func (r *archiveReader) readEntry(f *zip.File, at io.ReaderAt, j *jar, innerPath string, depth int) error {
-	name := strings.TrimPrefix(f.Name, "/")
+func (r *archiveReader) readEntry(z *zipReader, e *zipEntry, j *jar, name archiveName) error {
+	// Some tools write the separator of Windows, and a leading one.
+	in := strings.TrimPrefix(strings.ReplaceAll(e.name, `\`, "/"), "/")
 	switch {
-	case name == "META-INF/MANIFEST.MF":
-		body, err := r.readBody(f, engine.MaxMetadata)
-		if err == nil {
+	case strings.HasSuffix(in, "/"):
+		return nil
+	case strings.HasSuffix(in, ".class"):
+		j.classes = true
+		return nil
+	case strings.EqualFold(in, manifestMark):
+		body, err := r.readBody(z, e, engine.MaxMetadata)
+		if err == nil && j.manifest == nil {
 			j.manifest = mainAttributes(body)
 		}
 		return err
-	case strings.HasPrefix(name, "META-INF/maven/") && strings.HasSuffix(name, "/pom.properties"):
-		body, err := r.readBody(f, engine.MaxReleaseFile)
+	case isPomProperties(in):
+		body, err := r.readBody(z, e, engine.MaxReleaseFile)
 		if err != nil {
 			return err
 		}
-		p := pomProperties(body)
-		if p.group == "" || p.artifact == "" || p.version == "" || strings.Contains(p.version+p.group, "${") {
-			return errors.New("no groupId, artifactId or version")
+		p, err := readPom(body)
+		if err == nil {
+			j.poms = append(j.poms, p)
 		}
-		j.poms = append(j.poms, p)
-	case javaArchive(name) && !strings.HasSuffix(f.Name, "/"):
-		return r.readNested(f, at, name, innerPath, depth)
-	case strings.HasSuffix(name, ".class"):
-		j.classes = true
+		return err
+	case javaArchive(in):
+		return r.readNested(z, e, in, name)
+	case e.opened >= zipEndSize && !neverArchive(in):
+		return r.readNested(z, e, in, name)
 	}
 	return nil
 }
 
-func (r *archiveReader) readNested(f *zip.File, at io.ReaderAt, name, innerPath string, depth int) error {
-	if depth >= engine.MaxNestedArchives {
+// neverArchive says whether a file in an archive has a suffix of what no loader opens as an archive.
+func neverArchive(name string) bool {
+	switch strings.ToLower(path.Ext(name)) {
+	case ".java", ".kt", ".xml", ".properties", ".html", ".htm", ".js", ".css", ".json", ".txt", ".md", ".mf", ".sf", ".rsa", ".dsa", ".png",
+		".gif", ".jpg", ".jpeg", ".svg", ".yml", ".yaml", ".xsd", ".dtd", ".so", ".dll", ".dylib", ".jnilib", ".kotlin_module", ".clj",
+		".groovy", ".scala", ".tld", ".jsp", ".vm", ".ftl", ".woff", ".woff2", ".ttf", ".ico", ".map":
+		return true
+	}
+	return false
+}
+
+// isPomProperties says whether a file is what Maven writes into the archive of a package, also where that was unpacked into another one.
+func isPomProperties(name string) bool {
+	if !strings.HasSuffix(name, "/pom.properties") {
+		return false
+	}
+	return strings.HasPrefix(name, mavenMark) || strings.Contains(name, "/"+mavenMark)
+}
+
+// readNested reads a file in an archive that is one itself: by its name, or by its first bytes.
+func (r *archiveReader) readNested(z *zipReader, e *zipEntry, in string, outer archiveName) error {
+	sure := onlyJava(in)
+	body, err := r.open(z, e)
+	if err != nil {
+		if sure {
+			return err
+		}
+		return nil
+	}
+	if !sure {
+		sure = javaArchive(in)
+		head := make([]byte, len(zipFileSig))
+		if n, _ := io.ReadFull(body, head); n < len(head) || string(head) != zipFileSig {
+			return nil
+		}
+	}
+	if outer.depth >= engine.MaxNestedArchives {
 		return &engine.LimitError{What: "depth of archives in archives", Limit: engine.MaxNestedArchives}
 	}
-	location := name
-	if innerPath != "" {
-		location = innerPath + "!/" + name
+	name := archiveName{base: path.Base(in), inner: in, sure: sure, depth: outer.depth + 1}
+	if outer.inner != "" {
+		name.inner = outer.inner + "!/" + in
 	}
-	const encrypted = 1 // bit 0 of the flags (APPNOTE.TXT, 4.4.4)
-	if f.Method == zip.Store && f.Flags&encrypted == 0 && f.CompressedSize64 == f.UncompressedSize64 && f.CompressedSize64 <= math.MaxInt64 {
-		from, err := f.DataOffset() // Spring Boot stores them so: they are read where they are
+	if e.method == 0 { // Spring Boot stores them so: they are read where they are
+		section, err := z.data(e)
 		if err != nil {
 			return err
 		}
-		size := int64(f.CompressedSize64) //nolint:gosec // not larger
-		return r.readArchive(io.NewSectionReader(at, from, size), size, name, location, depth+1)
+		return r.readArchive(section, section.Size(), name)
 	}
-	body, err := r.readBody(f, min(max(r.left, 0), engine.MaxArchiveHeld))
+	held, err := r.readBody(z, e, min(max(r.left, 0), engine.MaxArchiveHeld))
 	if err != nil {
 		return err
 	}
-	return r.readArchive(bytes.NewReader(body), int64(len(body)), name, location, depth+1)
+	return r.readArchive(bytes.NewReader(held), int64(len(held)), name)
+}
+
+// open returns the content of an entry, valid until the next call.
+func (r *archiveReader) open(z *zipReader, e *zipEntry) (io.Reader, error) {
+	section, err := z.data(e)
+	switch {
+	case err != nil:
+		return nil, err
+	case e.method == 0:
+		return section, nil
+	case e.method != 8:
+		return nil, fmt.Errorf("its method of compression is %d, which Java does not know", e.method)
+	}
+	if r.flate == nil {
+		r.flate = flate.NewReader(section)
+		return r.flate, nil
+	}
+	return r.flate, r.flate.(flate.Resetter).Reset(section, nil) //nolint:errcheck // flate's readers are resetters
 }
 
 // readBody unpacks a file of at most limit bytes.
-func (r *archiveReader) readBody(f *zip.File, limit int64) ([]byte, error) {
-	if f.UncompressedSize64 > uint64(max(limit, 0)) { //nolint:gosec // not negative
-		return nil, &engine.LimitError{What: "bytes of a file in an archive", Limit: limit}
+func (r *archiveReader) readBody(z *zipReader, e *zipEntry, limit int64) ([]byte, error) {
+	tooLarge := &engine.LimitError{What: "bytes of a file in an archive", Limit: limit}
+	if e.opened > limit {
+		return nil, tooLarge
 	}
-	rc, err := f.Open()
+	body, err := r.open(z, e)
 	if err != nil {
 		return nil, err
 	}
-	b, err := io.ReadAll(io.LimitReader(rc, limit+1))
-	if r.left -= int64(len(b)); r.left < 0 { // a central directory may list one file many times
-		err = &engine.LimitError{What: "bytes of what is in an archive", Limit: engine.MaxNestedBytes}
+	b, err := io.ReadAll(io.LimitReader(body, limit+1))
+	if spent := r.spend(int64(len(b))); spent != nil {
+		return nil, spent
 	}
-	if err = errors.Join(err, rc.Close()); err != nil {
+	switch {
+	case err != nil:
 		return nil, err
+	case int64(len(b)) > limit:
+		return nil, tooLarge
+	case crc32.ChecksumIEEE(b) != e.checksum: // Java does not check it
+		err = addMalformed(r.ev, fmt.Sprintf("%.200q in it is not what its checksum says", e.name))
 	}
-	if int64(len(b)) > limit {
-		return nil, &engine.LimitError{What: "bytes of a file in an archive", Limit: limit}
-	}
-	return b, nil
-}
-
-// addPackages adds the packages of one archive: those that Maven's properties name, or what the manifest and the file's name say for
-// certain. An archive of classes that does not say whose they are is a gap: a guessed group is the source of most false findings.
-func (r *archiveReader) addPackages(j *jar, base, innerPath string) error {
-	stem := strings.TrimSuffix(base, path.Ext(base))
-	p, known := j.coordinates(stem)
-	poms, own := j.poms, j.ownPom(stem)
-	if own < 0 && known {
-		poms, own = append(poms, p), len(poms)
-	}
-	for i, p := range poms {
-		k := languagePackage("maven", "Maven", p.group+":"+p.artifact, p.version)
-		if l := bundleLicense(j.manifest["Bundle-License"]); i == own && l != "" {
-			k.Licenses = []string{l}
-		}
-		if innerPath != "" {
-			k.Locations = []engine.Location{{Path: innerPath}}
-		}
-		if err := addPackage(r.ev, k); err != nil {
-			return err
-		}
-	}
-	if own >= 0 || !j.classes || strings.HasPrefix(j.manifest["Implementation-Title"], "Java Runtime") {
-		return nil
-	}
-	if len(r.ev.Gaps) < engine.MaxGaps {
-		r.ev.Gaps = append(r.ev.Gaps, engine.Gap{Kind: engine.GapUnsupported, Subject: "java archives without coordinates",
-			Detail: "neither Maven's properties nor the manifest say which group, artifact and version its classes are of"})
-	}
-	return nil
-}
-
-// ownPom returns the index of Maven's properties that are the archive's own, and not of a library shaded into it; -1 when none are. That is
-// so only when the file's name has another artifact and another version than all of them: an application is often built under a name of its
-// own.
-func (j *jar) ownPom(stem string) int {
-	version := ""
-	for i := 1; i < len(stem)-1 && version == ""; i++ {
-		if stem[i] == '-' && isDigit(stem[i+1]) {
-			version = stem[i+1:]
-		}
-	}
-	best := -1
-	for i, p := range j.poms {
-		named := stem == p.artifact || strings.HasPrefix(stem, p.artifact+"-")
-		if named && (best < 0 || len(p.artifact) > len(j.poms[best].artifact)) {
-			best = i
-		}
-	}
-	for i, p := range j.poms {
-		if best < 0 && (version == "" || version == p.version) {
-			best = i
-		}
-	}
-	return best
-}
-
-// coordinates returns what the manifest and the file's name (stem, without its suffix) say of an archive (JAR File Specification; OSGi
-// Core, "Bundle-SymbolicName"). A group counts when it is the vendor's id and the symbolic name is that group and the artifact. Either
-// alone is often the organisation's domain: com.google.gson is not a group, and org.apache is that of many. A package with a wrong group
-// would have no findings, and would hide the gap.
-func (j *jar) coordinates(stem string) (pom, bool) {
-	artifact, version := stem, ""
-	for i := 1; i < len(stem)-1; i++ {
-		if stem[i] == '-' && isDigit(stem[i+1]) {
-			artifact, version = stem[:i], stem[i+1:]
-			break
-		}
-	}
-	m := j.manifest
-	for _, key := range []string{"Implementation-Version", "Bundle-Version", "Specification-Version"} {
-		if v := m[key]; version == "" && v != "" && isDigit(v[0]) && !strings.ContainsAny(v, " \t") {
-			version = v
-		}
-	}
-	symbolic, _, _ := strings.Cut(m["Bundle-SymbolicName"], ";")
-	group, _ := strings.CutSuffix(symbolic, "."+artifact)
-	if group == symbolic || group != m["Implementation-Vendor-Id"] {
-		group = ""
-	}
-	return pom{group, artifact, version}, group != "" && artifact != "" && version != ""
-}
-
-// mainAttributes reads the main section of a manifest, up to an empty line. A line that begins with a space continues the one before it.
-func mainAttributes(body []byte) map[string]string {
-	out := map[string]string{}
-	key := ""
-	for line := range strings.SplitSeq(strings.ReplaceAll(strings.ReplaceAll(string(body), "\r\n", "\n"), "\r", "\n"), "\n") {
-		switch {
-		case line == "":
-			return out
-		case line[0] == ' ':
-			if key != "" && len(out[key]) < engine.MaxPath {
-				out[key] += line[1:]
-			}
-		default:
-			k, v, ok := strings.Cut(line, ":")
-			if key = ""; ok {
-				key = k
-				out[key] = strings.TrimSpace(v)
-			}
-		}
-	}
-	return out
-}
-
-// pomProperties reads the pom.properties that Maven writes.
-func pomProperties(body []byte) (p pom) {
-	for line := range strings.SplitSeq(string(body), "\n") {
-		key, value, _ := strings.Cut(strings.TrimSpace(line), "=")
-		value = strings.TrimSpace(value)
-		switch strings.TrimSpace(key) {
-		case "groupId":
-			p.group = value
-		case "artifactId":
-			p.artifact = value
-		case "version":
-			p.version = value
-		}
-	}
-	return p
-}
-
-// bundleLicense returns the licence that a Bundle-License attribute names: many bundles give its address. It is "" for any other address.
-func bundleLicense(s string) string {
-	s, _, _ = strings.Cut(s, ";")
-	switch l := strings.ToLower(strings.Trim(s, `"`)); {
-	case strings.Contains(l, "apache.org/licenses/license-2.0"):
-		return "Apache-2.0"
-	case strings.Contains(l, "opensource.org/licenses/mit"):
-		return "MIT"
-	case strings.Contains(l, "eclipse.org/legal/epl-2.0"):
-		return "EPL-2.0"
-	case strings.Contains(l, "eclipse.org/legal/epl-v10"):
-		return "EPL-1.0"
-	case strings.Contains(l, "://"), len(l) > 100:
-		return ""
-	}
-	return strings.Trim(s, `"`)
+	return b, err
 }

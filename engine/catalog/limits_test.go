@@ -100,7 +100,7 @@ func inspectorOf(t *testing.T, path string) engine.Inspector {
 	t.Helper()
 	var found engine.Inspector
 	for _, insp := range All() {
-		if insp.Wants(path, 0o644, 100) {
+		if wants(insp, path, 0o644, make([]byte, 100), false) {
 			if found != nil {
 				t.Fatalf("%s and %s want %s", found.Name(), insp.Name(), path)
 			}

@@ -72,6 +72,12 @@ func manifestReaders() []engine.Inspector {
 		manifestReader{"hex/2", "*.app", func(dir, base string) bool {
 			return strings.HasSuffix(base, ".app") && strings.HasSuffix(dir, "/ebin/")
 		}, readErlang},
+		manifestReader{"wordpress/1", "version.php", func(dir, base string) bool {
+			return base == "version.php" && strings.HasSuffix(dir, "wp-includes/")
+		}, readWordPress},
+		manifestReader{"maven/1", "pom.properties", func(dir, base string) bool {
+			return base == "pom.properties" && strings.Contains(dir, mavenMark)
+		}, readUnpackedPom},
 		manifestReader{"pub/3", "pubspec.lock", func(_, base string) bool { return base == "pubspec.lock" }, readPubspec},
 	}
 }

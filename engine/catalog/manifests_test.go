@@ -92,7 +92,7 @@ func TestBlankManifests(t *testing.T) {
 // judge the crates, and no gap would say so.
 func TestLargeRustProgram(t *testing.T) {
 	for _, block := range []int{1, 7, 9, 10, 100, 4096} {
-		m := &crateSectionSearch{}
+		m := newMarkSearch(crateSection)
 		for rest := []byte(strings.Repeat("x", 95) + "\x00.dep-v0\x00" + strings.Repeat("y", 50)); len(rest) > 0; {
 			n, err := m.Write(rest[:min(block, len(rest))])
 			if err != nil {
@@ -100,7 +100,7 @@ func TestLargeRustProgram(t *testing.T) {
 			}
 			rest = rest[n:]
 		}
-		if !m.seen {
+		if !m.has(crateSection) {
 			t.Errorf("in blocks of %d the name is not seen", block)
 		}
 	}

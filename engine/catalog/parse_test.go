@@ -35,7 +35,7 @@ func inspectAll(t testing.TB, path string, mode fs.FileMode, body []byte) []pars
 	t.Helper()
 	var out []parsed
 	for _, insp := range All() {
-		if !insp.Wants(path, mode, int64(len(body))) {
+		if !wants(insp, path, mode, body, false) {
 			continue
 		}
 		f := engine.NewFile(engine.Entry{Path: path, Type: engine.TypeFile, Mode: mode, Size: int64(len(body))}, bytes.NewReader(body))
@@ -108,7 +108,7 @@ func fuzz(f *testing.F, pattern, path string) {
 	}
 	f.Fuzz(func(t *testing.T, body []byte) {
 		for _, insp := range All() {
-			if !insp.Wants(path, 0o755, int64(len(body))) {
+			if !wants(insp, path, 0o755, body, false) {
 				continue
 			}
 			e := engine.Entry{Path: path, Type: engine.TypeFile, Mode: 0o755, Size: int64(len(body))}
@@ -196,7 +196,7 @@ func TestOversized(t *testing.T) {
 		"a/node_modules/b/package.json", "a-1.dist-info/METADATA"} {
 		e := engine.Entry{Path: path, Type: engine.TypeFile, Mode: 0o644, Size: engine.MaxPackageDB + 1}
 		for _, insp := range All() {
-			if !insp.Wants(e.Path, e.Mode, e.Size) {
+			if _, sniffing := insp.(engine.Sniffing); sniffing || !insp.Wants(e.Path, e.Mode, e.Size) {
 				continue
 			}
 			_, err := insp.Inspect(context.Background(), engine.NewFile(e, strings.NewReader("")))

@@ -3,177 +3,149 @@ package catalog
 import (
 	"bytes"
 	"context"
-	"debug/buildinfo"
 	"debug/elf"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
-	"runtime/debug"
-	"strings"
 
 	"github.com/vetoci/veto/engine"
-	"github.com/vetoci/veto/engine/version"
 )
 
-// programs reads what ELF executables say of what they are built from: Go's build information (debug/buildinfo), which stripped programs
-// have too, and the crates of Rust programs.
+// programs reads what ELF programs and libraries say of what they are built from, whatever their name and mode is: Go's build information
+// (debug/buildinfo), which stripped programs have too, the crates of Rust programs, the bill of materials of GraalVM's native images, the
+// bundle of a .NET program in a single file, and an archive at their end.
 type programs struct{}
 
-func (programs) Name() string { return "program/3" }
+func (programs) Name() string { return "program/4" }
 
 // FindsLittle implements engine.Sparse.
 func (programs) FindsLittle() {}
 
-// minGoProgramSize is the size in bytes below which no file is a Go program with build information.
-const minGoProgramSize = 200
+// minProgramSize is the size in bytes below which no file is a program that says what it is built from.
+const minProgramSize = 200
 
-func (programs) Wants(p string, mode fs.FileMode, size int64) bool {
-	return mode&0o111 != 0 && size >= minGoProgramSize && !strings.HasSuffix(p, ".py") && !strings.HasSuffix(p, ".sh")
+func (programs) Wants(_ string, _ fs.FileMode, size int64) bool { return size >= minProgramSize }
+
+// Fits implements engine.Sniffing.
+func (programs) Fits(_ string, mode fs.FileMode, _ int64, e *engine.Edges) bool {
+	return string(e.Head) == elf.ELFMAG || e.Head == nil && mode&0o111 != 0
 }
 
-func (programs) Inspect(_ context.Context, f *engine.File) (engine.Evidence, error) {
-	head, err := f.Head(4)
-	if err != nil || !bytes.Equal(head, []byte(elf.ELFMAG)) {
-		return engine.Evidence{}, err
-	}
-	if !f.Seekable() && f.Size > engine.MaxProgramHeld {
-		return inspectStreamed(f)
+func (programs) Inspect(ctx context.Context, f *engine.File) (ev engine.Evidence, err error) {
+	if !f.Seekable() {
+		head, err := f.Head(4)
+		if err != nil || !bytes.Equal(head, []byte(elf.ELFMAG)) {
+			return ev, err
+		}
+		if f.Size > engine.MaxProgramHeld {
+			return inspectStreamed(f)
+		}
 	}
 	at, err := f.ReaderAt(engine.MaxProgram)
 	if err != nil {
 		return engine.Evidence{}, err
 	}
-	var ev engine.Evidence
-	program := &engine.Program{}
-	if info, infoErr := buildinfo.Read(at); infoErr == nil {
-		ev = modulesOf(info)
-		program.Symbols = goSymbols(at)
-	} else if ev, err = inspectOtherProgram(at, f.Size, infoErr); err != nil {
+	executable := f.Mode&0o111 != 0
+	e, err := readELF(at, f.Size)
+	if err == nil {
+		err = e.cutOff()
+	}
+	if errors.Is(err, errOtherFormat) {
+		return ev, nil
+	}
+	if err != nil {
+		if !executable && (e == nil || e.onlyDebug()) { // neither exec nor the loader of libraries takes it
+			err = nil
+		}
 		return ev, err
 	}
-	if !inSystemFolder(f.Path) {
+	program := &engine.Program{}
+	if ev, program.Symbols, err = readProgram(e); err != nil {
+		return ev, err
+	}
+	if executable && !inSystemFolder(f.Path) {
 		program.Needed, program.RunPath = linkedLibraries(at)
 	}
 	if program.Symbols != nil || len(program.Needed) > 0 {
 		ev.Traits = &engine.Traits{Program: program}
 	}
-	return ev, nil
+	err = readAppended(ctx, e, f, &ev)
+	return ev, err
+}
+
+// readProgram reads what a program says that it is built from, in whatever language, and the names of its functions if it is Go's.
+func readProgram(e *elfProgram) (ev engine.Evidence, symbols *engine.Symbols, err error) {
+	switch sign := e.goSign(); sign {
+	case goSure, goMaybe:
+		ev, symbols, err = readGo(e.at)
+		if err == nil || sign == goSure {
+			return ev, symbols, err
+		}
+	}
+	if e.odd {
+		seen, err := e.loadedMarks(e.goTableMark(), nativeImageMark, crateSection)
+		switch {
+		case err != nil:
+			return ev, nil, err
+		case seen.hasGoTable():
+			return ev, nil, fmt.Errorf("a Go program whose build information cannot be read: %w", errNoBuildInfo)
+		case seen.has(nativeImageMark):
+			return unknownNativeImage(), nil, nil
+		}
+	}
+	ev, err = readOther(e)
+	return ev, nil, err
+}
+
+// readOther reads what a program says that is not Go's: its crates or its bill of materials. A packed one says nothing.
+func readOther(e *elfProgram) (ev engine.Evidence, err error) {
+	if e.section(".dep-v0") != nil {
+		file, err := elf.NewFile(e.at)
+		if err != nil {
+			return ev, fmt.Errorf("a Rust program whose crates cannot be read: %w", err)
+		}
+		return readCrates(file)
+	}
+	if e.packed() {
+		return packedProgram(), nil
+	}
+	return readNativeImage(e)
 }
 
 // inspectStreamed reads a program that is too large to be held and can be read only once. It looks for signatures at the same time, because
 // the inspector for those cannot read it again.
 func inspectStreamed(f *engine.File) (ev engine.Evidence, err error) {
 	var signatures *versionSearch
-	crates := &crateSectionSearch{}
-	tee := io.Writer(crates)
+	seen := newMarkSearch(crateSection, goTableMark, bundleSignature, nativeImageMark, nativeImageSBOM)
+	tee := io.Writer(seen)
 	if kind := programByName(f.Path); kind != nil {
 		signatures = &versionSearch{kind: kind}
-		tee = io.MultiWriter(crates, &lenientWriter{signatures})
+		tee = io.MultiWriter(seen, &lenientWriter{signatures})
 	}
-	info, err := searchBuildInfo(f, tee)
+	all, err := searchBuildInfo(f, tee)
+	for _, info := range all {
+		more := modulesOf(info, nil)
+		ev.Packages, ev.Gaps = append(ev.Packages, more.Packages...), append(ev.Gaps, more.Gaps...)
+	}
 	if err != nil {
-		return engine.Evidence{}, err
+		return ev, err
 	}
-	if info != nil {
-		return modulesOf(info), nil
-	}
-	if signatures != nil {
+	if signatures != nil && len(all) == 0 {
 		ev = signatures.evidence()
 	}
-	if crates.seen {
-		return ev, &engine.LimitError{
-			What: "size of a Rust program with a list of its crates in a compressed layer", Limit: engine.MaxProgramHeld,
-		}
+	tooLarge := func(what string) error {
+		return &engine.LimitError{What: "size of " + what + " in a compressed layer", Limit: engine.MaxProgramHeld}
+	}
+	switch {
+	case seen.has(crateSection):
+		return ev, tooLarge("a Rust program with a list of its crates")
+	case seen.has(nativeImageSBOM), seen.has(nativeImageMark):
+		return ev, tooLarge("a native image of GraalVM")
+	case seen.has(bundleSignature):
+		return ev, tooLarge("a .NET program in a single file")
+	case len(all) == 0 && seen.hasGoTable():
+		return ev, fmt.Errorf("a Go program whose build information cannot be read: %w", errNoBuildInfo)
 	}
 	return ev, nil
-}
-
-// modulesOf returns the standard library and the modules of a program as packages. A module in a folder has no version, and is left out.
-func modulesOf(info *debug.BuildInfo) (ev engine.Evidence) {
-	add := func(name, version string, main bool) {
-		p := languagePackage("golang", "Go", name, version)
-		p.Main = main
-		ev.Packages = append(ev.Packages, *p)
-	}
-	goVersion, _, _ := strings.Cut(strings.TrimPrefix(info.GoVersion, "go"), " ")
-	if goVersion == "" || strings.HasPrefix(info.GoVersion, "devel") {
-		detail := fmt.Sprintf("built with an unreleased Go: %.80q", info.GoVersion)
-		ev.Gaps = append(ev.Gaps, engine.Gap{Kind: engine.GapUnsupported, Detail: detail})
-	} else {
-		add("stdlib", goVersion, false)
-	}
-	if info.Main.Path != "" && info.Main.Version != "" {
-		add(info.Main.Path, mainVersion(info), true)
-	}
-	for _, d := range info.Deps {
-		if d.Replace != nil {
-			d = d.Replace
-		}
-		switch {
-		case d.Path == "":
-			ev.Gaps = append(ev.Gaps, engine.Gap{Kind: engine.GapMalformed, Detail: "the build information names a module without a path"})
-		case d.Version != "" && !strings.HasPrefix(d.Path, ".") && !strings.HasPrefix(d.Path, "/"):
-			add(d.Path, d.Version, false)
-		}
-	}
-	return ev
-}
-
-// mainVersion returns the version of the main module. Where the go command knew none, the linker's flags may have set the one that the
-// program prints: -X main.version=1.2.3. It counts when there is only one.
-func mainVersion(info *debug.BuildInfo) string {
-	if info.Main.Version != "(devel)" {
-		return info.Main.Version
-	}
-	found := ""
-	for _, s := range info.Settings {
-		if s.Key != "-ldflags" {
-			continue
-		}
-		for _, word := range strings.FieldsFunc(s.Value, func(r rune) bool { return r == ' ' || r == '"' || r == '\'' || r == '\t' }) {
-			name, value, ok := strings.Cut(strings.TrimPrefix(word, "-X="), "=")
-			if !ok || !versionVariable(name[strings.LastIndexByte(name, '.')+1:]) {
-				continue
-			}
-			value = "v" + strings.TrimPrefix(value, "v")
-			if _, err := version.Parse("Go", value); err != nil || strings.Count(value, ".") != 2 && !strings.Contains(value, "-") {
-				continue
-			}
-			if found != "" && found != value {
-				return info.Main.Version
-			}
-			found = value
-		}
-	}
-	if found == "" {
-		return info.Main.Version
-	}
-	return found
-}
-
-// versionVariable says whether a variable is one in which programs keep their version.
-func versionVariable(name string) bool {
-	switch strings.ToLower(name) {
-	case "version", "gitversion", "buildversion", "releaseversion", "appversion", "fullversion", "semver", "gitdescribe", "programversion":
-		return true
-	}
-	return false
-}
-
-// inspectOtherProgram returns the crates of a Rust program, and nothing of one in another language. It is an error when the file is cut
-// off, is no ELF file, or has Go's sections: cause then says why the build information could not be read.
-func inspectOtherProgram(at io.ReaderAt, size int64, cause error) (engine.Evidence, error) {
-	e, err := elf.NewFile(at)
-	if err != nil {
-		return engine.Evidence{}, fmt.Errorf("an executable that cannot be read: %w", err)
-	}
-	for _, p := range e.Progs {
-		if p.Type == elf.PT_LOAD && p.Off+p.Filesz > uint64(size) {
-			return engine.Evidence{}, fmt.Errorf("an executable that is cut off: a segment ends at byte %d of %d", p.Off+p.Filesz, size)
-		}
-	}
-	if e.Section(".go.buildinfo") != nil || e.Section(".gopclntab") != nil {
-		return engine.Evidence{}, fmt.Errorf("a Go program whose build information cannot be read: %w", cause)
-	}
-	return readCrates(e)
 }

@@ -43,7 +43,7 @@ func TestGoPrograms(t *testing.T) {
 		err  string
 	}{
 		"modules, replaced ones, the standard library": {program("go1.21.1", info),
-			"stdlib@1.21.1 example.test/x@(devel) golang.org/x/net@v0.7.0 new.test/y@v1.0.1", ""},
+			"stdlib@1.21.1 example.test/x@(devel) golang.org/x/net@v0.7.0 new.test/y@v1.0.1 [unsupported]", ""},
 		"an experiment in the version": {program("go1.21.1 X:boringcrypto", "path\tx\nmod\tx\tv1.0.0\t\n"),
 			"stdlib@1.21.1 x@v1.0.0", ""},
 		"an unreleased Go": {program("devel go1.27-abc", "path\tx\nmod\tx\tv1.0.0\t\n"), "x@v1.0.0 [unsupported]",

@@ -69,22 +69,3 @@ func readCrates(e *elf.File) (ev engine.Evidence, err error) {
 	}
 	return ev, nil
 }
-
-// crateSectionSearch looks for the name of that section in a program that is written to it in blocks. The crates themselves cannot be found
-// so: the headers that say where they are stand at the program's end.
-type crateSectionSearch struct {
-	seen bool
-	tail []byte // the end of what was written, as long as the name
-}
-
-func (m *crateSectionSearch) Write(b []byte) (int, error) {
-	const name = "\x00.dep-v0\x00" // as it stands in the table of section names
-	border := append(m.tail, b[:min(len(b), len(name))]...)
-	m.seen = m.seen || bytes.Contains(border, []byte(name)) || bytes.Contains(b, []byte(name))
-	if len(b) < len(name) {
-		m.tail = append([]byte(nil), border[max(0, len(border)-len(name)):]...)
-	} else {
-		m.tail = append(m.tail[:0], b[len(b)-len(name):]...)
-	}
-	return len(b), nil
-}

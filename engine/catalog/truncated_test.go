@@ -39,7 +39,7 @@ func TestCutOff(t *testing.T) {
 		}
 		p, body := a.Files[0].Name, unescape(a.Files[0].Data)
 		for _, insp := range All() {
-			if !insp.Wants(p, 0o644, int64(len(body))) {
+			if !wants(insp, p, 0o644, body, false) {
 				continue
 			}
 			inspect := func(b []byte) (engine.Evidence, error) {

@@ -34,7 +34,9 @@ func (t *toc) walk(ctx context.Context, b blob, visit func(*engine.File) error) 
 			return err
 		}
 		e := &t.entries[i]
-		if err := visit(engine.NewFileAt(e.Entry, &tocBody{r: r, e: e})); err != nil {
+		f := engine.NewFileAt(e.Entry, &tocBody{r: r, e: e})
+		f.SetDistant()
+		if err := visit(f); err != nil {
 			return err
 		}
 		if r.err != nil { // visit may have taken it for a fault of that one file

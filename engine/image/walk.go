@@ -56,6 +56,7 @@ func walkTar(ctx context.Context, tr *tar.Reader, w *seekReader, visit func(*eng
 			}
 			f = engine.NewFileAt(e, io.NewSectionReader(w.src, w.pos, e.Size))
 			f.SetReadableLater()
+			f.SetAhead(w.ends(e.Size))
 		}
 		if attribute := h.PAXRecords[capabilityRecord]; attribute != "" {
 			f.SetCapabilities(capabilities(attribute))
@@ -184,7 +185,13 @@ type seekReader struct {
 	buf      []byte // bytes of src from bufStart on
 	bufStart int64
 	space    []byte // the memory of buf
+
+	next      []byte // bytes of src from nextStart on, which take the place of buf once they are read
+	nextStart int64
+	nextSpace []byte // the memory of next
 }
+
+const tarBlock = 512 // bytes, to which tar fills up bodies
 
 // How many bytes a read of the source brings: a few small files with their headers, since more would read bodies that nobody wants. After a
 // seek past a body, when the next header is likely followed by another large body, only a header.
@@ -197,7 +204,11 @@ func (w *seekReader) Read(p []byte) (int, error) {
 	if w.pos >= w.size {
 		return 0, io.EOF
 	}
-	if w.pos < w.bufStart || w.pos >= w.bufStart+int64(len(w.buf)) {
+	if !w.has(w.pos) && w.pos >= w.nextStart && w.pos < w.nextStart+int64(len(w.next)) {
+		w.buf, w.bufStart, w.next, w.nextStart = w.next, w.nextStart, nil, 0
+		w.space, w.nextSpace = w.nextSpace, w.space
+	}
+	if !w.has(w.pos) {
 		if len(p) >= seekBuf {
 			n, err := w.src.ReadAt(p[:min(int64(len(p)), w.size-w.pos)], w.pos)
 			w.pos += int64(n)
@@ -222,6 +233,33 @@ func (w *seekReader) Read(p []byte) (int, error) {
 	n := copy(p, w.buf[w.pos-w.bufStart:])
 	w.pos += int64(n)
 	return n, nil
+}
+
+// ends returns what is at hand of the next n bytes, a body: its first bytes, as far as the buffer has them, and its last. For these it reads
+// now what the next header would be read with: a few bytes before it.
+func (w *seekReader) ends(n int64) (head, tail []byte) {
+	if w.has(w.pos) {
+		head = w.buf[w.pos-w.bufStart:]
+		head = head[:min(n, int64(len(head)))]
+	}
+	if int64(len(head)) == n {
+		return head, head[max(0, n-engine.EdgeBytes):]
+	}
+	length := min(n, engine.EdgeBytes)
+	from := w.pos + n - length
+	if w.nextSpace == nil {
+		w.nextSpace = make([]byte, seekBuf)
+	}
+	read, _ := w.src.ReadAt(w.nextSpace[:min(engine.EdgeBytes+tarBlock+seekBufAfterJump, w.size-from)], from)
+	if w.nextStart, w.next = from, w.nextSpace[:read]; int64(read) < length {
+		return head, nil // whoever needs it will see the error
+	}
+	return head, w.next[:length]
+}
+
+// has says whether the buffer has a place.
+func (w *seekReader) has(pos int64) bool {
+	return pos >= w.bufStart && pos < w.bufStart+int64(len(w.buf))
 }
 
 func (w *seekReader) Seek(offset int64, whence int) (int64, error) {

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"errors"
+	"slices"
 	"sync"
 
 	"github.com/vetoci/veto/engine"
@@ -49,6 +50,8 @@ type layerWalk struct {
 	paths   int64             // bytes
 	last    string            // the path of the last entry
 	records engine.Algorithms // by which package databases of this layer record checksums
+	edges   engine.Edges      // of the file that is visited
+	passing []byte            // for its last bytes
 
 	workers sync.WaitGroup
 	room    chan struct{} // for files that are inspected beside the walk
@@ -82,16 +85,12 @@ func (w *layerWalk) visit(ctx context.Context, f *engine.File) error {
 	if names, err := f.Capabilities(); len(names) > 0 || err != nil {
 		w.take(w.expect(f), capabilities(f.Path, names, err))
 	}
-	var wanted []engine.Inspector
-	for _, insp := range w.inspectors {
-		if insp.Wants(f.Path, f.Mode, f.Size) {
-			wanted = append(wanted, insp)
-			if db, ok := insp.(engine.Recording); ok {
-				w.records |= db.Records()
-			}
-		}
+	wanted, err := w.wanting(f)
+	if err != nil {
+		w.take(w.expect(f), unreadable(f.Path, w.layer, err))
 	}
 	if len(wanted) == 0 {
+		w.passBy(f, nil)
 		return ctx.Err()
 	}
 	of := w.expect(f)
@@ -108,6 +107,57 @@ func (w *layerWalk) visit(ctx context.Context, f *engine.File) error {
 	}
 	w.inspect(ctx, f, wanted, of)
 	return w.state(ctx)
+}
+
+// passBy asks inspectors that were not shown a file about its last bytes, where those are known only now.
+func (w *layerWalk) passBy(f *engine.File, shown []engine.Inspector) {
+	if f.Seekable() || w.edges.Head == nil || w.edges.Tail != nil || f.Size < engine.EdgeBytes/4 {
+		return
+	}
+	for _, insp := range w.inspectors {
+		by, ok := insp.(engine.Passing)
+		if !ok || slices.Contains(shown, insp) {
+			continue
+		}
+		if w.passing == nil {
+			w.passing = make([]byte, 2*engine.PassingBytes)
+		}
+		tail, err := f.ReadPassing(w.passing)
+		if err != nil || len(tail) == 0 {
+			return // whoever reads the next header sees the error
+		}
+		if gap := by.PassedBy(f.Path, &w.edges, tail); gap != nil {
+			gap.Path, gap.Layer = engine.Maybe(f.Path), engine.Maybe(w.layer.DiffID)
+			w.take(w.expect(f), engine.Evidence{Inspector: insp.Name(), Path: f.Path, Layer: w.layer.Index, Gaps: []engine.Gap{*gap}})
+		}
+		return
+	}
+}
+
+// wanting returns the inspectors that want a file, those by its content too.
+func (w *layerWalk) wanting(f *engine.File) (wanted []engine.Inspector, err error) {
+	read := false
+	for _, insp := range w.inspectors {
+		if !insp.Wants(f.Path, f.Mode, f.Size) {
+			continue
+		}
+		if by, ok := insp.(engine.Sniffing); ok {
+			if !read {
+				if e := f.ReadEdges(&w.edges); e != nil {
+					err, w.edges = e, engine.Edges{}
+				}
+				read = true
+			}
+			if err != nil || !by.Fits(f.Path, f.Mode, f.Size, &w.edges) {
+				continue
+			}
+		}
+		wanted = append(wanted, insp)
+		if db, ok := insp.(engine.Recording); ok {
+			w.records |= db.Records()
+		}
+	}
+	return wanted, err
 }
 
 // addEntry takes an entry. What earlier entries of the same path gave is then replaced.
@@ -148,6 +198,12 @@ func capabilities(path string, names []string, err error) engine.Evidence {
 	return ev
 }
 
+// unreadable is the evidence of a file of which not even the first bytes can be read.
+func unreadable(path string, layer engine.LayerInfo, err error) engine.Evidence {
+	return engine.Evidence{Path: path, Layer: layer.Index, Gaps: []engine.Gap{{Kind: gapKind(err), Path: engine.Maybe(path),
+		Layer: engine.Maybe(layer.DiffID), Detail: err.Error()}}}
+}
+
 // inspect shows a file to inspectors, one after the other.
 func (w *layerWalk) inspect(ctx context.Context, f *engine.File, by []engine.Inspector, of *found) {
 	sums := false
@@ -166,6 +222,7 @@ func (w *layerWalk) inspect(ctx context.Context, f *engine.File, by []engine.Ins
 	if sums {
 		w.sum(ctx, f, of)
 	}
+	w.passBy(f, by)
 	f.Release()
 }
 
