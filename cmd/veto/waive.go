@@ -38,7 +38,7 @@ its id, for a package, or for all that the last run denied (an adoption baseline
 --check lists expired, expiring and unused entries instead.
 ` + exitStatusPlain,
 		Example: `  veto waive 3f9a12c4 --owner @shop --expires 30d --reason "not reachable, upgrade planned"
-  veto waive CVE-2023-44487 --package nginx --owner @shop --expires 2026-12-31 --reason "HTTP/2 is off"
+  veto waive CVE-2023-38545 --package curl --owner @shop --expires 2026-12-31 --reason "no SOCKS proxy"
   veto waive --all --owner @shop --expires 90d --reason "adoption baseline"
   veto waive --check`,
 		Args: cobra.MaximumNArgs(1),
@@ -122,8 +122,8 @@ func (f *waiveFlags) write(sys *system, rules *ruleset, args []string) error {
 	p := &printer{w: sys.stdout}
 	fmt.Fprintf(p, "%s: %d waivers written, until %s\n", path, len(entries), template.Expires)
 	for _, rule := range notWaivable(run, entries) {
-		fmt.Fprintf(p, "note: %s denies some of this and cannot be waived (rules: {%s: {waivable: true}} in veto.yaml allows it, and is listed as weakened)\n",
-			rule, rule)
+		fmt.Fprintf(p, "note: %s denies some of this and cannot be waived\n"+
+			"hint: rules: {%s: {waivable: true}} in veto.yaml allows it, and is listed as weakened\n", rule, rule)
 	}
 	if rules.waiverPath == "" {
 		fmt.Fprintf(p, "hint: name it in veto.yaml (waivers: %s) or give --waivers %s\n", path, path)
