@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -135,7 +136,7 @@ func (d *Document) parseCSAF(data []byte, version string) error {
 func (doc *csafDocument) tree() (*csafTree, error) {
 	t := &csafTree{products: map[string]product{}, groups: map[string][]string{}}
 	add := func(id string, p product) error {
-		if _, twice := t.products[id]; id == "" || twice {
+		if same, twice := t.products[id]; id == "" || twice && !reflect.DeepEqual(same, p) {
 			return fmt.Errorf("the product_id %.80q is empty or stands twice", id)
 		}
 		t.products[id] = p
