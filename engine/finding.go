@@ -107,8 +107,8 @@ type Finding struct {
 	WaivedBy    Maybe         `json:"waived_by"`   // id of the waiver
 }
 
-// SpeaksOf says which CVEs of the finding an id of it is about, and whether that is all of it. A CVE is about itself, and any other id about
-// what its own record names: of an alias without a record, nobody here knows which of several CVEs it is.
+// SpeaksOf says which CVEs of the finding an id of it is about, and whether that is all of it. A CVE is about itself, and any other id
+// about what its own record names: of an alias without a record, nobody here knows which of several CVEs it is.
 func (f *Finding) SpeaksOf(id string) (cves []string, whole bool) {
 	cves, known := f.Speaks[id]
 	switch {

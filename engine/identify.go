@@ -71,7 +71,8 @@ func (f *Finding) PartFingerprints() []string {
 const maxParts = 32
 
 // Identify gives findings their fingerprints and refs, and sorts them: by package, version, then id. Ecosystem releases are left
-// out of the fingerprint, so that a waiver survives an upgrade of the base image; a package that is found in one more place is another thing.
+// out of the fingerprint, so that a waiver survives an upgrade of the base image; a package that is found in one more place is another
+// thing.
 func Identify(fs []Finding) []Finding {
 	for i := range fs {
 		f := &fs[i]

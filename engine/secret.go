@@ -10,8 +10,8 @@ type Secret struct {
 	Layer    Maybe  `json:"layer"`    // diff ID of the layer that holds it
 	Line     int    `json:"line"`     // from 1; 0 when there is none
 	Redacted string `json:"redacted"` // what tells it from others without giving it away: "AKIA****************"
-	// Hash is the first 16 bits, in hex, of a hash of the value: enough to tell a value from the one that took its place, too little to find it
-	// by. It is part of the fingerprint and stands in no report.
+	// Hash is the first 16 bits, in hex, of a hash of the value: enough to tell a value from the one that took its place, too little to find
+	// it by. It is part of the fingerprint and stands in no report.
 	Hash string `json:"-"`
 	// DeletedLater says that a later layer removes or replaces the file: whoever pulls the image still gets it.
 	DeletedLater bool   `json:"deleted_later"`

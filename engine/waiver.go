@@ -23,8 +23,8 @@ type Waiver struct {
 	Ticket  Maybe       `json:"ticket"`
 	Origin  Maybe       `json:"origin"` // "baseline" when `veto waive --all` wrote it
 	Where   string      `json:"where"`  // "veto-waivers.yaml:12"
-	// State: active; expired (counts no more); ended (until: fix-available, and there is one); other-image; ambiguous (its fingerprint fits two
-	// things, or only some of the places where one is found); too-long (its last day is further ahead than the configuration allows).
+	// State: active; expired (counts no more); ended (until: fix-available, and there is one); other-image; ambiguous (its fingerprint fits
+	// two things, or only some of the places where one is found); too-long (its last day is further ahead than the configuration allows).
 	State string `json:"state" enum:"active,expired,ended,other-image,ambiguous,too-long"`
 	Used  int    `json:"used"` // how many findings, secrets, gaps and results it accepted
 }

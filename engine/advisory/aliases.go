@@ -196,8 +196,8 @@ func (s *matchState) speaks(f *engine.Finding, g aliasGroup) map[string][]string
 	return out
 }
 
-// name adds what a record names as its vulnerability: its aliases and upstreams, and those of its upstreams, as a notice of Ubuntu's derives
-// from UBUNTU-CVE-2023-1 and that from CVE-2023-1. It does not follow aliases: another record may be about more.
+// name adds what a record names as its vulnerability: its aliases and upstreams, and those of its upstreams, as a notice of Ubuntu's
+// derives from UBUNTU-CVE-2023-1 and that from CVE-2023-1. It does not follow aliases: another record may be about more.
 func (x idIndex) name(a *Advisory, named map[string]bool, seen map[*Advisory]bool) {
 	if a == nil || seen[a] {
 		return

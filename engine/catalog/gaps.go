@@ -8,8 +8,8 @@ import (
 )
 
 // gaps returns what of the image could not be assessed: the gaps of visible files, those of any layer that could not be read or ended at a
-// limit, empty package databases, and packages of an unknown distribution. Each file is a gap of its own, so that who accepts one does not accept
-// those that come later.
+// limit, empty package databases, and packages of an unknown distribution. Each file is a gap of its own, so that who accepts one does not
+// accept those that come later.
 func (a *assembly) gaps(os *engine.OS, all []*occurrence, gone map[string]int) []engine.Gap {
 	var out []engine.Gap
 	for i := range a.layers {

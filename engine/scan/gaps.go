@@ -50,8 +50,8 @@ func (o *leftOut) evidence() []engine.Evidence {
 	return []engine.Evidence{{Gaps: o.list}}
 }
 
-// foldGaps keeps up to MaxNamedGaps gaps of each kind; one more says how many of that kind it left out. Its subject holds a hash of what these
-// are: who accepts it accepts them, and no others that come later.
+// foldGaps keeps up to MaxNamedGaps gaps of each kind; one more says how many of that kind it left out. Its subject holds a hash of what
+// these are: who accepts it accepts them, and no others that come later.
 func foldGaps(all []engine.Gap) []engine.Gap {
 	seen, more, left := map[engine.GapKind]int{}, map[engine.GapKind]int{}, map[engine.GapKind][]string{}
 	var out []engine.Gap

@@ -335,9 +335,9 @@ func redact(r *rule, value []byte) string {
 	return "********"
 }
 
-// shortHash returns four hex digits of a hash of the value that stands from one offset to another, and of what belongs to it: the rest of a key of
-// which the pattern matches only the first lines, or of a longer word. They tell two values apart; whoever guesses values finds one in 65,536
-// confirmed.
+// shortHash returns four hex digits of a hash of the value that stands from one offset to another, and of what belongs to it: the rest of a
+// key of which the pattern matches only the first lines, or of a longer word. They tell two values apart; whoever guesses values finds one
+// in 65,536 confirmed.
 func shortHash(r *rule, body []byte, from, to int) string {
 	for to < len(body) && to-from < window && !bytes.ContainsRune([]byte(" \t\r\n\"'`,;<>"), rune(body[to])) {
 		to++

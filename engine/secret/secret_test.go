@@ -98,8 +98,8 @@ func samples(t testing.TB, r *rand.Rand, x rule) (texts []string) {
 	return texts
 }
 
-// Two values differ in their hashes, wherever they differ: in what follows the lines of a key that are alike in all keys of its kind. A value has the same
-// hash in another file.
+// Two values differ in their hashes, wherever they differ: in what follows the lines of a key that are alike in all keys of its kind. A
+// value has the same hash in another file.
 func TestHashes(t *testing.T) {
 	s := New()
 	hash := func(text string) string {

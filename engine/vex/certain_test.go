@@ -111,8 +111,10 @@ func TestCSAFSaysMore(t *testing.T) {
 // The forms in which a vendor of a distribution writes its products: the version within a file name, and all versions by the name alone.
 func TestCSAFOfADistribution(t *testing.T) {
 	for name, c := range map[string]struct{ branches, purl, want string }{
-		"an rpm's file name":   {"architecture=src|product_version=expat-1:2.5.0-2.el9.src", "pkg:rpm/redhat/expat@2.5.0-2.el9?arch=src&epoch=1", "not_affected"},
-		"another version":      {"architecture=src|product_version=expat-1:2.5.0-3.el9.src", "pkg:rpm/redhat/expat@2.5.0-2.el9?arch=src&epoch=1", ""},
+		"an rpm's file name": {"architecture=src|product_version=expat-1:2.5.0-2.el9.src",
+			"pkg:rpm/redhat/expat@2.5.0-2.el9?arch=src&epoch=1", "not_affected"},
+		"another version": {"architecture=src|product_version=expat-1:2.5.0-3.el9.src",
+			"pkg:rpm/redhat/expat@2.5.0-2.el9?arch=src&epoch=1", ""},
 		"every version":        {"product_version=expat", "pkg:rpm/redhat/expat?arch=src", "not_affected"},
 		"of a binary":          {"architecture=x86_64|product_version=expat", "pkg:rpm/redhat/expat", "not_affected"},
 		"of another binary":    {"architecture=aarch64|product_version=expat", "pkg:rpm/redhat/expat", ""},
@@ -146,7 +148,8 @@ func TestCycloneDXSaysMore(t *testing.T) {
 			`"vulnerabilities":[{"id":"CVE-2021-23337","analysis":{"state":"not_affected","detail":"no"},"affects":[` + affects + `]}]}`
 	}
 	components := func(list string) string { return `"components":[` + list + `],` }
-	const link, image = "urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79", `"metadata":{"component":{"type":"container","name":"shop","version":"sha256:`
+	const link = "urn:cdx:3e671687-395b-41f5-a30f-a58921a69b79"
+	const image = `"metadata":{"component":{"type":"container","name":"shop","version":"sha256:`
 	lodash := func(more string) string { return `{"type":"library","name":"lodash","bom-ref":"a"` + more + `}` }
 	for _, c := range []struct{ more, affects, want string }{
 		{components(lodash(`,"purl":"pkg:npm/lodash"`)), `{"ref":"a"}`, "not_affected"},
@@ -167,7 +170,8 @@ func TestCycloneDXSaysMore(t *testing.T) {
 		{components(lodash(`,"purl":"pkg:npm/lodash","cpe":"cpe:2.3:a:lodash:lodash:4.17.20:*:*:*:*:*:*:*"`)), `{"ref":"a"}`, "not_affected"},
 		{components(lodash(`,"purl":"lodash"`)), `{"ref":"a"}`, ""},
 
-		{components(`{"type":"application","name":"other","components":[` + lodash(`,"purl":"pkg:npm/lodash@4.17.20"`) + `]}`), `{"ref":"a"}`, ""},
+		{components(`{"type":"application","name":"other","components":[` + lodash(`,"purl":"pkg:npm/lodash@4.17.20"`) + `]}`),
+			`{"ref":"a"}`, ""},
 		{components(`{"type":"application","name":"other","purl":"pkg:npm/other@1","components":[` + lodash(`,"purl":"pkg:npm/lodash@4.17.20"`) +
 			`]}`), `{"ref":"a"}`, ""},
 		{components(`{"type":"library","name":"x","components":[{"type":"file","name":"y","components":[` +
@@ -188,7 +192,8 @@ func TestCycloneDXSaysMore(t *testing.T) {
 		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","range":"vers:npm/>5","status":"unaffected"}]}`, ""},
 		{"", `{"ref":"pkg:npm/lodash","versions":[{"range":"vers:npm/>5","status":"unaffected"}]}`, ""},
 		{"", `{"ref":"pkg:npm/lodash@4.17.20","versions":[{"range":"vers:npm/*","status":"unaffected"}]}`, ""},
-		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","status":"unaffected"},{"version":"4","status":"affected"}]}`, "not_affected"},
+		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","status":"unaffected"},{"version":"4","status":"affected"}]}`,
+			"not_affected"},
 	} {
 		if got := told(t, doc(c.more, c.affects)); got != c.want {
 			t.Errorf("%s %s: %q, want %q", c.more, c.affects, got, c.want)
@@ -199,8 +204,8 @@ func TestCycloneDXSaysMore(t *testing.T) {
 // Identifiers that contradict each other are about nothing, and so are words that say nothing.
 func TestOpenVEXSaysMore(t *testing.T) {
 	doc := func(vulnerability, product, why string) string {
-		return `{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://example.test/vex/1","author":"Example","timestamp":"2026-01-02T03:04:05Z",
-			"version":1,"statements":[{"vulnerability":{` + vulnerability + `},"products":[{` + product + `}],"status":"not_affected",` + why + `}]}`
+		return `{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://example.test/vex/1","author":"Example",
+			"timestamp":"2026-01-02T03:04:05Z","version":1,"statements":[{"vulnerability":{` + vulnerability + `},"products":[{` + product + `}],"status":"not_affected",` + why + `}]}`
 	}
 	const cve, lodash, why = `"name":"CVE-2021-23337"`, `"@id":"pkg:npm/lodash@4.17.20"`, `"impact_statement":"no"`
 	for _, c := range []struct{ vulnerability, product, why, want string }{

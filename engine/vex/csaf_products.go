@@ -68,8 +68,8 @@ func (c *component) limit(b csafBranch) {
 	}
 }
 
-// limitToVersion takes the name of a branch product_version. Vendors write a version there, or the whole name of a package, with its version
-// or without: "0.6.0", "libcurl-0:7.76.1-14.el9.x86_64", "libcurl", "nodejs:18/nodejs".
+// limitToVersion takes the name of a branch product_version. Vendors write a version there, or the whole name of a package, with its
+// version or without: "0.6.0", "libcurl-0:7.76.1-14.el9.x86_64", "libcurl", "nodejs:18/nodejs".
 func (c *component) limitToVersion(text string) {
 	if c.isPinned() || len(c.purls) == 0 {
 		return // a digest is one version; a name or CPE alone is compared as such

@@ -78,8 +78,8 @@ func (s *statement) appliesTo(i image, subject *subject) bool {
 	return len(named) > 0 && !slices.Contains(named, false)
 }
 
-// isDoubtful says whether nobody can say if a statement is about a product as it is here. Doubt clears nothing, and it excuses nothing: what
-// may be affected counts as affected.
+// isDoubtful says whether nobody can say if a statement is about a product as it is here. Doubt clears nothing, and it excuses nothing:
+// what may be affected counts as affected.
 func (s *statement) isDoubtful(p product) bool {
 	return (s.status == notAffected || s.status == fixed) &&
 		(p.component.doubtful || slices.ContainsFunc(p.within, func(c component) bool { return c.doubtful }))

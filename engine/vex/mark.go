@@ -83,8 +83,8 @@ func (f finding) contradicts(id string) bool {
 	return !slices.Contains(f.ids, id) && slices.ContainsFunc(f.ids, func(own string) bool { return issuer(own) == issuer(id) })
 }
 
-// isMeantBy says whether a statement that has one of the finding's ids is about this vulnerability. An id that it is called by must not be of
-// another one; where it is only known by an alias, no alias may be.
+// isMeantBy says whether a statement that has one of the finding's ids is about this vulnerability. An id that it is called by must not be
+// of another one; where it is only known by an alias, no alias may be.
 func (f finding) isMeantBy(s *statement) bool {
 	if slices.ContainsFunc(s.names, f.contradicts) || contradict(s.names) {
 		return false

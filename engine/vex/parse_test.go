@@ -143,7 +143,8 @@ func TestStatuses(t *testing.T) {
 		{goodCSAF, `"cve":"CVE-2021-23337"`, `"ids":[{"text":"GHSA-35jh-r3h4-6jhm"}]`, "not_affected"},
 		{strings.Replace(goodCSAF, "csaf_vex", "csaf_security_advisory", 1), `,
 	"flags":[{"label":"component_not_present","product_ids":["P"]}]`, ``, "not_affected"},
-		{goodCSAF, `"full_product_names":[`, `"full_product_names":[{"product_id":"P","product_identification_helper":{"purl":"pkg:npm/lodash@4.17.20"}},`,
+		{goodCSAF, `"full_product_names":[`,
+			`"full_product_names":[{"product_id":"P","product_identification_helper":{"purl":"pkg:npm/lodash@4.17.20"}},`,
 			"not_affected"}, // the same product twice, as Red Hat writes
 		{goodCSAF, `"product_tree":{`, `"product_tree":{"product_groups":[{"group_id":"G","product_ids":["P"]}],`, "not_affected"},
 	} {

@@ -76,8 +76,8 @@ func (c *component) isPinned() bool {
 	})
 }
 
-// settle makes a product of a component whose identifiers are complete. What stands beside a package URL has to agree with it: a name that is
-// no address, as that of an image, cannot, and a CPE has to be of the package or of the platform that the image is built on.
+// settle makes a product of a component whose identifiers are complete. What stands beside a package URL has to agree with it: a name that
+// is no address, as that of an image, cannot, and a CPE has to be of the package or of the platform that the image is built on.
 func (c component) settle() product {
 	if len(c.purls) == 0 {
 		return product{component: c}

@@ -16,8 +16,8 @@ type Match struct {
 	Name string // for people
 }
 
-// Matches returns the matches of all findings, secrets and gaps of a report, by their refs: by fingerprint, and where a second thing has the same
-// one, as a package in two versions has, by its package or path too.
+// Matches returns the matches of all findings, secrets and gaps of a report, by their refs: by fingerprint, and where a second thing has
+// the same one, as a package in two versions has, by its package or path too.
 func Matches(rep *engine.Report) map[string]Match {
 	all := targets(&rep.Facts)
 	things := map[string]map[string]bool{} // by fingerprint

@@ -9,7 +9,8 @@ import (
 	"github.com/vetoci/veto/engine/purl"
 )
 
-// matchesAll says whether a match has patterns, and no key that narrows it: what it accepts is all that there is, or all packages of a type.
+// matchesAll says whether a match has patterns, and no key that narrows it: what it accepts is all that there is, or all packages of a
+// type.
 func matchesAll(m *engine.WaiverMatch) bool {
 	if *m == (engine.WaiverMatch{}) || m.Vuln != "" || m.Fingerprint != "" {
 		return false
@@ -29,8 +30,9 @@ func namesAll(pattern string) bool {
 
 // databases are where the packages of a distribution are found: one path stands for all of them.
 func databases() []string {
-	return []string{"var/lib/dpkg/status", "lib/apk/db/installed", "usr/lib/apk/db/installed", "var/lib/rpm/rpmdb.sqlite", "var/lib/rpm/Packages.db",
-		"var/lib/rpm/Packages", "usr/lib/sysimage/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/Packages.db", "var/lib/rpmmanifest/container-manifest-2"}
+	return []string{"var/lib/dpkg/status", "lib/apk/db/installed", "usr/lib/apk/db/installed", "var/lib/rpm/rpmdb.sqlite",
+		"var/lib/rpm/Packages.db", "var/lib/rpm/Packages", "usr/lib/sysimage/rpm/rpmdb.sqlite", "usr/lib/sysimage/rpm/Packages.db",
+		"var/lib/rpmmanifest/container-manifest-2"}
 }
 
 // coversAll says whether a pattern over paths names nothing, or a place where all packages of a distribution are found.

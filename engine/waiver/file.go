@@ -128,7 +128,8 @@ func checkScope(y document.File, w *engine.Waiver, n *yaml.Node) error {
 		return engine.Hint(y.Errorf(n, "the patterns of this waiver match everything, or every package of a distribution"),
 			"narrow it with a name, a vuln or a fingerprint, or say so with `broad: true`")
 	case w.Broad && w.Rule == "" && !matchesAll(&w.Match):
-		return engine.Hint(y.Errorf(n, "`broad: true` goes with a rule, or with patterns that match everything"), "name the rule, or leave `broad` out")
+		return engine.Hint(y.Errorf(n, "`broad: true` goes with a rule, or with patterns that match everything"),
+			"name the rule, or leave `broad` out")
 	}
 	return nil
 }

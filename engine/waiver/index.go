@@ -15,8 +15,8 @@ type printed struct {
 	target      *target
 }
 
-// markAmbiguous gives the active waivers by fingerprint that fit more than one thing, or a part of one, the state ambiguous: they accept nothing. A
-// waiver is written for one thing, and nobody can say which of them that is.
+// markAmbiguous gives the active waivers by fingerprint that fit more than one thing, or a part of one, the state ambiguous: they accept
+// nothing. A waiver is written for one thing, and nobody can say which of them that is.
 func markAmbiguous(ws []engine.Waiver, all []printed) {
 	slices.SortFunc(all, func(a, b printed) int {
 		return cmp.Or(strings.Compare(a.fingerprint, b.fingerprint), strings.Compare(a.thing, b.thing))

@@ -10,8 +10,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// A waiver that accepts everything has to say so, whatever it is written with: patterns of wildcards only, and the one place where all packages
-// of a distribution are found.
+// A waiver that accepts everything has to say so, whatever it is written with: patterns of wildcards only, and the one place where all
+// packages of a distribution are found.
 func TestBroad(t *testing.T) {
 	for match, broad := range map[string]bool{
 		"path: '**'":                                   true,
@@ -60,7 +60,8 @@ func TestBroad(t *testing.T) {
 		}
 	}
 	f := facts(vuln("v1", "CVE-1", "nginx", "CVE-1"))
-	if err := parse(t, entry("match: {path: '**'}, broad: true")).For(engine.Identity{}, noon).Mark(f); err != nil || f.Findings[0].WaivedBy == "" {
+	m := parse(t, entry("match: {path: '**'}, broad: true")).For(engine.Identity{}, noon)
+	if err := m.Mark(f); err != nil || f.Findings[0].WaivedBy == "" {
 		t.Errorf("what is broad and says so accepts nothing: %v", err)
 	}
 }
@@ -71,7 +72,8 @@ func TestBlankWords(t *testing.T) {
 		for _, key := range []string{"reason", "owner"} {
 			keys := map[string]string{"reason": "a", "owner": "b"}
 			keys[key] = blank
-			text := fmt.Sprintf("version: 1\nwaivers:\n  - {match: {vuln: X}, reason: %s, owner: %s, expires: 2026-12-31}\n", keys["reason"], keys["owner"])
+			text := fmt.Sprintf("version: 1\nwaivers:\n  - {match: {vuln: X}, reason: %s, owner: %s, expires: 2026-12-31}\n",
+				keys["reason"], keys["owner"])
 			if _, err := Parse("w.yaml", []byte(text)); !errors.As(err, new(*engine.UsageError)) || !strings.Contains(err.Error(), key) {
 				t.Errorf("%s: %s: %v", key, blank, err)
 			}
@@ -113,8 +115,8 @@ func found(version string, paths ...string) engine.Finding {
 	return f
 }
 
-// A waiver by fingerprint accepts what it was written for: the thing at its place, whatever its version, and not a second one like it, nor the
-// same one at a further place.
+// A waiver by fingerprint accepts what it was written for: the thing at its place, whatever its version, and not a second one like it, nor
+// the same one at a further place.
 func TestFingerprintOfOneThing(t *testing.T) {
 	of := func(fs ...engine.Finding) string { return engine.Identify(fs)[0].Fingerprint[:12] }
 	first := of(found("0.6.0", "srv/v1/node_modules/qs"))
@@ -125,11 +127,13 @@ func TestFingerprintOfOneThing(t *testing.T) {
 		want  string // versions that are waived
 		state string
 	}{
-		"the thing itself":       {"fingerprint: '" + first + "'", []engine.Finding{found("0.6.0", "srv/v1/node_modules/qs")}, "0.6.0", active},
-		"after an upgrade":       {"fingerprint: '" + first + "'", []engine.Finding{found("0.7.0", "srv/v2/node_modules/qs")}, "0.7.0", active},
-		"another place":          {"fingerprint: '" + first + "'", []engine.Finding{found("0.6.0", "opt/node_modules/qs")}, "", active},
-		"a second place":         {"fingerprint: '" + first + "'", []engine.Finding{found("0.6.0", "srv/v1/node_modules/qs", "opt/qs")}, "", ambiguous},
-		"a second place, before": {"fingerprint: '" + first + "'", []engine.Finding{found("0.6.0", "a/qs", "srv/v1/node_modules/qs")}, "", ambiguous},
+		"the thing itself": {"fingerprint: '" + first + "'", []engine.Finding{found("0.6.0", "srv/v1/node_modules/qs")}, "0.6.0", active},
+		"after an upgrade": {"fingerprint: '" + first + "'", []engine.Finding{found("0.7.0", "srv/v2/node_modules/qs")}, "0.7.0", active},
+		"another place":    {"fingerprint: '" + first + "'", []engine.Finding{found("0.6.0", "opt/node_modules/qs")}, "", active},
+		"a second place": {"fingerprint: '" + first + "'",
+			[]engine.Finding{found("0.6.0", "srv/v1/node_modules/qs", "opt/qs")}, "", ambiguous},
+		"a second place, before": {"fingerprint: '" + first + "'",
+			[]engine.Finding{found("0.6.0", "a/qs", "srv/v1/node_modules/qs")}, "", ambiguous},
 		"a second place of its class": {"fingerprint: '" + first + "'", []engine.Finding{found("0.6.0", "srv/v1/node_modules/qs",
 			"srv/v2/node_modules/qs")}, "", ambiguous},
 		"two versions of its class": {"fingerprint: '" + first + "'", []engine.Finding{found("0.6.0", "srv/v1/node_modules/qs"),
@@ -226,8 +230,9 @@ func TestAliasesOfSeveralCVEs(t *testing.T) {
 		{[]string{"GHSA-unknown", "CVE-2", "CVE-3"}, false},
 		{[]string{"PYSEC-1"}, true},
 	} {
-		f := facts(engine.Finding{Ref: "v1", ID: "GO-1", CVEs: cves, Aliases: append([]string{"GHSA-1", "GHSA-23", "GHSA-unknown", "PYSEC-1"}, cves...),
-			Speaks: map[string][]string{"GO-1": cves, "GHSA-1": {"CVE-1"}, "GHSA-23": {"CVE-2", "CVE-3"}, "PYSEC-1": cves}})
+		f := facts(engine.Finding{Ref: "v1", ID: "GO-1", CVEs: cves,
+			Aliases: append([]string{"GHSA-1", "GHSA-23", "GHSA-unknown", "PYSEC-1"}, cves...),
+			Speaks:  map[string][]string{"GO-1": cves, "GHSA-1": {"CVE-1"}, "GHSA-23": {"CVE-2", "CVE-3"}, "PYSEC-1": cves}})
 		text := "version: 1\nwaivers:\n"
 		for _, id := range c.ids {
 			text += more("match: {vuln: " + id + "}")
@@ -257,8 +262,9 @@ func TestSubpath(t *testing.T) {
 
 // A baseline accepts all that it was made of, also where several things share a fingerprint: there it names a version or a path too.
 func TestBaselineOfTwins(t *testing.T) {
-	f := &engine.Facts{Findings: engine.Identify([]engine.Finding{found("0.6.0", "srv/v1/qs"), found("0.5.0", "srv/v2/qs"), found("1.0.0", "a/qs", "b/qs")}),
-		Gaps: engine.IdentifyGaps([]engine.Gap{{Kind: engine.GapUnsupported, Path: "srv/a[1].jar"}, {Kind: engine.GapUnsupported, Path: "srv/a[2].jar"}})}
+	gap := func(path engine.Maybe) engine.Gap { return engine.Gap{Kind: engine.GapUnsupported, Path: path} }
+	f := &engine.Facts{Gaps: engine.IdentifyGaps([]engine.Gap{gap("srv/a[1].jar"), gap("srv/a[2].jar")}),
+		Findings: engine.Identify([]engine.Finding{found("0.6.0", "srv/v1/qs"), found("0.5.0", "srv/v2/qs"), found("1.0.0", "a/qs", "b/qs")})}
 	rule := engine.RuleResult{ID: "r", Status: engine.StatusDeny, Waivable: true}
 	add := func(ref, fingerprint string) {
 		rule.Results = append(rule.Results, engine.Result{Findings: []string{ref}, Fingerprint: engine.Fingerprint("r", fingerprint)})

@@ -51,7 +51,8 @@ func (s *subtraction) markAmbiguous(f *engine.Facts, rules []engine.RuleResult) 
 		for i := range rules[r].Results {
 			res := &rules[r].Results[i]
 			t := s.targetOf(res)
-			t.thing = engine.Fingerprint(append([]string{res.Fingerprint, rules[r].ID, string(res.Path), string(res.Subject), string(res.Layer)}, res.Findings...)...)
+			parts := []string{res.Fingerprint, rules[r].ID, string(res.Path), string(res.Subject), string(res.Layer)}
+			t.thing = engine.Fingerprint(append(parts, res.Findings...)...)
 			all = append(all, printed{t.fingerprint, t.thing, t})
 		}
 	}
