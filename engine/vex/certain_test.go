@@ -61,6 +61,10 @@ func TestCSAFSaysMore(t *testing.T) {
 		{"", plain + "|product_version=lodash-4.17.20", lodash, "not_affected"},
 		{"", plain + "|product_version=lodash@4.17.20", lodash, "not_affected"},
 		{"", plain + "|product_version=4.17.2", lodash, ""},
+		{"", plain + "|product_version=", lodash, ""},
+		{"", plain + "|product_version= ", lodash, ""},
+		{"", plain + "|product_version=lodash-", lodash, ""},
+		{"", plain + "|product_version=4.17.20 and later", lodash, ""},
 		{"", plain + "|product_version=14.17.20", lodash, ""},
 		{"", plain + "|product_version=4.17.21", `"purl":"pkg:npm/lodash@4.17.20"`, ""},
 		{"", plain + "|product_version=5", `"purl":"pkg:npm/lodash@4.17.20"`, ""},
@@ -205,7 +209,8 @@ func TestCycloneDXSaysMore(t *testing.T) {
 func TestOpenVEXSaysMore(t *testing.T) {
 	doc := func(vulnerability, product, why string) string {
 		return `{"@context":"https://openvex.dev/ns/v0.2.0","@id":"https://example.test/vex/1","author":"Example",
-			"timestamp":"2026-01-02T03:04:05Z","version":1,"statements":[{"vulnerability":{` + vulnerability + `},"products":[{` + product + `}],"status":"not_affected",` + why + `}]}`
+			"timestamp":"2026-01-02T03:04:05Z","version":1,
+			"statements":[{"vulnerability":{` + vulnerability + `},"products":[{` + product + `}],"status":"not_affected",` + why + `}]}`
 	}
 	const cve, lodash, why = `"name":"CVE-2021-23337"`, `"@id":"pkg:npm/lodash@4.17.20"`, `"impact_statement":"no"`
 	for _, c := range []struct{ vulnerability, product, why, want string }{
@@ -261,6 +266,7 @@ func TestAliasOfOneCVE(t *testing.T) {
 		{"GHSA-1", `"CVE-2024-0001"`, ""},
 		{"GHSA-2", `"CVE-2024-0001","CVE-2024-0002"`, "not_affected"},
 		{"X-1", both, "not_affected"},
+		{"CVE-2024-0001", `],"@id":"https://example.test/GHSA-12","more":[`, ""},
 	} {
 		f := facts()
 		f.Findings[2].Aliases = []string{"GHSA-1", "GHSA-2", "GHSA-12"}

@@ -112,9 +112,9 @@ func contradict(names []string) bool {
 // answeredBy returns the CVEs of a finding that a statement speaks of, [""] for all of it. One that is called by a CVE speaks of that one
 // only, whatever its aliases are.
 func (f finding) answeredBy(s *statement) []string {
-	ids := slices.Concat(s.names, s.aliases)
-	if slices.ContainsFunc(s.names, func(id string) bool { return issuer(id) == "CVE" }) {
-		ids = s.names
+	ids := slices.DeleteFunc(slices.Clone(s.names), func(id string) bool { return issuer(id) != "CVE" })
+	if len(ids) == 0 {
+		ids = slices.Concat(s.names, s.aliases)
 	}
 	var cves []string
 	for _, own := range slices.Concat([]string{f.ID}, f.Aliases, f.CVEs) {

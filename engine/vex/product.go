@@ -147,6 +147,7 @@ func plainName(s string) string {
 
 // narrow makes a component that is about one version of what its package URLs name: where they have one, it has to be the same.
 func (c *component) narrow(version string) {
+	c.unmatchable = c.unmatchable || version == "" // a name that should have one, and has none
 	c.purls = slices.Clone(c.purls)
 	for i := range c.purls {
 		u := &c.purls[i]
