@@ -1,5 +1,7 @@
 package engine
 
+import "slices"
+
 // Level is a severity. Unknown is a level of its own and never means "none".
 type Level string
 
@@ -69,20 +71,22 @@ type VEX struct {
 
 // Finding is one vulnerability of one package; unique by canonical id, ecosystem, source package and version.
 type Finding struct {
-	Kind           string       `json:"kind" enum:"vulnerability"`
-	ID             string       `json:"id"`      // canonical: the CVE where exactly one is reached, else the advisory's own id
-	Aliases        []string     `json:"aliases"` // every other id of the same vulnerability
-	CVEs           []string     `json:"cves"`    // every CVE reached by id, alias or upstream
-	Summary        Maybe        `json:"summary"`
-	Package        FoundPackage `json:"package"`
-	FixedVersions  []string     `json:"fixed_versions"` // released fixes for this package, in version order
-	Severity       Severity     `json:"severity"`
-	Severities     []Severity   `json:"severities"`
-	KnownExploited bool         `json:"known_exploited"` // in CISA's catalogue
-	ExploitedSince Maybe        `json:"exploited_since"` // the day the catalogue added it
-	Malicious      bool         `json:"malicious"`       // the package itself is malware (an OSV MAL- id)
-	EPSS           *EPSS        `json:"epss"`            // null when it is not loaded, or has no score for any of the CVEs
-	CWEs           []string     `json:"cwes"`            // "CWE-79", sorted
+	Kind    string   `json:"kind" enum:"vulnerability"`
+	ID      string   `json:"id"`      // canonical: the CVE where exactly one is reached, else the advisory's own id
+	Aliases []string `json:"aliases"` // every other id of the same vulnerability
+	CVEs    []string `json:"cves"`    // every CVE reached by id, alias or upstream
+	// Speaks lists, of a finding with several CVEs, those that each other id is about, as its own record says.
+	Speaks         map[string][]string `json:"speaks"`
+	Summary        Maybe               `json:"summary"`
+	Package        FoundPackage        `json:"package"`
+	FixedVersions  []string            `json:"fixed_versions"` // released fixes for this package, in version order
+	Severity       Severity            `json:"severity"`
+	Severities     []Severity          `json:"severities"`
+	KnownExploited bool                `json:"known_exploited"` // in CISA's catalogue
+	ExploitedSince Maybe               `json:"exploited_since"` // the day the catalogue added it
+	Malicious      bool                `json:"malicious"`       // the package itself is malware (an OSV MAL- id)
+	EPSS           *EPSS               `json:"epss"`            // null when it is not loaded, or has no score for any of the CVEs
+	CWEs           []string            `json:"cwes"`            // "CWE-79", sorted
 	// Fix is "released" when a fixed version exists, "wont_fix" when whoever maintains the package said that there will be none, "none" when
 	// none exists yet.
 	Fix      string `json:"fix" enum:"released,none,wont_fix"`
@@ -101,4 +105,19 @@ type Finding struct {
 	Ref         string        `json:"ref"`         // opaque; unique in the report; what a rule's result names
 	Fingerprint string        `json:"fingerprint"` // 64 hex digits; the same across rebuilds and versions
 	WaivedBy    Maybe         `json:"waived_by"`   // id of the waiver
+}
+
+// SpeaksOf says which CVEs of the finding an id of it is about, and whether that is all of it. A CVE is about itself, and any other id
+// about what its own record names: of an alias without a record, nobody here knows which of several CVEs it is.
+func (f *Finding) SpeaksOf(id string) (cves []string, whole bool) {
+	cves, known := f.Speaks[id]
+	switch {
+	case len(f.CVEs) < 2:
+		return f.CVEs, true
+	case slices.Contains(f.CVEs, id):
+		return []string{id}, false
+	case !known && id == f.ID: // facts that were recorded without it
+		return f.CVEs, true
+	}
+	return cves, !slices.ContainsFunc(f.CVEs, func(cve string) bool { return !slices.Contains(cves, cve) })
 }

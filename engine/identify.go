@@ -26,17 +26,57 @@ func Fingerprint(parts ...string) string {
 	return hex.EncodeToString(h.Sum(nil))
 }
 
+// fingerprint hashes what a finding is and where its package is, by the classes of paths.
+func (f *Finding) fingerprint(classes []string) string {
+	eco, _ := SplitEcosystem(string(f.Package.Ecosystem))
+	if len(classes) == 0 {
+		classes = []string{""}
+	}
+	return Fingerprint(append([]string{f.Kind, f.ID, eco, f.Package.Name}, classes...)...)
+}
+
+// classes returns the class of each path at which the package was found, sorted: two places of one class are two.
+func (f *Finding) classes() []string {
+	var paths []string
+	for _, l := range f.Package.Locations {
+		paths = append(paths, l.Path)
+	}
+	slices.Sort(paths)
+	paths = slices.Compact(paths)
+	for i := range paths {
+		paths[i] = PathClass(paths[i])
+	}
+	slices.Sort(paths)
+	return paths
+}
+
+// PartFingerprints returns the fingerprints that the finding would have, were its package at only one of its places, or at all but one.
+func (f *Finding) PartFingerprints() []string {
+	classes := f.classes()
+	if len(classes) < 2 {
+		return nil
+	}
+	var out []string
+	for i := range classes {
+		out = append(out, f.fingerprint(classes[i:i+1]))
+		if len(classes) <= maxParts {
+			out = append(out, f.fingerprint(slices.Concat(classes[:i], classes[i+1:])))
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// maxParts is of how many places PartFingerprints also leaves out one: the work grows with the square of it.
+const maxParts = 32
+
 // Identify gives findings their fingerprints and refs, and sorts them: by package, version, then id. Ecosystem releases are left
-// out of the fingerprint, so that a waiver survives an upgrade of the base image.
+// out of the fingerprint, so that a waiver survives an upgrade of the base image; a package that is found in one more place is another
+// thing.
 func Identify(fs []Finding) []Finding {
 	for i := range fs {
 		f := &fs[i]
-		eco, _ := SplitEcosystem(string(f.Package.Ecosystem))
-		where := ""
-		if len(f.Package.Locations) > 0 {
-			where = PathClass(f.Package.Locations[0].Path)
-		}
-		f.Fingerprint = Fingerprint(f.Kind, f.ID, eco, f.Package.Name, where)
+		f.Fingerprint = f.fingerprint(f.classes())
 		f.Ref = "v" + Fingerprint(f.Fingerprint, string(f.Package.Ecosystem), f.Package.Version)[:16]
 	}
 	sort.SliceStable(fs, func(i, j int) bool {
@@ -60,12 +100,12 @@ func Identify(fs []Finding) []Finding {
 func IdentifySecrets(ss []Secret) []Secret {
 	for i := range ss {
 		s := &ss[i]
-		s.Fingerprint = Fingerprint("secret", s.Rule, PathClass(string(s.Path)), string(s.Subject), s.Redacted)
+		s.Fingerprint = Fingerprint("secret", s.Rule, PathClass(string(s.Path)), string(s.Subject), s.Redacted, s.Hash)
 		s.Ref = "s" + Fingerprint(s.Fingerprint, string(s.Path), string(s.Layer), strconv.Itoa(s.Line))[:16]
 	}
 	slices.SortFunc(ss, func(a, b Secret) int {
 		return cmp.Or(cmp.Compare(a.Path, b.Path), cmp.Compare(a.Subject, b.Subject), cmp.Compare(a.Line, b.Line), cmp.Compare(a.Rule, b.Rule),
-			cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Redacted, b.Redacted))
+			cmp.Compare(a.Layer, b.Layer), cmp.Compare(a.Redacted, b.Redacted), cmp.Compare(a.Hash, b.Hash))
 	})
 	return slices.CompactFunc(ss, func(a, b Secret) bool { return a.Ref == b.Ref })
 }

@@ -17,9 +17,9 @@ type Origin string
 
 // The origins.
 const (
-	OriginBase    Origin = "base"    // a layer of the base image brought it
+	OriginBase    Origin = "base"    // a layer of the base image, which is verified, brought it
 	OriginOwn     Origin = "own"     // a layer on top of the base brought it
-	OriginUnknown Origin = "unknown" // it is not known where the base ends
+	OriginUnknown Origin = "unknown" // it is not known where the base ends, or only claimed
 )
 
 // Referrer is an artifact that refers to the image: a signature, an attestation, an SBOM. That it is there is all that is known of it;

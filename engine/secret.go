@@ -10,6 +10,9 @@ type Secret struct {
 	Layer    Maybe  `json:"layer"`    // diff ID of the layer that holds it
 	Line     int    `json:"line"`     // from 1; 0 when there is none
 	Redacted string `json:"redacted"` // what tells it from others without giving it away: "AKIA****************"
+	// Hash is the first 16 bits, in hex, of a hash of the value: enough to tell a value from the one that took its place, too little to find
+	// it by. It is part of the fingerprint and stands in no report.
+	Hash string `json:"-"`
 	// DeletedLater says that a later layer removes or replaces the file: whoever pulls the image still gets it.
 	DeletedLater bool   `json:"deleted_later"`
 	OwnedBy      Maybe  `json:"owned_by"` // "deb/ssl-cert": a file that a package brought and nobody changed is published to the world

@@ -2,7 +2,8 @@ package engine
 
 // WaiverMatch selects what a waiver accepts; every key that is set must match.
 type WaiverMatch struct {
-	Vuln        Maybe `json:"vuln"` // any id of the vulnerability; an advisory of several CVEs is waived when all are
+	// Vuln is any id of the vulnerability. An advisory of several CVEs is waived when all are; an alias speaks for its own CVE only.
+	Vuln        Maybe `json:"vuln"`
 	PURL        Maybe `json:"purl"`
 	Path        Maybe `json:"path"` // glob
 	Fingerprint Maybe `json:"fingerprint"`
@@ -22,8 +23,9 @@ type Waiver struct {
 	Ticket  Maybe       `json:"ticket"`
 	Origin  Maybe       `json:"origin"` // "baseline" when `veto waive --all` wrote it
 	Where   string      `json:"where"`  // "veto-waivers.yaml:12"
-	// State: active; expired (counts no more); ended (until: fix-available, and there is one); other-image.
-	State string `json:"state" enum:"active,expired,ended,other-image"`
+	// State: active; expired (counts no more); ended (until: fix-available, and there is one); other-image; ambiguous (its fingerprint fits
+	// two things, or only some of the places where one is found); too-long (its last day is further ahead than the configuration allows).
+	State string `json:"state" enum:"active,expired,ended,other-image,ambiguous,too-long"`
 	Used  int    `json:"used"` // how many findings, secrets, gaps and results it accepted
 }
 

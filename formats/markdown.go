@@ -178,7 +178,7 @@ func (rep *indexedReport) writeMarkdownWaivers(doc *markdownDocument) {
 				continue
 			}
 			state = "expires"
-		} else if w.State != "expired" && w.State != "ended" {
+		} else if w.State == "other-image" {
 			continue
 		}
 		lines = append(lines, fmt.Sprintf("- %s %s: %s, owner %s: %s", state, escapeMarkdown(w.Expires),

@@ -174,6 +174,8 @@ func (rep *indexedReport) baseText() string {
 		return s + ": its layers are not the oldest ones of this image"
 	case b.Layers == 0:
 		return s + ": where it ends is not known"
+	case b.State != "verified":
+		return s + fmt.Sprintf(": %d of %s, which proves nothing of the findings", b.Layers, plural(len(rep.Layers), "layer", "layers"))
 	}
 	n := map[engine.Origin]int{}
 	for i := range rep.Findings {

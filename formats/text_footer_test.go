@@ -76,7 +76,7 @@ func TestBaseText(t *testing.T) {
 		{&engine.Base{Name: "debian:12", State: "verified", Layers: 1}, findings[1:],
 			"debian:12, verified: 1 of 3 layers; 0 findings are the base's, 2 your own"},
 		{&engine.Base{Digest: digest, State: "claimed", From: "labels", Layers: 2}, findings,
-			digest.Short() + ", claimed by its labels: 2 of 3 layers; 1 finding is the base's, 2 your own"},
+			digest.Short() + ", claimed by its labels: 2 of 3 layers, which proves nothing of the findings"},
 		{&engine.Base{State: "claimed", From: "history"}, findings, "the base, claimed by its history: where it ends is not known"},
 		{&engine.Base{State: "claimed", From: "flag"}, findings,
 			"the base, claimed by layers that were not hashed: where it ends is not known"},

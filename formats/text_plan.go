@@ -23,6 +23,10 @@ func (p *page) addWaivers(rep *indexedReport) {
 			lines = append(lines, waiverLine(w, "expired "+w.Expires))
 		case "ended":
 			lines = append(lines, waiverLine(w, "ended, a fix is out"))
+		case "ambiguous":
+			lines = append(lines, waiverLine(w, "accepts nothing, its fingerprint fits more than one thing or one of several places"))
+		case "too-long":
+			lines = append(lines, waiverLine(w, "accepts nothing, "+w.Expires+" is further ahead than waivers.max_days"))
 		}
 	}
 	for i := range rep.Waivers {

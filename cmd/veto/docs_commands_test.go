@@ -124,7 +124,7 @@ func lessons(t *testing.T) map[string]lesson {
 			writeText(t, filepath.Join(d.dir, "veto-waivers.yaml"), "version: 1\nwaivers: []\n")
 		}, said: []said{
 			{`veto waive ec4f66f0 --owner @shop --expires 30d --reason "not reachable, upgrade planned"`, exitPass, "1 waivers written"},
-			{`veto waive CVE-2023-44487 --package nginx --owner @shop --expires 2026-12-31 --reason "HTTP/2 is off"`, exitPass,
+			{`veto waive CVE-2023-38545 --package curl --owner @shop --expires 2026-12-31 --reason "no SOCKS proxy"`, exitPass,
 				"1 waivers written"},
 			{`veto waive --all --owner @shop --expires 90d --reason "adoption baseline"`, exitPass, "waivers written"},
 			{"veto waive --check", exitPass, "to look at"},

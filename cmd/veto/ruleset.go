@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -128,7 +129,7 @@ func (p *policyFlags) options(l *ruleset) (rego.Options, error) {
 		return o, err
 	}
 	for id, r := range l.settings.Rules {
-		o.Rules[id] = rego.RuleSetting{Action: r.Action, EnforceAfter: r.EnforceAfter}
+		o.Rules[id] = rego.RuleSetting{Action: r.Action, EnforceAfter: r.EnforceAfter, Waivable: r.Waivable}
 	}
 	return o, nil
 }
@@ -153,6 +154,10 @@ func (l *ruleset) loadWaivers(flag string) error {
 		return usage(err)
 	}
 	l.waiverPath = path
+	l.waivers.Bound(l.settings.waiverDays())
+	if days := l.settings.WaiverMax; days > waiver.DefaultMaxDays {
+		l.relax("waivers.max_days", strconv.Itoa(waiver.DefaultMaxDays), strconv.Itoa(days), l.settings.where("waivers.max_days"))
+	}
 	var known []string
 	for _, r := range l.policy.Rules() {
 		known = append(known, r.ID)

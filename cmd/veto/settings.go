@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"path"
 	"path/filepath"
@@ -13,12 +14,14 @@ import (
 
 	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/document"
+	"github.com/vetoci/veto/engine/waiver"
 )
 
 // ruleSetting is what veto.yaml says about one rule.
 type ruleSetting struct {
 	Action       string // deny, warn, info, off
 	EnforceAfter string // a day; before it a deny only warns
+	Waivable     *bool  // nil is as the rule says
 	Line         int
 }
 
@@ -30,8 +33,13 @@ type settings struct {
 	Params    map[string]map[string]any
 	ParamLine map[string]int // "rule.param"
 	Waivers   string
+	WaiverMax int // waivers.max_days; 0 is the default
+	WaiverAt  int // its line
 	VEX       []string
 }
+
+// waiverDays is how many days ahead the last day of a waiver may be.
+func (s *settings) waiverDays() int { return cmp.Or(s.WaiverMax, waiver.DefaultMaxDays) }
 
 func settingsKeys() []string {
 	return []string{"version", "policies", "rules", "params", "waivers", "vex"}
@@ -117,14 +125,41 @@ func (y settingsFile) set(s *settings, key string, n *yaml.Node) error {
 		s.VEX = list
 		return err
 	case "waivers":
-		p, err := y.Text(n, "waivers (the path of the waiver file)")
-		s.Waivers = p
-		return err
+		return y.waivers(s, n)
 	case "rules":
 		return y.rules(s, n)
 	case "params":
 		return y.params(s, n)
 	}
+	return nil
+}
+
+// maxWaiverDays is the greatest waivers.max_days: ten years are no while.
+const maxWaiverDays = 3660
+
+// waivers reads the path of the waiver file, alone or with how long a waiver may hold.
+func (y settingsFile) waivers(s *settings, n *yaml.Node) (err error) {
+	if n.Kind != yaml.MappingNode {
+		s.Waivers, err = y.Text(n, "waivers (the path of the waiver file)")
+		return err
+	}
+	m, err := y.Mapping(n, "waivers", []string{"file", "max_days"})
+	if err != nil {
+		return err
+	}
+	if file := m["file"]; file != nil {
+		if s.Waivers, err = y.Text(file, "waivers.file"); err != nil {
+			return err
+		}
+	}
+	days := m["max_days"]
+	if days == nil {
+		return nil
+	}
+	if err := days.Decode(&s.WaiverMax); err != nil || days.Tag != "!!int" || s.WaiverMax < 1 || s.WaiverMax > maxWaiverDays {
+		return y.Errorf(days, "waivers.max_days is a number of days from 1 to %d", maxWaiverDays)
+	}
+	s.WaiverAt = days.Line
 	return nil
 }
 
@@ -137,14 +172,14 @@ func (y settingsFile) rules(s *settings, n *yaml.Node) error {
 		r := ruleSetting{Line: v.Line}
 		action := v
 		if v.Kind == yaml.MappingNode {
-			m, err := y.Mapping(v, "rules."+id, []string{"action", "enforce_after"})
+			m, err := y.Mapping(v, "rules."+id, []string{"action", "enforce_after", "waivable"})
 			if err != nil && slices.ContainsFunc(v.Content, func(n *yaml.Node) bool { return n.Value == "params" }) {
 				return engine.Hint(err, "parameters stand apart: `params: {%s: {…}}`", id)
 			}
 			if err != nil {
 				return err
 			}
-			if action = m["action"]; action == nil && m["enforce_after"] == nil {
+			if action = m["action"]; action == nil && m["enforce_after"] == nil && m["waivable"] == nil {
 				return y.Errorf(v, "rules.%s is empty", id)
 			}
 			if d := m["enforce_after"]; d != nil {
@@ -152,6 +187,13 @@ func (y settingsFile) rules(s *settings, n *yaml.Node) error {
 					return y.Errorf(d, "rules.%s.enforce_after is a day such as 2026-12-31, not %q", id, d.Value)
 				}
 				r.EnforceAfter = d.Value
+			}
+			if w := m["waivable"]; w != nil {
+				flag, err := y.Flag(w, "rules."+id+".waivable")
+				if err != nil {
+					return err
+				}
+				r.Waivable = &flag
 			}
 		}
 		if action != nil {
@@ -202,7 +244,9 @@ func (s *settings) where(setting string) string {
 	parts := strings.SplitN(setting, ".", 3)
 	line := 0
 	switch {
-	case len(parts) == 2 && parts[0] == "rules":
+	case setting == "waivers.max_days":
+		line = s.WaiverAt
+	case len(parts) >= 2 && parts[0] == "rules":
 		line = s.Rules[parts[1]].Line
 	case len(parts) == 3 && parts[0] == "params":
 		line = s.ParamLine[parts[1]+"."+parts[2]]

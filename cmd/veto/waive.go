@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -37,7 +38,7 @@ its id, for a package, or for all that the last run denied (an adoption baseline
 --check lists expired, expiring and unused entries instead.
 ` + exitStatusPlain,
 		Example: `  veto waive 3f9a12c4 --owner @shop --expires 30d --reason "not reachable, upgrade planned"
-  veto waive CVE-2023-44487 --package nginx --owner @shop --expires 2026-12-31 --reason "HTTP/2 is off"
+  veto waive CVE-2023-38545 --package curl --owner @shop --expires 2026-12-31 --reason "no SOCKS proxy"
   veto waive --all --owner @shop --expires 90d --reason "adoption baseline"
   veto waive --check`,
 		Args: cobra.MaximumNArgs(1),
@@ -92,7 +93,11 @@ func (f *waiveFlags) write(sys *system, rules *ruleset, args []string) error {
 	if err != nil {
 		return err
 	}
-	entries, err := f.entries(sys, args, template)
+	run, err := f.loadRun(sys)
+	if err != nil {
+		return err
+	}
+	entries, err := f.entries(run, args, template)
 	if err != nil {
 		return err
 	}
@@ -116,10 +121,39 @@ func (f *waiveFlags) write(sys *system, rules *ruleset, args []string) error {
 	}
 	p := &printer{w: sys.stdout}
 	fmt.Fprintf(p, "%s: %d waivers written, until %s\n", path, len(entries), template.Expires)
+	for _, rule := range notWaivable(run, entries) {
+		fmt.Fprintf(p, "note: %s denies some of this and cannot be waived\n"+
+			"hint: rules: {%s: {waivable: true}} in veto.yaml allows it, and is listed as weakened\n", rule, rule)
+	}
 	if rules.waiverPath == "" {
 		fmt.Fprintf(p, "hint: name it in veto.yaml (waivers: %s) or give --waivers %s\n", path, path)
 	}
 	return p.err
+}
+
+// notWaivable lists the rules that deny something that the entries name and whose results no waiver accepts.
+func notWaivable(run *engine.Run, entries []waiver.Draft) []string {
+	named := map[engine.Maybe]bool{}
+	for i := range entries {
+		named[entries[i].Match.Fingerprint] = true
+	}
+	var out []string
+	for i := range run.Reports {
+		r := &run.Reports[i]
+		matches := waiver.Matches(r)
+		for _, rule := range r.Decision.Rules {
+			if rule.Status != engine.StatusDeny || rule.Waivable || slices.Contains(out, rule.ID) {
+				continue
+			}
+			if slices.ContainsFunc(rule.Results, func(res engine.Result) bool {
+				return slices.ContainsFunc(res.Findings, func(ref string) bool { return named[matches[ref].Fingerprint] })
+			}) {
+				out = append(out, rule.ID)
+			}
+		}
+	}
+	slices.Sort(out)
+	return out
 }
 
 func (f *waiveFlags) template(rules *ruleset) (waiver.Draft, error) {
@@ -133,6 +167,10 @@ func (f *waiveFlags) template(rules *ruleset) (waiver.Draft, error) {
 	var err error
 	if e.Expires, err = expiry(f.expires, rules.at); err != nil {
 		return e, err
+	}
+	if max := rules.settings.waiverDays(); e.Expires > rules.at.AddDate(0, 0, max).Format(time.DateOnly) {
+		return e, engine.Hint(engine.Usage("--expires %s is more than %d days ahead", f.expires, max),
+			"a waiver is looked at again before long; `waivers: {file: FILE, max_days: N}` in veto.yaml allows more, and is listed as weakened")
 	}
 	if f.untilFix {
 		e.Until = "fix-available"
@@ -160,11 +198,7 @@ func expiry(s string, at time.Time) (string, error) {
 }
 
 // entries turns what was asked for into waiver entries, by looking it up in a run so that a typo accepts nothing.
-func (f *waiveFlags) entries(sys *system, args []string, e waiver.Draft) ([]waiver.Draft, error) {
-	run, err := f.loadRun(sys)
-	if err != nil {
-		return nil, err
-	}
+func (f *waiveFlags) entries(run *engine.Run, args []string, e waiver.Draft) ([]waiver.Draft, error) {
 	if f.all {
 		if len(args) > 0 || f.pkg != "" {
 			return nil, engine.Usage("--all accepts everything; leave the id and --package out")
@@ -183,21 +217,28 @@ func (f *waiveFlags) entries(sys *system, args []string, e waiver.Draft) ([]waiv
 		id = args[0]
 	}
 	var out []waiver.Draft
-	for _, r := range run.Reports {
-		for _, v := range r.Findings {
-			if f.selects(id, &v) {
-				one := e
-				one.Match.Fingerprint = engine.Maybe(v.Fingerprint)
-				one.Comment = v.ID + " in " + v.Package.Name
-				out = append(out, one)
+	for i := range run.Reports {
+		r := &run.Reports[i]
+		matches := waiver.Matches(r)
+		add := func(ref string) {
+			one := e
+			one.Match, one.Comment = matches[ref].WaiverMatch, matches[ref].Name
+			out = append(out, one)
+		}
+		for k := range r.Findings {
+			v := &r.Findings[k]
+			if !f.selects(id, v) {
+				continue
 			}
+			if _, whole := v.SpeaksOf(id); id != "" && !whole && !strings.HasPrefix(v.Fingerprint, id) {
+				return nil, engine.Hint(engine.Usage("%s is not all of the %d CVEs of %s", id, len(v.CVEs), v.ID),
+					"accept all of it by its fingerprint, %.8s, or write `match: {vuln: …}` for each CVE", v.Fingerprint)
+			}
+			add(v.Ref)
 		}
 		for _, c := range r.Gaps {
 			if f.pkg == "" && len(id) >= 8 && strings.HasPrefix(c.Fingerprint, id) {
-				one := e
-				one.Match.Fingerprint = engine.Maybe(c.Fingerprint)
-				one.Comment = string(c.Kind) + " " + string(c.Path) + string(c.Subject)
-				out = append(out, one)
+				add(c.Ref)
 			}
 		}
 	}
@@ -205,10 +246,11 @@ func (f *waiveFlags) entries(sys *system, args []string, e waiver.Draft) ([]waiv
 		return nil, engine.Hint(engine.Usage("the run has no finding %s", strings.TrimSpace(id+" "+f.pkg)),
 			"`veto scan SOURCE --detail full` lists them")
 	}
-	slices.SortFunc(out, func(a, b waiver.Draft) int {
-		return strings.Compare(string(a.Match.Fingerprint), string(b.Match.Fingerprint))
+	slices.SortStableFunc(out, func(a, b waiver.Draft) int {
+		return cmp.Or(strings.Compare(string(a.Match.Fingerprint), string(b.Match.Fingerprint)),
+			strings.Compare(string(a.Match.PURL+a.Match.Path), string(b.Match.PURL+b.Match.Path)))
 	})
-	return slices.CompactFunc(out, func(a, b waiver.Draft) bool { return a.Match.Fingerprint == b.Match.Fingerprint }), nil
+	return slices.CompactFunc(out, func(a, b waiver.Draft) bool { return a.Match == b.Match }), nil
 }
 
 func (f *waiveFlags) selects(id string, v *engine.Finding) bool {
@@ -237,12 +279,15 @@ func checkWaivers(sys *system, rules *ruleset, runPath string) error {
 	p := &printer{w: sys.stdout}
 	soon := rules.at.AddDate(0, 0, engine.ExpirySoonDays).Format(time.DateOnly)
 	today := rules.at.Format(time.DateOnly)
+	latest := rules.at.AddDate(0, 0, rules.settings.waiverDays()).Format(time.DateOnly)
 	listed := 0
 	for _, w := range rules.waivers.Waivers() {
 		state := ""
 		switch {
 		case w.Expires < today:
 			state = "expired"
+		case w.Expires > latest:
+			state = "too long"
 		case w.Expires <= soon:
 			state = "expiring"
 		case err == nil && used[w.ID] == 0:

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/vetoci/veto/engine"
 )
 
 // idIndex holds every record that the loaded data has about a set of ids.
@@ -167,4 +169,45 @@ func (g aliasGroup) allIDs() []string {
 		ids = append(ids, m.record.Upstream...)
 	}
 	return ids
+}
+
+// speaks returns the CVEs that each id of a finding of several CVEs is about: those that its own record names.
+// An alias without a record here is not listed.
+func (s *matchState) speaks(f *engine.Finding, g aliasGroup) map[string][]string {
+	out := map[string][]string{}
+	if len(f.CVEs) < 2 {
+		return out
+	}
+	records := map[string]*Advisory{}
+	for _, id := range append(slices.Clone(f.Aliases), f.ID) {
+		records[id] = s.ids.byID[id]
+	}
+	for _, m := range g.matches {
+		records[m.record.ID] = m.record
+	}
+	for id, a := range records {
+		if a == nil || isCVE(id) {
+			continue
+		}
+		named := map[string]bool{}
+		s.ids.name(a, named, map[*Advisory]bool{})
+		out[id] = cvesOf(named)
+	}
+	return out
+}
+
+// name adds what a record names as its vulnerability: its aliases and upstreams, and those of its upstreams, as a notice of Ubuntu's
+// derives from UBUNTU-CVE-2023-1 and that from CVE-2023-1. It does not follow aliases: another record may be about more.
+func (x idIndex) name(a *Advisory, named map[string]bool, seen map[*Advisory]bool) {
+	if a == nil || seen[a] {
+		return
+	}
+	seen[a] = true
+	for _, id := range a.Aliases {
+		named[id] = true
+	}
+	for _, id := range a.Upstream {
+		named[id] = true
+		x.name(x.byID[id], named, seen)
+	}
 }

@@ -79,6 +79,7 @@ func (s *matchState) finding(id string, g aliasGroup) (engine.Finding, error) {
 		f.Malicious = f.Malicious || strings.HasPrefix(other, "MAL-")
 	}
 	slices.Sort(f.Aliases)
+	f.Speaks = s.speaks(&f, g)
 	var fixed []string
 	for _, m := range g.matches {
 		a := m.record

@@ -134,6 +134,34 @@ func TestFindingOfSeveralPackages(t *testing.T) {
 	}
 }
 
+// Of several CVEs, each id is about those that its own record names, and not about what another record adds to them.
+func TestSpeaks(t *testing.T) {
+	with := func(id, aliases, upstream string) Advisory {
+		a := debian(id, Affected{})
+		a.Aliases, a.Upstream = strings.Fields(aliases), strings.Fields(upstream)
+		return a
+	}
+	both := []string{"CVE-2026-1", "CVE-2026-2"}
+	for _, c := range []struct {
+		records []Advisory
+		want    map[string][]string
+	}{
+		{[]Advisory{with("GO-1", "CVE-2026-1 CVE-2026-2 GHSA-1 GHSA-2", "")}, map[string][]string{"GO-1": both}},
+		{[]Advisory{with("GO-1", "CVE-2026-1 CVE-2026-2 GHSA-1", ""), with("GHSA-1", "CVE-2026-1", "")},
+			map[string][]string{"GO-1": both, "GHSA-1": {"CVE-2026-1"}}},
+		{[]Advisory{with("GO-1", "CVE-2026-1 CVE-2026-2", ""), with("GHSA-1", "CVE-2026-1 GO-1", "")},
+			map[string][]string{"GO-1": both, "GHSA-1": {"CVE-2026-1"}}},
+		{[]Advisory{with("DSA-1", "", "CVE-2026-1 CVE-2026-2")}, map[string][]string{"DSA-1": both}},
+		{[]Advisory{with("GHSA-1", "CVE-2026-1", "")}, map[string][]string{}},
+	} {
+		for _, f := range find(t, c.records, binary("openssl", "")) {
+			if diff := cmp.Diff(c.want, f.Speaks); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", f.ID, diff)
+			}
+		}
+	}
+}
+
 // A finding has the id of the vulnerability, so that it is the same whichever feed knows it; an advisory of several CVEs is none of them.
 func TestFindingID(t *testing.T) {
 	with := func(id string, aliases, upstream string) Advisory {

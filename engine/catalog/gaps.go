@@ -2,33 +2,22 @@ package catalog
 
 import (
 	"maps"
-	"path"
 	"slices"
 
 	"github.com/vetoci/veto/engine"
 )
 
 // gaps returns what of the image could not be assessed: the gaps of visible files, those of any layer that could not be read or ended at a
-// limit, empty package databases, and packages of an unknown distribution. Unsupported files of one kind in one folder are one gap.
+// limit, empty package databases, and packages of an unknown distribution. Each file is a gap of its own, so that who accepts one does not
+// accept those that come later.
 func (a *assembly) gaps(os *engine.OS, all []*occurrence, gone map[string]int) []engine.Gap {
 	var out []engine.Gap
-	type group struct{ subject, dir engine.Maybe }
-	groups := map[group]int{} // index in out
 	for i := range a.layers {
 		for _, ev := range a.layers[i].Evidence {
 			visible := a.tree.Visible(ev.Layer, ev.Path)
 			for _, g := range ev.Gaps {
 				if !visible && g.Kind != engine.GapUnreadable && g.Kind != engine.GapLimit {
 					continue
-				}
-				if g.Kind == engine.GapUnsupported && g.Subject != "" {
-					k := group{g.Subject, engine.Maybe(path.Dir(string(g.Path)))}
-					if at, ok := groups[k]; ok {
-						out[at].Count++
-						out[at].Path = min(out[at].Path, g.Path)
-						continue
-					}
-					groups[k], g.Count = len(out), 1
 				}
 				out = append(out, g)
 			}

@@ -44,7 +44,8 @@ func Parse(s string) (URL, error) {
 
 // Match says whether a package URL is one that the pattern names. The pattern is a package URL too; what it leaves out (version,
 // qualifiers, and a namespace when it has none) matches anything, and namespace, name and version may hold the globs * and ?
-// (the latter as %3F: a bare one begins the qualifiers). A pattern or package URL that does not parse matches nothing.
+// (the latter as %3F: a bare one begins the qualifiers). One with a subpath names a part of a package, not the package. A pattern or
+// package URL that does not parse matches nothing.
 func Match(pattern, purl string) bool {
 	want, err := Parse(pattern)
 	if err != nil {
@@ -62,7 +63,7 @@ func Match(pattern, purl string) bool {
 			return false
 		}
 	}
-	return true
+	return want.Subpath == "" || want.Subpath == got.Subpath
 }
 
 func glob(pattern, s string) bool {

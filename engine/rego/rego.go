@@ -29,6 +29,7 @@ type PolicyPath struct {
 type RuleSetting struct {
 	Action       string // deny, warn, info, off; "" keeps the rule's own
 	EnforceAfter string // a day, "2026-12-31": before it (UTC) a deny only warns; "" is at once
+	Waivable     *bool  // whether waivers may accept what the rule says; nil is as its METADATA says
 }
 
 // Options say what to load.

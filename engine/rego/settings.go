@@ -86,6 +86,12 @@ func (p *program) applyRuleSetting(r *rule, name string, s RuleSetting) error {
 		}
 		r.action = s.Action
 	}
+	if s.Waivable != nil {
+		if *s.Waivable && !r.meta.waivable {
+			p.addRelaxation("rules."+name+".waivable", "false", "true")
+		}
+		r.meta.waivable = *s.Waivable
+	}
 	if s.EnforceAfter == "" {
 		return nil
 	}

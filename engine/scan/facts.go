@@ -110,7 +110,8 @@ func addReferrers(in *engine.Input, r referred) {
 	}
 }
 
-// setOrigins says of each finding whether a layer of the base brought it.
+// setOrigins says of each finding whether a layer of the base brought it. Only a base whose layers veto hashed tells: what an image claims
+// about its layers, its author chooses.
 func setOrigins(fs []engine.Finding, base *engine.Base, layers []engine.LayerInfo) {
 	index := map[engine.Maybe]int{} // of the oldest layer with a diff ID
 	for _, l := range layers {
@@ -121,7 +122,7 @@ func setOrigins(fs []engine.Finding, base *engine.Base, layers []engine.LayerInf
 	for i := range fs {
 		at := index[fs[i].Layer]
 		switch {
-		case at == 0 || base == nil || base.Layers == 0:
+		case at == 0 || base == nil || base.State != "verified" || base.Layers == 0:
 			fs[i].Origin = engine.OriginUnknown
 		case at <= base.Layers:
 			fs[i].Origin = engine.OriginBase

@@ -67,12 +67,15 @@ func TestOrigins(t *testing.T) {
 		layer engine.Maybe
 		want  engine.Origin
 	}{
-		{&engine.Base{Layers: 2}, "a", engine.OriginBase},
-		{&engine.Base{Layers: 2}, "b", engine.OriginBase},
-		{&engine.Base{Layers: 2}, "c", engine.OriginOwn},
-		{&engine.Base{Layers: 2}, "", engine.OriginUnknown},
-		{&engine.Base{Layers: 2}, "z", engine.OriginUnknown},
-		{&engine.Base{}, "a", engine.OriginUnknown},
+		{&engine.Base{State: "verified", Layers: 2}, "a", engine.OriginBase},
+		{&engine.Base{State: "verified", Layers: 2}, "b", engine.OriginBase},
+		{&engine.Base{State: "verified", Layers: 2}, "c", engine.OriginOwn},
+		{&engine.Base{State: "verified", Layers: 2}, "", engine.OriginUnknown},
+		{&engine.Base{State: "verified", Layers: 2}, "z", engine.OriginUnknown},
+		{&engine.Base{State: "verified"}, "a", engine.OriginUnknown},
+		{&engine.Base{State: "claimed", Layers: 2}, "a", engine.OriginUnknown},
+		{&engine.Base{State: "claimed", Layers: 2}, "c", engine.OriginUnknown},
+		{&engine.Base{State: "mismatch", Layers: 2}, "a", engine.OriginUnknown},
 		{nil, "a", engine.OriginUnknown},
 	} {
 		fs := []engine.Finding{{Layer: c.layer}}

@@ -3,6 +3,7 @@ package scan
 import (
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/vetoci/veto/engine"
 )
@@ -42,16 +43,17 @@ func (o *leftOut) evidence() []engine.Evidence {
 		return nil
 	}
 	if o.more > 0 {
-		o.list = append(o.list, engine.Gap{Kind: engine.GapLimit, Count: o.more,
+		o.list = append(o.list, engine.Gap{Kind: engine.GapLimit, Count: o.more, Subject: engine.Maybe(fmt.Sprintf("%d more entries", o.more)),
 			Detail: fmt.Sprintf("%d more entries of this layer were left out: %v",
 				o.more, &engine.LimitError{What: "number of gaps of one layer", Limit: engine.MaxGaps})})
 	}
 	return []engine.Evidence{{Gaps: o.list}}
 }
 
-// foldGaps keeps up to MaxNamedGaps gaps of each kind; one more says how many of that kind it left out.
+// foldGaps keeps up to MaxNamedGaps gaps of each kind; one more says how many of that kind it left out. Its subject holds a hash of what
+// these are: who accepts it accepts them, and no others that come later.
 func foldGaps(all []engine.Gap) []engine.Gap {
-	seen, more := map[engine.GapKind]int{}, map[engine.GapKind]int{}
+	seen, more, left := map[engine.GapKind]int{}, map[engine.GapKind]int{}, map[engine.GapKind][]string{}
 	var out []engine.Gap
 	for _, g := range all {
 		if seen[g.Kind]++; seen[g.Kind] <= engine.MaxNamedGaps {
@@ -59,6 +61,7 @@ func foldGaps(all []engine.Gap) []engine.Gap {
 			continue
 		}
 		more[g.Kind] += max(g.Count, 1)
+		left[g.Kind] = append(left[g.Kind], engine.Fingerprint(engine.PathClass(string(g.Path)), string(g.Subject)))
 	}
 	if len(more) == 0 {
 		return all
@@ -66,7 +69,9 @@ func foldGaps(all []engine.Gap) []engine.Gap {
 	for _, g := range all {
 		if n := more[g.Kind]; n > 0 {
 			delete(more, g.Kind)
-			out = append(out, engine.Gap{Kind: g.Kind, Count: n,
+			slices.Sort(left[g.Kind])
+			which := engine.Fingerprint(left[g.Kind]...)[:8]
+			out = append(out, engine.Gap{Kind: g.Kind, Count: n, Subject: engine.Maybe(fmt.Sprintf("%d more, %s", n, which)),
 				Detail: fmt.Sprintf("%d more of this kind: %v", n, &engine.LimitError{What: "number of gaps with a name", Limit: engine.MaxNamedGaps})})
 		}
 	}

@@ -36,6 +36,26 @@ func TestFoldGaps(t *testing.T) {
 	}
 }
 
+// What is folded is named by a hash of all of it: a waiver for it is for these, and not for what takes their place.
+func TestFoldedGapsAreThese(t *testing.T) {
+	folded := func(last string) string {
+		var all []engine.Gap
+		for i := range engine.MaxNamedGaps + 2 {
+			all = append(all, engine.Gap{Kind: engine.GapUnsupported, Path: engine.Maybe(fmt.Sprint("srv/", strings.Repeat("x", i)))})
+		}
+		all = append(all, engine.Gap{Kind: engine.GapUnsupported, Path: engine.Maybe(last)})
+		for _, g := range engine.IdentifyGaps(foldGaps(all)) {
+			if g.Count == 3 {
+				return g.Fingerprint
+			}
+		}
+		return ""
+	}
+	if a, b, again := folded("srv/a.jar"), folded("srv/b.jar"), folded("srv/a.jar"); a == "" || a == b || a != again {
+		t.Errorf("%q, of others %q, again %q", a, b, again)
+	}
+}
+
 // failingLayer cannot give some of its entries, and ends in an error.
 type failingLayer struct {
 	memoryLayer

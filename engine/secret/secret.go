@@ -40,7 +40,7 @@ func New() *Inspector {
 }
 
 // Name implements engine.Inspector.
-func (*Inspector) Name() string { return "secret/3" }
+func (*Inspector) Name() string { return "secret/4" }
 
 // FindsLittle implements engine.Sparse.
 func (*Inspector) FindsLittle() {}
@@ -207,7 +207,8 @@ func (s *Inspector) find(body []byte, which func(*rule) bool) (out []foundSecret
 			}
 			seen[at] = true
 			line := 1 + bytes.Count(body[:from+a], []byte("\n"))
-			secret := engine.Secret{Rule: r.id, Title: r.title, Severity: r.severity, Line: line, Redacted: redact(r, value)}
+			secret := engine.Secret{Rule: r.id, Title: r.title, Severity: r.severity, Line: line, Redacted: redact(r, value),
+				Hash: shortHash(r, body, from+a, from+b)}
 			out = append(out, foundSecret{secret, from + a, from + b})
 		}
 		budget -= to - from
@@ -333,3 +334,29 @@ func redact(r *rule, value []byte) string {
 	}
 	return "********"
 }
+
+// shortHash returns four hex digits of a hash of the value that stands from one offset to another, and of what belongs to it: the rest of a
+// key of which the pattern matches only the first lines, or of a longer word. They tell two values apart; whoever guesses values finds one
+// in 65,536 confirmed.
+func shortHash(r *rule, body []byte, from, to int) string {
+	for to < len(body) && to-from < window && !bytes.ContainsRune([]byte(" \t\r\n\"'`,;<>"), rune(body[to])) {
+		to++
+	}
+	if r.lines > 1 {
+		rest := body[to:min(len(body), to+maxKey)]
+		for _, end := range []string{"-----END", "Private-MAC:"} {
+			if at := bytes.Index(rest, []byte(end)); at >= 0 {
+				line := bytes.IndexByte(rest[at:], '\n')
+				if line < 0 {
+					line = len(rest) - at
+				}
+				to += at + line
+				break
+			}
+		}
+	}
+	return engine.Fingerprint("secret value", r.id, string(body[from:to]))[:4]
+}
+
+// maxKey is how many bytes of a private key its hash covers, after the lines that the pattern matches: more than the largest RSA keys take.
+const maxKey = 64 << 10

@@ -98,6 +98,39 @@ func samples(t testing.TB, r *rand.Rand, x rule) (texts []string) {
 	return texts
 }
 
+// Two values differ in their hashes, wherever they differ: in what follows the lines of a key that are alike in all keys of its kind. A
+// value has the same hash in another file.
+func TestHashes(t *testing.T) {
+	s := New()
+	hash := func(text string) string {
+		t.Helper()
+		all, _ := s.find([]byte(text), inConfiguration)
+		found := dropGeneric(all)
+		if len(found) == 0 || len(found[0].Hash) != 4 {
+			t.Fatalf("%.60q: %+v", text, found)
+		}
+		return found[0].Hash
+	}
+	line := strings.Repeat("b3BlbnNzaC1rZXktdjEAAAAABG5vbmUAAAAEbm9uZQ", 2)[:70] + "\n"
+	pem := func(last string) string {
+		const kind = "OPENSSH PRIVATE" + " KEY-----\n"
+		return "-----BEGIN " + kind + strings.Repeat(line, 9) + last + "\n-----END " + kind
+	}
+	putty := func(last string) string {
+		return "PuTTY-User-Key-" + "File-3: ssh-rsa\nEncryption: none\nComment: a\nPrivate-Lines: 1\n" + last + "\nPrivate-MAC: 00\n"
+	}
+	short := func(last string) string { return "aws_access_key_id = AKIA" + "Q3EGRT5YHN7UJM" + last + "\n" }
+	for name, text := range map[string]func(string) string{"PEM": pem, "PuTTY": putty, "a word": short} {
+		a, b := hash(text("4K")), hash(text("5L"))
+		if a == b {
+			t.Errorf("%s: both are %s", name, a)
+		}
+		if again := hash("# a comment\n\n" + text("4K") + "\n# another\n"); again != a {
+			t.Errorf("%s: elsewhere it is %s, not %s", name, again, a)
+		}
+	}
+}
+
 // Each rule finds what its pattern describes, through the keywords and the least entropy, and never shows it.
 func TestRules(t *testing.T) {
 	s := New()

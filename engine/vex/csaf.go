@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -21,6 +22,8 @@ type csafDocument struct {
 		Tracking struct {
 			ID      string `json:"id"`
 			Current string `json:"current_release_date"`
+			Status  string `json:"status"`
+			Version string `json:"version"`
 		} `json:"tracking"`
 	} `json:"document"`
 	Tree struct {
@@ -41,6 +44,8 @@ type csafDocument struct {
 }
 
 type csafBranch struct {
+	Category string       `json:"category"`
+	Name     string       `json:"name"`
 	Branches []csafBranch `json:"branches"`
 	Product  *csafProduct `json:"product"`
 }
@@ -56,6 +61,12 @@ type csafProduct struct {
 				Value     string `json:"value"`
 			} `json:"file_hashes"`
 		} `json:"hashes"`
+		Models  []string `json:"model_numbers"`
+		Serials []string `json:"serial_numbers"`
+		SKUs    []string `json:"skus"`
+		URIs    []struct {
+			URI string `json:"uri"`
+		} `json:"x_generic_uris"`
 	} `json:"product_identification_helper"`
 }
 
@@ -102,6 +113,9 @@ func (d *Document) parseCSAF(data []byte, version string) error {
 		return &engine.LimitError{What: "number of vulnerabilities", Limit: engine.MaxVEXStatements}
 	}
 	d.id, d.author = doc.Document.Tracking.ID, doc.Document.Publisher.Name
+	if err := checkCSAFStatus(doc.Document.Tracking.Status, doc.Document.Tracking.Version); err != nil {
+		return err
+	}
 	at, err := firstTime(doc.Document.Tracking.Current)
 	if err != nil || at == "" {
 		return errors.Join(errors.New("document.tracking.current_release_date: it has none"), err)
@@ -122,31 +136,32 @@ func (d *Document) parseCSAF(data []byte, version string) error {
 func (doc *csafDocument) tree() (*csafTree, error) {
 	t := &csafTree{products: map[string]product{}, groups: map[string][]string{}}
 	add := func(id string, p product) error {
-		if _, twice := t.products[id]; id == "" || twice {
+		if same, twice := t.products[id]; id == "" || twice && !reflect.DeepEqual(same, p) {
 			return fmt.Errorf("the product_id %.80q is empty or stands twice", id)
 		}
 		t.products[id] = p
 		return nil
 	}
-	var walk func(list []csafBranch) error
-	walk = func(list []csafBranch) error {
+	var walk func(list, path []csafBranch) error
+	walk = func(list, path []csafBranch) error {
 		for _, b := range list {
+			below := append(slices.Clip(path), csafBranch{Category: b.Category, Name: b.Name})
 			if b.Product != nil {
-				if err := add(b.Product.ID, product{component: b.Product.component()}); err != nil {
+				if err := add(b.Product.ID, b.Product.product(below)); err != nil {
 					return err
 				}
 			}
-			if err := walk(b.Branches); err != nil {
+			if err := walk(b.Branches, below); err != nil {
 				return err
 			}
 		}
 		return nil
 	}
-	if err := walk(doc.Tree.Branches); err != nil {
+	if err := walk(doc.Tree.Branches, nil); err != nil {
 		return nil, err
 	}
 	for _, p := range doc.Tree.Names {
-		if err := add(p.ID, product{component: p.component()}); err != nil {
+		if err := add(p.ID, p.product(nil)); err != nil {
 			return nil, err
 		}
 	}
@@ -171,19 +186,6 @@ func (doc *csafDocument) tree() (*csafTree, error) {
 		t.groups[g.ID] = append(t.groups[g.ID], g.Products...)
 	}
 	return t, nil
-}
-
-func (p csafProduct) component() (c component) {
-	c.addID(p.Helper.PURL)
-	if cpe := p.Helper.CPE; cpe != "" {
-		c.cpes = append(c.cpes, cpe)
-	}
-	for _, h := range p.Helper.Hashes {
-		for _, f := range h.Files {
-			c.addHash(f.Algorithm, f.Value)
-		}
-	}
-	return c
 }
 
 // csafStatus maps the names of product_status (3.2.3.9) to statuses. "recommended" is a known name and none of them.
@@ -222,7 +224,7 @@ func (t *csafTree) byProduct(notes []csafNote) (map[string][]csafNote, error) {
 // addCSAFStatements adds what a vulnerability says of its products: their status, with their flags, threats and remediations. Products of
 // which the same is said share a statement. strict holds the document to the profile VEX.
 func (d *Document) addCSAFStatements(v csafVulnerability, tree *csafTree, at string, strict bool) error {
-	ids := []string{v.CVE}
+	var ids []string
 	for _, id := range v.IDs {
 		ids = append(ids, id.Text)
 	}
@@ -249,7 +251,7 @@ func (d *Document) addCSAFStatements(v csafVulnerability, tree *csafTree, at str
 			if status == "" {
 				continue
 			}
-			s := statement{ids: slices.Clone(ids), status: status, time: at}
+			s := statement{names: []string{v.CVE}, aliases: ids, status: status, time: at}
 			if err := s.addCSAFNotes(notes[0][id], notes[1][id], notes[2][id], strict); err != nil {
 				return fmt.Errorf("product_status.%s[%d] (%.80s): %w", name, i, id, err)
 			}
@@ -280,7 +282,7 @@ func (s *statement) addCSAFNotes(flags, threats, remediations []csafNote, strict
 		}
 	}
 	for _, t := range threats {
-		if t.Category == "impact" {
+		if t.Category == "impact" && says(t.Details) {
 			s.impact = cmp.Or(s.impact, t.Details)
 		}
 	}

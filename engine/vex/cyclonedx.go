@@ -3,7 +3,6 @@ package vex
 import (
 	"cmp"
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 
@@ -14,6 +13,7 @@ import (
 type cycloneDX struct {
 	Spec     string `json:"specVersion"`
 	Serial   string `json:"serialNumber"`
+	Version  int    `json:"version"` // of the BOM with this serial number
 	Metadata struct {
 		Timestamp string `json:"timestamp"`
 		Authors   []struct {
@@ -34,7 +34,14 @@ type cycloneDXComponent struct {
 	Name       string               `json:"name"`
 	Version    string               `json:"version"`
 	PURL       string               `json:"purl"`
+	CPE        string               `json:"cpe"`
+	Hashes     []cycloneDXHash      `json:"hashes"`
 	Components []cycloneDXComponent `json:"components"`
+}
+
+type cycloneDXHash struct {
+	Algorithm string `json:"alg"`
+	Content   string `json:"content"`
 }
 
 type cycloneDXVulnerability struct {
@@ -52,13 +59,15 @@ type cycloneDXVulnerability struct {
 		Last          string   `json:"lastUpdated"`
 	} `json:"analysis"`
 	Affects []struct {
-		Ref      string `json:"ref"`
-		Versions []struct {
-			Version string `json:"version"`
-			Range   string `json:"range"`
-			Status  string `json:"status"`
-		} `json:"versions"`
+		Ref      string             `json:"ref"`
+		Versions []cycloneDXVersion `json:"versions"`
 	} `json:"affects"`
+}
+
+type cycloneDXVersion struct {
+	Version string `json:"version"`
+	Range   string `json:"range"`
+	Status  string `json:"status"`
 }
 
 // statusOfState maps CycloneDX's analysis states to OpenVEX's statuses, "" for an unknown one. It also returns all known states.
@@ -107,16 +116,7 @@ func (d *Document) parseCycloneDX(data []byte) error {
 	for _, a := range doc.Metadata.Authors {
 		d.author = cmp.Or(d.author, a.Name)
 	}
-	byRef := map[string]component{}
-	indexComponents(doc.Components, byRef)
-	var within []component
-	wholeRef := "" // of the product whose parts are the components
-	if c := doc.Metadata.Component; c != nil {
-		within, wholeRef = []component{c.component()}, c.Ref
-		if wholeRef != "" {
-			byRef[wholeRef] = c.component()
-		}
-	}
+	refs := doc.refs()
 	answers := 0
 	for i, v := range doc.Vulnerabilities {
 		if v.Analysis == nil || v.Analysis.State == "" {
@@ -128,19 +128,7 @@ func (d *Document) parseCycloneDX(data []byte) error {
 			return fmt.Errorf("vulnerabilities[%d].analysis: %w", i, err)
 		}
 		for _, a := range v.Affects {
-			p := product{component: resolveRef(a.Ref, byRef), within: within}
-			if a.Ref == wholeRef {
-				p.within = nil
-			}
-			if len(a.Versions) == 0 {
-				s.products = append(s.products, p)
-				continue
-			}
-			for _, version := range a.Versions {
-				if version.Version != "" && versionAgrees(s.status, version.Status) {
-					s.products = append(s.products, p.atVersion(version.Version))
-				}
-			}
+			s.products = append(s.products, atVersions(refs.resolve(a.Ref), s.status, a.Versions)...)
 		}
 		if err := d.add(s); err != nil {
 			return fmt.Errorf("vulnerabilities[%d]: %w", i, err)
@@ -155,9 +143,9 @@ func (d *Document) parseCycloneDX(data []byte) error {
 // statement returns what the analysis says, without the products. Without a time of its own it has the document's, inherited.
 func (v cycloneDXVulnerability) statement(inherited string) (s statement, err error) {
 	a := v.Analysis
-	s = statement{ids: []string{v.ID}, impact: a.Detail}
+	s = statement{names: []string{v.ID}, impact: a.Detail}
 	for _, r := range v.References {
-		s.ids = append(s.ids, r.ID)
+		s.aliases = append(s.aliases, r.ID)
 	}
 	var known []string
 	if s.status, known = statusOfState(a.State); s.status == "" {
@@ -168,7 +156,7 @@ func (v cycloneDXVulnerability) statement(inherited string) (s statement, err er
 			return s, engine.UnknownWord("justification", a.Justification, known)
 		}
 	}
-	if s.status == notAffected && a.Justification == "" && a.Detail == "" {
+	if s.status == notAffected && a.Justification == "" && !says(a.Detail) {
 		return s, fmt.Errorf("%s needs a justification or a detail", a.State)
 	}
 	s.action = strings.Join(a.Response, ", ")
@@ -177,70 +165,4 @@ func (v cycloneDXVulnerability) statement(inherited string) (s statement, err er
 		return s, fmt.Errorf("lastUpdated: %w", err)
 	}
 	return s, nil
-}
-
-// versionAgrees says whether a version's status in affects[] fits the status of the analysis. A version without a status is affected.
-func versionAgrees(status, version string) bool {
-	if status == notAffected || status == fixed {
-		return version == "unaffected"
-	}
-	return version == "" || version == "affected"
-}
-
-// indexComponents adds the components by their refs. A ref that stands twice is ambiguous, and matches nothing.
-func indexComponents(list []cycloneDXComponent, into map[string]component) {
-	for _, c := range list {
-		if c.Ref != "" {
-			if _, twice := into[c.Ref]; twice {
-				into[c.Ref] = component{unmatchable: true}
-			} else {
-				into[c.Ref] = c.component()
-			}
-		}
-		indexComponents(c.Components, into)
-	}
-}
-
-func (c cycloneDXComponent) component() (out component) {
-	switch {
-	case c.PURL != "":
-		out.addID(c.PURL)
-		out.unmatchable = out.unmatchable || !strings.HasPrefix(c.PURL, "pkg:")
-	case c.Type == "container" && strings.HasPrefix(c.Version, "sha256:"):
-		out.addHash("sha256", strings.TrimPrefix(c.Version, "sha256:"))
-	case c.Type == "container" && c.Version != "":
-		out.addID(c.Name + ":" + c.Version)
-	case c.Type == "container":
-		out.addID(c.Name)
-	}
-	return out
-}
-
-// resolveRef returns what a ref of affects[] names: a component of this document, or a package URL, as it is or as the fragment of a
-// BOM-Link (cyclonedx.org/capabilities/bomlink).
-func resolveRef(ref string, byRef map[string]component) (out component) {
-	if own, ok := byRef[ref]; ok {
-		return own
-	}
-	if rest, ok := strings.CutPrefix(ref, "urn:cdx:"); ok {
-		_, fragment, _ := strings.Cut(rest, "#")
-		ref, _ = url.PathUnescape(fragment)
-	}
-	if strings.HasPrefix(ref, "pkg:") {
-		out.addID(ref)
-	}
-	return out
-}
-
-// atVersion narrows a product to one version.
-func (p product) atVersion(version string) product {
-	p.component.purls = slices.Clone(p.component.purls)
-	for i := range p.component.purls {
-		if u := &p.component.purls[i]; u.Version != "" && u.Version != version {
-			p.component.unmatchable = true
-		} else {
-			u.Version = version
-		}
-	}
-	return p
 }

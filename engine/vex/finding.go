@@ -53,7 +53,7 @@ func (m *marker) subject(f *engine.Finding) *subject {
 func (s *statement) appliesTo(i image, subject *subject) bool {
 	named := make([]bool, len(subject.packages))
 	for _, p := range s.products {
-		if !p.inImage(i) {
+		if !p.inImage(i) || s.isDoubtful(p) || !i.runs(p.component) {
 			continue
 		}
 		if ok, pinned := i.matches(p.component); ok {
@@ -78,10 +78,17 @@ func (s *statement) appliesTo(i image, subject *subject) bool {
 	return len(named) > 0 && !slices.Contains(named, false)
 }
 
+// isDoubtful says whether nobody can say if a statement is about a product as it is here. Doubt clears nothing, and it excuses nothing:
+// what may be affected counts as affected.
+func (s *statement) isDoubtful(p product) bool {
+	return (s.status == notAffected || s.status == fixed) &&
+		(p.component.doubtful || slices.ContainsFunc(p.within, func(c component) bool { return c.doubtful }))
+}
+
 // inImage says whether all that a product is inside of is this image or its platform.
 func (p product) inImage(i image) bool {
 	for _, c := range p.within {
-		if ok, _ := i.matches(c); !ok && !i.isBuiltOn(c) {
+		if ok, _ := i.matches(c); !i.runs(c) || !ok && !i.isBuiltOn(c) {
 			return false
 		}
 	}

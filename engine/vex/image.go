@@ -91,17 +91,22 @@ func (i image) matches(c component) (matches, pinned bool) {
 	return true, true
 }
 
+// runs says whether the image is of every processor architecture that a component is of.
+func (i image) runs(c component) bool {
+	return !slices.ContainsFunc(c.archs, func(arch string) bool { return arch != ociArch(i.arch) })
+}
+
 // matchesPURL compares a package URL of the types oci and docker (purl-spec, "Known types") with the image. Where it has a
 // digest, the digest decides. Without one, registry, repository and tag have to be those that the user typed.
 func (i image) matchesPURL(u purl.URL) (matches, pinned bool) {
-	if u.Type != "oci" && u.Type != "docker" || u.Subpath != "" {
+	if !isImagePURL(u) || u.Subpath != "" {
 		return false, false
 	}
 	for key, value := range u.Qualifiers {
 		switch key {
 		case "repository_url", "tag":
 		case "arch":
-			if value != i.arch {
+			if ociArch(value) != ociArch(i.arch) {
 				return false, false
 			}
 		default:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -102,7 +103,7 @@ func (in openVEXStatement) statement(inherited string) (s statement, err error) 
 	if v.Name == "" && v.ID == "" {
 		return s, errors.New("vulnerability: it has no name")
 	}
-	s = statement{ids: append([]string{v.Name, lastSegment(v.ID)}, v.Aliases...), status: in.Status, justification: in.Justification,
+	s = statement{names: []string{v.Name, lastSegment(v.ID)}, aliases: v.Aliases, status: in.Status, justification: in.Justification,
 		impact: cmp.Or(in.Impact, in.Notes), action: in.Action}
 	if !slices.Contains(statuses(), in.Status) {
 		return s, engine.UnknownWord("status", in.Status, statuses())
@@ -110,19 +111,21 @@ func (in openVEXStatement) statement(inherited string) (s statement, err error) 
 	if in.Justification != "" && !slices.Contains(justifications(), in.Justification) {
 		return s, engine.UnknownWord("justification", in.Justification, justifications())
 	}
-	if in.Status == notAffected && in.Justification == "" && in.Impact == "" {
+	if in.Status == notAffected && in.Justification == "" && !says(in.Impact) {
 		return s, errors.New("not_affected needs a justification or an impact_statement")
 	}
 	if s.time, err = firstTime(in.Updated, in.Timestamp, inherited); err != nil {
 		return s, fmt.Errorf("timestamp: %w", err)
 	}
 	for _, p := range in.Products {
-		whole := p.component()
+		whole := p.component().settle()
 		if len(p.Parts) == 0 {
-			s.products = append(s.products, product{component: whole})
+			s.products = append(s.products, whole)
 		}
 		for _, part := range p.Parts {
-			s.products = append(s.products, product{component: part.component(), within: []component{whole}})
+			inner := part.component().settle()
+			inner.within = slices.Concat(inner.within, whole.within, []component{whole.component})
+			s.products = append(s.products, inner)
 		}
 	}
 	return s, nil
@@ -133,10 +136,15 @@ func lastSegment(iri string) string { return iri[strings.LastIndexAny(iri, "/#")
 
 func (c openVEXComponent) component() (out component) {
 	out.addID(c.ID)
-	for kind, value := range c.Identifiers {
-		if kind == "purl" {
-			out.addID(value)
-			out.unmatchable = out.unmatchable || !strings.HasPrefix(value, "pkg:")
+	for _, kind := range slices.Sorted(maps.Keys(c.Identifiers)) {
+		value := c.Identifiers[kind]
+		switch {
+		case kind == "purl":
+			out.addPURL(value)
+		case (kind == "cpe22" || kind == "cpe23") && hasScheme(value, "cpe"):
+			out.cpes = append(out.cpes, value)
+		default:
+			out.unmatchable = true
 		}
 	}
 	for algorithm, value := range c.Hashes {

@@ -125,7 +125,7 @@ func TestStatuses(t *testing.T) {
 			`{"ref":"pkg:npm/lodash@4.17.19","versions":[{"version":"4.17.20","status":"unaffected"}]}`, ""},
 		{goodCycloneDX, `{"ref":"pkg:npm/lodash@4.17.20"}`,
 			`{"ref":"urn:cdx:f08a6ccd-4dce-4759-bd84-c626675d60a7/1#pkg%3Anpm%2Flodash%404.17.20"}`,
-			"not_affected"},
+			""},
 		{goodCycloneDX, `{"ref":"pkg:npm/lodash@4.17.20"}`, `{"ref":"lodash"}`, ""},
 		{goodCycloneDX, `"vulnerabilities"`, `"components":[{"bom-ref":"pkg:npm/lodash@4.17.20","purl":"pkg:npm/other"}],"vulnerabilities"`, ""},
 		{goodCycloneDX, `"vulnerabilities"`,
@@ -143,6 +143,9 @@ func TestStatuses(t *testing.T) {
 		{goodCSAF, `"cve":"CVE-2021-23337"`, `"ids":[{"text":"GHSA-35jh-r3h4-6jhm"}]`, "not_affected"},
 		{strings.Replace(goodCSAF, "csaf_vex", "csaf_security_advisory", 1), `,
 	"flags":[{"label":"component_not_present","product_ids":["P"]}]`, ``, "not_affected"},
+		{goodCSAF, `"full_product_names":[`,
+			`"full_product_names":[{"product_id":"P","product_identification_helper":{"purl":"pkg:npm/lodash@4.17.20"}},`,
+			"not_affected"}, // the same product twice, as Red Hat writes
 		{goodCSAF, `"product_tree":{`, `"product_tree":{"product_groups":[{"group_id":"G","product_ids":["P"]}],`, "not_affected"},
 	} {
 		text := strings.Replace(c.text, c.from, c.to, 1)

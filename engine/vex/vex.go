@@ -41,7 +41,8 @@ type Document struct {
 
 // statement says the status of some products for one vulnerability.
 type statement struct {
-	ids           []string // of the vulnerability, in upper case
+	names         []string // what it calls the vulnerability, in upper case; more than one has to mean the same
+	aliases       []string // what else the vulnerability is called, in upper case
 	products      []product
 	status        string
 	justification string // one of OpenVEX's justifications; "" none
@@ -99,20 +100,27 @@ func decode(data []byte, into any) error {
 
 // add adds a statement. It leaves out one without a product or an id, which is about nothing.
 func (d *Document) add(s statement) error {
-	s.ids = slices.DeleteFunc(s.ids, func(id string) bool { return strings.TrimSpace(id) == "" })
-	for i, id := range s.ids {
-		s.ids[i] = strings.ToUpper(strings.TrimSpace(id))
-	}
+	s.names, s.aliases = plainIDs(s.names), plainIDs(s.aliases)
 	if d.products += len(s.products); d.products > engine.MaxVEXProducts {
 		return &engine.LimitError{What: "products of a VEX document", Limit: engine.MaxVEXProducts}
 	}
-	if len(s.ids) == 0 || len(s.products) == 0 {
+	if len(s.names)+len(s.aliases) == 0 || len(s.products) == 0 {
 		return nil
 	}
-	slices.Sort(s.ids)
-	s.ids = slices.Compact(s.ids)
 	d.statements = append(d.statements, &s)
 	return nil
+}
+
+// plainIDs returns ids as they are compared: in upper case, without blanks, sorted, each once.
+func plainIDs(ids []string) []string {
+	out := make([]string, 0, len(ids))
+	for _, id := range ids {
+		if id = strings.ToUpper(strings.TrimSpace(id)); id != "" {
+			out = append(out, id)
+		}
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
 }
 
 // firstTime parses the first text that is not empty, an RFC 3339 time or a day, and returns it in RFC 3339 and UTC; "" when all are empty.
@@ -161,7 +169,7 @@ func Mark(docs []*Document, f *engine.Facts) error {
 	byID := map[string][]sourcedStatement{}
 	for _, d := range docs {
 		for _, s := range d.statements {
-			for _, id := range s.ids {
+			for _, id := range plainIDs(slices.Concat(s.names, s.aliases)) {
 				byID[id] = append(byID[id], sourcedStatement{s, d})
 			}
 		}
@@ -178,87 +186,4 @@ func Mark(docs []*Document, f *engine.Facts) error {
 		}
 	}
 	return nil
-}
-
-// marker is the state of one Mark.
-type marker struct {
-	facts    *engine.Facts
-	image    image
-	compared int // how many products have been compared with findings
-}
-
-// mark finds the statements about a finding. Those that name the finding itself answer for all of it; one that names one of several CVEs
-// answers for that CVE.
-func (m *marker) mark(f *engine.Finding, byID map[string][]sourcedStatement) error {
-	var subject *subject
-	about := map[*statement]bool{}
-	var all []sourcedStatement
-	answers := map[string][]sourcedStatement{} // by CVE; "" is the whole finding
-	for _, id := range idsOf(f) {
-		for _, s := range byID[strings.ToUpper(id)] {
-			applies, asked := about[s.statement]
-			if !asked {
-				if m.compared += len(s.products); m.compared > engine.MaxVEXWork {
-					return &engine.LimitError{What: "comparisons of VEX products with findings", Limit: engine.MaxVEXWork}
-				}
-				if subject == nil {
-					subject = m.subject(f)
-				}
-				applies = s.appliesTo(m.image, subject)
-				about[s.statement] = applies
-				if applies {
-					all = append(all, s)
-				}
-			}
-			if applies {
-				cve := ""
-				if len(f.CVEs) > 1 && slices.Contains(f.CVEs, id) {
-					cve = id
-				}
-				answers[cve] = append(answers[cve], s)
-			}
-		}
-	}
-	slices.SortFunc(all, byAge)
-	for _, s := range all {
-		f.VEX = append(f.VEX, s.mark())
-	}
-	answer := newest(f.CVEs, answers)
-	f.VEXStatus = engine.Maybe(answer.status)
-	if answer.statement != nil && answer.wontFix && f.Fix == "none" {
-		f.Fix = "wont_fix"
-	}
-	return nil
-}
-
-// idsOf returns all ids of a finding, each once.
-func idsOf(f *engine.Finding) []string {
-	ids := slices.Concat([]string{f.ID}, f.Aliases, f.CVEs)
-	slices.Sort(ids)
-	return slices.Compact(ids)
-}
-
-// newest returns the newest answer; its status is "" when there is none. Each of several CVEs needs an answer, and the most severe of them
-// holds: while one CVE has none, the finding has none.
-func newest(cves []string, answers map[string][]sourcedStatement) sourcedStatement {
-	newestOf := func(list []sourcedStatement) sourcedStatement {
-		if len(list) == 0 {
-			return sourcedStatement{statement: &statement{}}
-		}
-		return slices.MaxFunc(list, byAge)
-	}
-	if len(cves) < 2 {
-		return newestOf(answers[""])
-	}
-	var worst sourcedStatement
-	for _, cve := range cves {
-		s := newestOf(slices.Concat(answers[""], answers[cve]))
-		if s.status == "" {
-			return s
-		}
-		if worst.statement == nil || statusRank(s.status) > statusRank(worst.status) {
-			worst = s
-		}
-	}
-	return worst
 }

@@ -290,7 +290,7 @@ func TestLimits(t *testing.T) {
 	d := &Document{name: "a.json"}
 	many := make([]product, engine.MaxVEXWork/50+1)
 	for range 50 {
-		d.statements = append(d.statements, &statement{ids: []string{"CVE-2021-23337"}, status: affected, products: many})
+		d.statements = append(d.statements, &statement{names: []string{"CVE-2021-23337"}, status: affected, products: many})
 	}
 	if err := Mark([]*Document{d}, facts()); !errors.As(err, &limit) {
 		t.Errorf("work: %v", err)

@@ -9,7 +9,9 @@ import (
 	"fmt"
 	"regexp"
 	"slices"
+	"strings"
 	"time"
+	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -32,7 +34,14 @@ type File struct {
 	digest  engine.Digest
 	waivers []engine.Waiver
 	lines   []int // of each waiver, from 1
+	maxDays int   // how far ahead the last day of a waiver may be
 }
+
+// DefaultMaxDays is how many days ahead the last day of a waiver may be, unless the configuration says otherwise.
+const DefaultMaxDays = 90
+
+// Bound sets how many days ahead the last day of a waiver may be. One with a later day accepts nothing until the day comes near.
+func (f *File) Bound(days int) { f.maxDays = days }
 
 // Waivers returns the entries in the order of the file. Their State is empty: For sets it.
 func (f *File) Waivers() []engine.Waiver { return slices.Clone(f.waivers) }
@@ -58,7 +67,7 @@ func Parse(name string, data []byte) (*File, error) {
 		return nil, err
 	}
 	sum := sha256.Sum256(data)
-	f := &File{name: name, digest: engine.Digest("sha256:" + hex.EncodeToString(sum[:]))}
+	f := &File{name: name, digest: engine.Digest("sha256:" + hex.EncodeToString(sum[:])), maxDays: DefaultMaxDays}
 	list := top["waivers"]
 	if list == nil {
 		return nil, engine.Hint(engine.Usage("%s: `waivers` is missing", name), "an empty file holds `waivers: []`")
@@ -99,18 +108,30 @@ func parseWaiver(y document.File, n *yaml.Node) (*engine.Waiver, error) {
 			}
 		}
 	}
-	narrow := w.Match != engine.WaiverMatch{}
-	switch {
-	case !narrow && w.Rule == "":
-		return nil, engine.Hint(y.Errorf(n, "this waiver matches nothing"), "give `match` a vuln, purl, path or fingerprint, or name a rule")
-	case !narrow && !w.Broad:
-		return nil, engine.Hint(y.Errorf(n, "this waiver accepts all that the rule %q will ever say", string(w.Rule)),
-			"narrow it with `match`, or say so with `broad: true`")
-	case w.Broad && w.Rule == "":
-		return nil, engine.Hint(y.Errorf(n, "`broad: true` goes with a rule"), "name the rule, or leave `broad` out")
+	if err := checkScope(y, w, n); err != nil {
+		return nil, err
 	}
 	w.ID = identify(w)
 	return w, nil
+}
+
+// checkScope refuses a waiver that accepts more than it looks like.
+func checkScope(y document.File, w *engine.Waiver, n *yaml.Node) error {
+	named := w.Match != engine.WaiverMatch{}
+	switch {
+	case !named && w.Rule == "":
+		return engine.Hint(y.Errorf(n, "this waiver matches nothing"), "give `match` a vuln, purl, path or fingerprint, or name a rule")
+	case !named && !w.Broad:
+		return engine.Hint(y.Errorf(n, "this waiver accepts all that the rule %q will ever say", string(w.Rule)),
+			"narrow it with `match`, or say so with `broad: true`")
+	case matchesAll(&w.Match) && !w.Broad:
+		return engine.Hint(y.Errorf(n, "the patterns of this waiver match everything, or every package of a distribution"),
+			"narrow it with a name, a vuln or a fingerprint, or say so with `broad: true`")
+	case w.Broad && w.Rule == "" && !matchesAll(&w.Match):
+		return engine.Hint(y.Errorf(n, "`broad: true` goes with a rule, or with patterns that match everything"),
+			"name the rule, or leave `broad` out")
+	}
+	return nil
 }
 
 // identify makes a waiver's id of what it says, not of where it stands in the file.
@@ -132,10 +153,16 @@ func setKey(y document.File, w *engine.Waiver, key string, n *yaml.Node) (err er
 	switch key {
 	case "rule":
 		w.Rule = engine.Maybe(text())
-	case "reason":
-		w.Reason = text()
-	case "owner":
-		w.Owner = text()
+	case "reason", "owner":
+		s := text()
+		if err == nil && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+			err = engine.Hint(y.Errorf(n, "%s is %q, which says nothing", key, s), "say why it is acceptable, and who answers for it")
+		}
+		if key == "reason" {
+			w.Reason = s
+		} else {
+			w.Owner = s
+		}
 	case "ticket":
 		w.Ticket = engine.Maybe(text())
 	case "expires":

@@ -1,47 +1,68 @@
 package waiver
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
 )
 
-// fingerprints lists those that a shortened fingerprint may stand for: of findings, secrets, gaps and results.
-func fingerprints(targets map[string]*target, rules []engine.RuleResult) []string {
-	var out []string
-	for _, t := range targets {
-		out = append(out, t.fingerprint)
+// printed is a target by one of its fingerprints.
+type printed struct {
+	fingerprint string
+	thing       string // which thing it is: what is found twice at one place is one
+	target      *target
+}
+
+// markAmbiguous gives the active waivers by fingerprint that fit more than one thing, or a part of one, the state ambiguous: they accept
+// nothing. A waiver is written for one thing, and nobody can say which of them that is.
+func markAmbiguous(ws []engine.Waiver, all []printed) {
+	slices.SortFunc(all, func(a, b printed) int {
+		return cmp.Or(strings.Compare(a.fingerprint, b.fingerprint), strings.Compare(a.thing, b.thing))
+	})
+	for i := range ws {
+		prefix := string(ws[i].Match.Fingerprint)
+		if prefix == "" || ws[i].State != active {
+			continue
+		}
+		match := ws[i].Match
+		match.Fingerprint = ""
+		first, _ := slices.BinarySearchFunc(all, prefix, func(p printed, want string) int { return strings.Compare(p.fingerprint, want) })
+		thing := ""
+		for _, p := range all[first:] {
+			if !strings.HasPrefix(p.fingerprint, prefix) {
+				break
+			}
+			if !p.target.matches(&match) {
+				continue
+			}
+			if isPart := p.fingerprint != p.target.fingerprint; isPart || thing != "" && thing != p.thing {
+				ws[i].State = ambiguous
+				break
+			}
+			thing = p.thing
+		}
 	}
-	for r := range rules {
-		for i := range rules[r].Results {
-			out = append(out, rules[r].Results[i].Fingerprint)
+}
+
+// prints lists the fingerprints that waivers may name: of findings, secrets, gaps and results, and of parts of findings.
+func prints(f *engine.Facts, targets map[string]*target, ws []engine.Waiver) []printed {
+	if !slices.ContainsFunc(ws, func(w engine.Waiver) bool { return w.Match.Fingerprint != "" }) {
+		return nil
+	}
+	out := make([]printed, 0, len(targets))
+	for _, t := range targets {
+		out = append(out, printed{t.fingerprint, t.thing, t})
+	}
+	for i := range f.Findings {
+		if t := targets[f.Findings[i].Ref]; t != nil {
+			for _, part := range f.Findings[i].PartFingerprints() {
+				out = append(out, printed{part, t.thing, t})
+			}
 		}
 	}
 	return out
-}
-
-// ambiguousPrefixes returns the shortened fingerprints with which more than one of fingerprints begins. Waivers with these accept nothing.
-func ambiguousPrefixes(ws []engine.Waiver, fingerprints []string) map[string]bool {
-	slices.Sort(fingerprints)
-	ambiguous := map[string]bool{}
-	for i := range ws {
-		prefix := string(ws[i].Match.Fingerprint)
-		if prefix == "" {
-			continue
-		}
-		first, _ := slices.BinarySearch(fingerprints, prefix)
-		for _, f := range fingerprints[first:] {
-			if !strings.HasPrefix(f, prefix) {
-				break
-			}
-			if f != fingerprints[first] {
-				ambiguous[prefix] = true
-				break
-			}
-		}
-	}
-	return ambiguous
 }
 
 // waiverIndex finds the active waivers that may match a target. Most waivers of a baseline name a fingerprint, and are found by its first
@@ -51,11 +72,11 @@ type waiverIndex struct {
 	others   []int            // waivers that name no fingerprint
 }
 
-func newWaiverIndex(ws []engine.Waiver, ambiguous map[string]bool) waiverIndex {
+func newWaiverIndex(ws []engine.Waiver) waiverIndex {
 	x := waiverIndex{byPrefix: map[string][]int{}}
 	for i := range ws {
 		switch f := string(ws[i].Match.Fingerprint); {
-		case ws[i].State != active || ambiguous[f]:
+		case ws[i].State != active:
 		case f == "":
 			x.others = append(x.others, i)
 		default:

@@ -16,6 +16,8 @@ const (
 	expired    = "expired"
 	ended      = "ended"
 	otherImage = "other-image"
+	ambiguous  = "ambiguous"
+	tooLong    = "too-long"
 )
 
 // imageWaivers are the waivers of a file with their states for one image at one time.
@@ -28,12 +30,14 @@ func None() engine.Waivers { return imageWaivers{} }
 // user typed as a reference or gave with --as, never a name found inside an archive.
 func (f *File) For(id engine.Identity, at time.Time) engine.Waivers {
 	m := imageWaivers{waivers: f.Waivers()}
-	today := at.UTC().Format(time.DateOnly)
+	today, last := at.UTC().Format(time.DateOnly), at.UTC().AddDate(0, 0, f.maxDays).Format(time.DateOnly)
 	for i := range m.waivers {
 		w := &m.waivers[i]
 		switch {
 		case w.Expires < today:
 			w.State = expired
+		case w.Expires > last:
+			w.State = tooLong
 		case len(w.Images) > 0 && !(id.Named && slices.ContainsFunc(w.Images, func(g string) bool { return globMatches(g, id.Name) })):
 			w.State = otherImage
 		default:
@@ -45,8 +49,11 @@ func (f *File) For(id engine.Identity, at time.Time) engine.Waivers {
 
 // target is what a waiver may match: a finding, a secret, a gap or a result.
 type target struct {
-	ids, cves   []string // ids that name the whole vulnerability; its CVEs
+	ids         []string            // that name the whole vulnerability
+	cves        []string            // its CVEs
+	partial     map[string][]string // the CVEs that ids speak for which do not name the whole
 	purl        string
+	thing       string // what tells it from others of the same fingerprint
 	paths       []string
 	fingerprint string
 	fixed       bool          // there is a fixed version
@@ -58,20 +65,16 @@ func targets(f *engine.Facts) map[string]*target {
 	all := make(map[string]*target, len(f.Findings)+len(f.Secrets)+len(f.Gaps))
 	for i := range f.Findings {
 		v := &f.Findings[i]
-		t := &target{cves: v.CVEs, purl: v.Package.PURL, fingerprint: v.Fingerprint, fixed: len(v.FixedVersions) > 0, waivedBy: &v.WaivedBy}
-		for _, id := range append([]string{v.ID}, v.Aliases...) {
-			// One CVE of several does not name the advisory that speaks of them all.
-			if len(v.CVEs) < 2 || !slices.Contains(v.CVEs, id) {
-				t.ids = append(t.ids, id)
-			}
-		}
+		t := &target{cves: v.CVEs, purl: v.Package.PURL, fingerprint: v.Fingerprint, thing: v.Ref, fixed: len(v.FixedVersions) > 0,
+			waivedBy: &v.WaivedBy}
+		t.name(v)
 		for _, l := range v.Package.Locations {
 			t.paths = append(t.paths, l.Path)
 		}
 		all[v.Ref] = t
 	}
-	add := func(ref, fingerprint string, path engine.Maybe, waivedBy *engine.Maybe) {
-		t := &target{fingerprint: fingerprint, waivedBy: waivedBy}
+	add := func(ref, fingerprint string, path, subject engine.Maybe, waivedBy *engine.Maybe) {
+		t := &target{fingerprint: fingerprint, thing: fingerprint + "\n" + string(path) + "\n" + string(subject), waivedBy: waivedBy}
 		if path != "" {
 			t.paths = []string{string(path)}
 		}
@@ -79,13 +82,30 @@ func targets(f *engine.Facts) map[string]*target {
 	}
 	for i := range f.Secrets {
 		s := &f.Secrets[i]
-		add(s.Ref, s.Fingerprint, s.Path, &s.WaivedBy)
+		add(s.Ref, s.Fingerprint, s.Path, s.Subject, &s.WaivedBy)
 	}
 	for i := range f.Gaps {
 		g := &f.Gaps[i]
-		add(g.Ref, g.Fingerprint, g.Path, &g.WaivedBy)
+		add(g.Ref, g.Fingerprint, g.Path, g.Subject, &g.WaivedBy)
 	}
 	return all
+}
+
+// name sets which ids name the whole vulnerability, and which some of its CVEs.
+func (t *target) name(v *engine.Finding) {
+	all := slices.Concat([]string{v.ID}, v.Aliases, v.CVEs)
+	if len(v.CVEs) < 2 {
+		t.ids = all
+		return
+	}
+	t.partial = map[string][]string{}
+	for _, id := range all {
+		if cves, whole := v.SpeaksOf(id); whole {
+			t.ids = append(t.ids, id)
+		} else if len(cves) > 0 {
+			t.partial[id] = cves
+		}
+	}
 }
 
 // Mark implements engine.Waivers.
@@ -101,7 +121,8 @@ func (m imageWaivers) Mark(f *engine.Facts) error {
 	for i := range f.Gaps {
 		f.Gaps[i].WaivedBy = ""
 	}
-	index := newWaiverIndex(f.Waivers, ambiguousPrefixes(f.Waivers, fingerprints(all, nil)))
+	markAmbiguous(f.Waivers, prints(f, all, f.Waivers))
+	index := newWaiverIndex(f.Waivers)
 	tallies := make([]fixTally, len(f.Waivers))
 	for _, t := range all {
 		var matching []int
@@ -159,20 +180,22 @@ func (t *target) acceptedBy(ws []engine.Waiver, matching []int) []int {
 	var parts []int
 	covered := map[string]bool{}
 	for _, i := range matching {
-		if v := string(ws[i].Match.Vuln); slices.Contains(t.cves, v) {
+		if cves := t.partial[string(ws[i].Match.Vuln)]; len(cves) > 0 {
 			parts = append(parts, i)
-			covered[v] = true
+			for _, cve := range cves {
+				covered[cve] = true
+			}
 		}
 	}
-	if len(covered) == 0 || len(covered) < len(t.cves) {
+	if len(covered) == 0 || slices.ContainsFunc(t.cves, func(cve string) bool { return !covered[cve] }) {
 		return nil
 	}
 	return parts
 }
 
-// matches says whether every key of a waiver's match is the target's. vuln may also name one of its CVEs.
+// matches says whether every key of a waiver's match is the target's. vuln may also name some of its CVEs.
 func (t *target) matches(m *engine.WaiverMatch) bool {
-	if m.Vuln != "" && !slices.Contains(t.ids, string(m.Vuln)) && !slices.Contains(t.cves, string(m.Vuln)) {
+	if m.Vuln != "" && !slices.Contains(t.ids, string(m.Vuln)) && len(t.partial[string(m.Vuln)]) == 0 {
 		return false
 	}
 	if m.Fingerprint != "" && !strings.HasPrefix(t.fingerprint, string(m.Fingerprint)) {

@@ -9,7 +9,8 @@ import (
 // Subtract implements engine.Waivers.
 func (m imageWaivers) Subtract(f *engine.Facts, rules []engine.RuleResult) error {
 	s := &subtraction{waivers: f.Waivers, targets: targets(f)}
-	s.index = newWaiverIndex(f.Waivers, ambiguousPrefixes(f.Waivers, fingerprints(s.targets, rules)))
+	s.markAmbiguous(f, rules)
+	s.index = newWaiverIndex(f.Waivers)
 	for r := range rules {
 		rule := &rules[r]
 		left := 0
@@ -37,6 +38,25 @@ type subtraction struct {
 	waivers []engine.Waiver
 	index   waiverIndex
 	targets map[string]*target // findings, secrets and gaps by ref
+}
+
+// markAmbiguous looks again with the results, which have fingerprints too. Those of one rule about the same findings and the same place are
+// one.
+func (s *subtraction) markAmbiguous(f *engine.Facts, rules []engine.RuleResult) {
+	all := prints(f, s.targets, s.waivers)
+	if all == nil {
+		return
+	}
+	for r := range rules {
+		for i := range rules[r].Results {
+			res := &rules[r].Results[i]
+			t := s.targetOf(res)
+			parts := []string{res.Fingerprint, rules[r].ID, string(res.Path), string(res.Subject), string(res.Layer)}
+			t.thing = engine.Fingerprint(append(parts, res.Findings...)...)
+			all = append(all, printed{t.fingerprint, t.thing, t})
+		}
+	}
+	markAmbiguous(s.waivers, all)
 }
 
 // waivedBy returns the id of the waiver that accepts a result, the first of several, "" when the result stands. It counts those that did.

@@ -277,7 +277,7 @@ func TestSubtract(t *testing.T) {
 		fixed      bool
 	}{
 		"one finding":            {entry("match: {vuln: CVE-1}"), "deny:1 warn:", false},
-		"both findings":          {entry(`match: {purl: "pkg:deb/debian/*"}`), "waived:1,2 warn:", false},
+		"both findings":          {entry(`match: {purl: "pkg:deb/debian/*"}, broad: true`), "waived:1,2 warn:", false},
 		"a rule, narrowly":       {entry("rule: vuln-fixable, match: {vuln: CVE-1}"), "deny:1 warn:", false},
 		"another rule, narrowly": {entry("rule: user-root, match: {vuln: CVE-1}"), "deny: warn:", false},
 		"a rule, broadly":        {entry("rule: vuln-fixable, broad: true"), "waived:1,2 warn:", false},

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"unicode"
@@ -207,49 +206,4 @@ func textNode(s string) *yaml.Node {
 	n := &yaml.Node{}
 	n.SetString(s)
 	return n
-}
-
-// Baseline makes a draft from the template for everything that the run denies and a waiver may accept: one for each finding, secret and
-// gap, by its fingerprint, and one for each result that names none, by rule and fingerprint. They are sorted, each once.
-func Baseline(run *engine.Run, template Draft) []Draft {
-	template.Origin = "baseline"
-	type named struct{ fingerprint, name string }
-	byKey := map[string]Draft{}
-	for i := range run.Reports {
-		byRef := map[string]named{}
-		for _, v := range run.Reports[i].Findings {
-			byRef[v.Ref] = named{v.Fingerprint, v.ID + " in " + v.Package.Name}
-		}
-		for _, s := range run.Reports[i].Secrets {
-			byRef[s.Ref] = named{s.Fingerprint, s.Title + " in " + string(s.Path+s.Subject)}
-		}
-		for _, g := range run.Reports[i].Gaps {
-			byRef[g.Ref] = named{g.Fingerprint, string(g.Kind) + " " + string(g.Path+g.Subject)}
-		}
-		for _, rule := range run.Reports[i].Decision.Rules {
-			if rule.Status != engine.StatusDeny || !rule.Waivable {
-				continue
-			}
-			for _, res := range rule.Results {
-				if res.WaivedBy != "" {
-					continue
-				}
-				for _, ref := range res.Findings {
-					d := template
-					d.Match.Fingerprint, d.Comment = engine.Maybe(byRef[ref].fingerprint), byRef[ref].name
-					byKey[byRef[ref].fingerprint] = d
-				}
-				if len(res.Findings) == 0 {
-					d := template
-					d.Rule, d.Match.Fingerprint, d.Comment = engine.Maybe(rule.ID), engine.Maybe(res.Fingerprint), rule.Title
-					byKey[rule.ID+res.Fingerprint] = d
-				}
-			}
-		}
-	}
-	out := make([]Draft, 0, len(byKey))
-	for _, key := range slices.Sorted(maps.Keys(byKey)) {
-		out = append(out, byKey[key])
-	}
-	return out
 }

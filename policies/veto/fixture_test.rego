@@ -125,6 +125,7 @@ finding := {
 	"id": "CVE-2026-0001",
 	"aliases": ["DEBIAN-CVE-2026-0001"],
 	"cves": ["CVE-2026-0001"],
+	"speaks": {},
 	"summary": "A flaw.",
 	"package": {
 		"name": "curl",

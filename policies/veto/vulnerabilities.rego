@@ -13,7 +13,7 @@ package veto.vulnerabilities
 #   severity: critical
 #   remediation: Upgrade the package to a fixed version; while there is none, remove it or replace it.
 #   categories: [vulnerabilities]
-#   waivable: true
+#   waivable: false
 #   params:
 #     include_kernel:
 #       type: boolean
@@ -138,7 +138,7 @@ deny["vuln-likely-exploited"] contains r if {
 #   severity: critical
 #   remediation: Remove the package, then treat every secret that the build or the container could reach as known to others.
 #   categories: [vulnerabilities, supply-chain]
-#   waivable: true
+#   waivable: false
 deny["package-malicious"] contains r if {
 	some v in input.findings
 	v.malicious

@@ -142,7 +142,7 @@ test_package_malicious_silent if {
 
 test_package_malicious_fires_when_all_else_is_unknown if {
 	count(vulnerabilities.deny["package-malicious"]) == 1 with input as one({
-		"malicious": true, "cves": [], "published": null, "summary": null,
+		"malicious": true, "cves": [], "speaks": {}, "published": null, "summary": null,
 		"severity": {"level": "unknown", "score": null, "vector": null, "source": null},
 	})
 }

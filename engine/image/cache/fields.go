@@ -177,6 +177,7 @@ func (c *coder) secret(s *engine.Secret) {
 	text(c, &s.Layer)
 	number(c, &s.Line)
 	text(c, &s.Redacted)
+	text(c, &s.Hash)
 	boolean(c, &s.DeletedLater)
 	text(c, &s.OwnedBy)
 	text(c, &s.Ref)

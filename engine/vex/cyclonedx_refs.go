@@ -1,0 +1,149 @@
+package vex
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// cycloneDXRefs are what the refs of a document's affects[] may name.
+type cycloneDXRefs struct {
+	link   string             // what a BOM-Link to an element of this document begins with; "" when it cannot have one
+	within []component        // the product whose parts are the components; none when the document names none
+	byRef  map[string]product // by bom-ref
+}
+
+// refs lists the components by their refs.
+func (doc *cycloneDX) refs() cycloneDXRefs {
+	r := cycloneDXRefs{byRef: map[string]product{}}
+	if serial, ok := strings.CutPrefix(strings.ToLower(doc.Serial), "urn:uuid:"); ok {
+		r.link = "urn:cdx:" + serial + "/" + strconv.Itoa(max(doc.Version, 1)) + "#"
+	}
+	if c := doc.Metadata.Component; c != nil {
+		whole := c.product()
+		r.add(c.Ref, whole)
+		r.within = append(whole.within, whole.component)
+		r.index(c.Components, r.within)
+	}
+	r.index(doc.Components, r.within)
+	return r
+}
+
+// index adds components that are inside of others. A component's own components are parts of it, and so no packages of the image unless it
+// is the image.
+func (r cycloneDXRefs) index(list []cycloneDXComponent, within []component) {
+	for _, c := range list {
+		p := c.product()
+		p.within = slices.Concat(p.within, within)
+		r.add(c.Ref, p)
+		if len(c.Components) > 0 {
+			r.index(c.Components, append(slices.Clip(p.within), p.component))
+		}
+	}
+}
+
+// add adds a product by its ref. A ref that stands twice is ambiguous, and matches nothing.
+func (r cycloneDXRefs) add(ref string, p product) {
+	if ref == "" {
+		return
+	}
+	if _, twice := r.byRef[ref]; twice {
+		p = product{component: component{unmatchable: true}}
+	}
+	r.byRef[ref] = p
+}
+
+// resolve returns what a ref of affects[] names: a component of this document, or a package URL, as it is or as the fragment of a BOM-Link
+// to this document (cyclonedx.org/capabilities/bomlink). What another document lists is nothing that can be compared.
+func (r cycloneDXRefs) resolve(ref string) product {
+	if own, ok := r.byRef[ref]; ok {
+		return own
+	}
+	if len(ref) > len(r.link) && r.link != "" && strings.EqualFold(ref[:len(r.link)], r.link) {
+		fragment, err := url.PathUnescape(ref[len(r.link):])
+		if err != nil {
+			return product{}
+		}
+		if own, ok := r.byRef[fragment]; ok {
+			return own
+		}
+		ref = fragment
+	}
+	var c component
+	if hasScheme(ref, "pkg") {
+		c.addID(ref)
+	}
+	p := c.settle()
+	p.within = slices.Concat(p.within, r.within)
+	return p
+}
+
+// product returns the component as what a statement may be about. Its version is that of its package URL, and where it is an image, its
+// hashes are the image's; those of a package are of an archive that is not in the image.
+func (c cycloneDXComponent) product() product {
+	var out component
+	switch {
+	case c.PURL != "":
+		out.addPURL(c.PURL)
+	case c.Type == "container" && c.Version != "" && !strings.HasPrefix(c.Version, "sha256:"):
+		out.addID(c.Name + ":" + c.Version)
+	case c.Type == "container" && c.Version == "":
+		out.addID(c.Name)
+	}
+	if hasScheme(c.CPE, "cpe") {
+		out.cpes = append(out.cpes, c.CPE)
+	} else if c.CPE != "" {
+		out.unmatchable = true
+	}
+	if c.Type == "container" {
+		for _, h := range c.Hashes {
+			out.addHash(h.Algorithm, h.Content)
+		}
+	}
+	digest, isDigest := strings.CutPrefix(c.Version, "sha256:")
+	switch {
+	case len(out.purls) > 0 && c.Version != "":
+		out.narrow(c.Version)
+	case c.Type == "container" && isDigest:
+		out.addHash("sha256", digest)
+	}
+	return out.settle()
+}
+
+// atVersions narrows a product to the versions whose status agrees with the analysis; without any it is all of it. A range is about some
+// versions, and a version that is listed with another status too is not for certain about it.
+func atVersions(p product, status string, versions []cycloneDXVersion) (out []product) {
+	if len(versions) == 0 {
+		return []product{p}
+	}
+	for _, v := range versions {
+		if !versionAgrees(status, v.Status) {
+			continue
+		}
+		one := p
+		switch {
+		case v.Version != "" && v.Range == "" && !contradicted(versions, v):
+			one.component.narrow(v.Version)
+		default:
+			one.component.doubtful = true
+		}
+		out = append(out, one)
+	}
+	return out
+}
+
+// contradicted says whether a version stands in the list with another status, too.
+func contradicted(versions []cycloneDXVersion, v cycloneDXVersion) bool {
+	return slices.ContainsFunc(versions, func(w cycloneDXVersion) bool {
+		return w.Version == v.Version && (w.Status == "unaffected") != (v.Status == "unaffected")
+	})
+}
+
+// versionAgrees says whether a version's status in affects[] fits the status of the analysis. A version without a status is affected.
+func versionAgrees(status, version string) bool {
+	if status == notAffected || status == fixed {
+		return version == "unaffected"
+	}
+	return version == "" || version == "affected"
+}
