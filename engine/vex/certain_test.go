@@ -193,6 +193,18 @@ func TestCycloneDXSaysMore(t *testing.T) {
 		{image + hexOf("a") + `","bom-ref":"a"}},`, `{"ref":"a","versions":[{"version":"sha256:` + hexOf("a") + `","status":"unaffected"}]}`,
 			"not_affected"},
 		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","status":"unaffected"},{"version":"4.17.20","status":"affected"}]}`, ""},
+		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","status":"unaffected"},{"range":"vers:npm/>=4","status":"affected"}]}`, ""},
+		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","status":"unaffected"},{"range":"< 5","status":"affected"}]}`, ""},
+		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","status":"unaffected"},{"range":"vers:npm/<4.17.20","status":"affected"}]}`,
+			"not_affected"},
+		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","status":"affected"}]},{"ref":"pkg:npm/lodash"}`, ""},
+		{"", `{"ref":"pkg:npm/lodash"},{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","status":"unaffected"}]}`, "not_affected"},
+		{components(`{"type":"application","name":"other","bom-ref":"b"},`+lodash(`,"purl":"pkg:npm/lodash"`)) +
+			`"dependencies":[{"ref":"b","dependsOn":["c"]},{"ref":"c","dependsOn":["a"]},{"ref":"a","dependsOn":["b"]}],`, `{"ref":"a"}`, "not_affected"},
+		{components(`{"type":"application","name":"other","bom-ref":"b"},{"type":"library","name":"c","bom-ref":"c"},`+
+			lodash(`,"purl":"pkg:npm/lodash"`)) + `"dependencies":[{"ref":"b","dependsOn":["c"]},{"ref":"c","dependsOn":["a","b"]}],`, `{"ref":"a"}`, ""},
+		{components(`{"type":"container","name":"shop","version":"sha256:`+hexOf("a")+`","bom-ref":"b"},`+lodash(`,"purl":"pkg:npm/lodash"`)) +
+			`"dependencies":[{"ref":"b","dependsOn":["a"]}],`, `{"ref":"a"}`, "not_affected"},
 		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","range":"vers:npm/>5","status":"unaffected"}]}`, ""},
 		{"", `{"ref":"pkg:npm/lodash","versions":[{"range":"vers:npm/>5","status":"unaffected"}]}`, ""},
 		{"", `{"ref":"pkg:npm/lodash@4.17.20","versions":[{"range":"vers:npm/*","status":"unaffected"}]}`, ""},
@@ -281,6 +293,21 @@ func TestAliasOfOneCVE(t *testing.T) {
 		}
 		if got := f.Findings[2]; got.VEXStatus != engine.Maybe(c.want) || len(got.VEX) != 1 {
 			t.Errorf("%s (%s): %q of %d statements, want %q", c.name, c.aliases, got.VEXStatus, len(got.VEX), c.want)
+		}
+	}
+}
+
+func TestMayHold(t *testing.T) {
+	for text, want := range map[string]bool{
+		"vers:npm/*": true, "vers:npm/1.5.0": true, "vers:npm/=1.5.0": true, "vers:npm/1.4.0": false, "vers:npm/!=1.5.0": false,
+		"vers:npm/>=1.5.0": true, "vers:npm/>1.5.0": false, "vers:npm/<1.5.0": false, "vers:npm/<=1.5.0": true, "vers:npm/<2": true,
+		"vers:npm/>=1.0.0|<2.0.0": true, "vers:npm/>=1.0.0|<1.5.0": false, "vers:npm/>=2.0.0|<3.0.0": false,
+		"vers:npm/<1.0.0|>=2.0.0": false, "vers:npm/<1.0.0|>=1.2.0": true, "vers:npm/>=1.0.0|<1.2.0|>=1.4.0|<1.6.0": true,
+		"vers:npm/>=1.0.0|<1.2.0|>=1.6.0|<1.8.0": false, "vers:npm/>=1.0.0|<1.2.0|1.5.0": true, "vers:unknown/<1": true, "<1": true,
+		"vers:npm/": true, "vers:npm/<>1": true, "npm/<1": true, "vers:npm": true,
+	} {
+		if got := mayHold(text, "1.5.0"); got != want {
+			t.Errorf("%s: %v", text, got)
 		}
 	}
 }

@@ -24,7 +24,11 @@ type cycloneDX struct {
 		} `json:"supplier"`
 		Component *cycloneDXComponent `json:"component"`
 	} `json:"metadata"`
-	Components      []cycloneDXComponent     `json:"components"`
+	Components   []cycloneDXComponent `json:"components"`
+	Dependencies []struct {
+		Ref  string   `json:"ref"`
+		Uses []string `json:"dependsOn"`
+	} `json:"dependencies"`
 	Vulnerabilities []cycloneDXVulnerability `json:"vulnerabilities"`
 }
 
@@ -58,10 +62,12 @@ type cycloneDXVulnerability struct {
 		First         string   `json:"firstIssued"`
 		Last          string   `json:"lastUpdated"`
 	} `json:"analysis"`
-	Affects []struct {
-		Ref      string             `json:"ref"`
-		Versions []cycloneDXVersion `json:"versions"`
-	} `json:"affects"`
+	Affects []cycloneDXAffects `json:"affects"`
+}
+
+type cycloneDXAffects struct {
+	Ref      string             `json:"ref"`
+	Versions []cycloneDXVersion `json:"versions"`
 }
 
 type cycloneDXVersion struct {
@@ -127,8 +133,15 @@ func (d *Document) parseCycloneDX(data []byte) error {
 		if err != nil {
 			return fmt.Errorf("vulnerabilities[%d].analysis: %w", i, err)
 		}
+		listed := map[string]*listedVersions{} // by ref, which may stand in several entries
 		for _, a := range v.Affects {
-			s.products = append(s.products, atVersions(refs.resolve(a.Ref), s.status, a.Versions)...)
+			if listed[a.Ref] == nil {
+				listed[a.Ref] = &listedVersions{}
+			}
+			listed[a.Ref].add(a.Versions)
+		}
+		for _, a := range v.Affects {
+			s.products = append(s.products, atVersions(refs.resolve(a.Ref), s.status, a.Versions, listed[a.Ref])...)
 		}
 		if err := d.add(s); err != nil {
 			return fmt.Errorf("vulnerabilities[%d]: %w", i, err)

@@ -27,7 +27,34 @@ func (doc *cycloneDX) refs() cycloneDXRefs {
 		r.index(c.Components, r.within)
 	}
 	r.index(doc.Components, r.within)
+	if doc.Metadata.Component == nil {
+		r.addDependents(doc)
+	}
 	return r
+}
+
+// addDependents puts what applications and images use inside of them: in a document that does not say what it is about, a library is a part of
+// what depends on it.
+func (r cycloneDXRefs) addDependents(doc *cycloneDX) {
+	uses := map[string][]string{}
+	for _, d := range doc.Dependencies {
+		uses[d.Ref] = append(uses[d.Ref], d.Uses...)
+	}
+	seen := map[string]bool{}
+	for _, c := range doc.Components {
+		if len(uses[c.Ref]) == 0 || c.Type == "library" || c.Type == "framework" || c.Type == "file" {
+			continue
+		}
+		whole, known := r.byRef[c.Ref]
+		for todo := slices.Clone(uses[c.Ref]); known && len(todo) > 0; todo = todo[1:] {
+			if p, ok := r.byRef[todo[0]]; ok && !seen[todo[0]] {
+				seen[todo[0]] = true
+				p.within = append(slices.Clip(p.within), whole.component)
+				r.byRef[todo[0]] = p
+				todo = append(todo, uses[todo[0]]...)
+			}
+		}
+	}
 }
 
 // index adds components that are inside of others. A component's own components are parts of it, and so no packages of the image unless it
@@ -109,41 +136,4 @@ func (c cycloneDXComponent) product() product {
 		out.addHash("sha256", digest)
 	}
 	return out.settle()
-}
-
-// atVersions narrows a product to the versions whose status agrees with the analysis; without any it is all of it. A range is about some
-// versions, and a version that is listed with another status too is not for certain about it.
-func atVersions(p product, status string, versions []cycloneDXVersion) (out []product) {
-	if len(versions) == 0 {
-		return []product{p}
-	}
-	for _, v := range versions {
-		if !versionAgrees(status, v.Status) {
-			continue
-		}
-		one := p
-		switch {
-		case v.Version != "" && v.Range == "" && !contradicted(versions, v):
-			one.component.narrow(v.Version)
-		default:
-			one.component.doubtful = true
-		}
-		out = append(out, one)
-	}
-	return out
-}
-
-// contradicted says whether a version stands in the list with another status, too.
-func contradicted(versions []cycloneDXVersion, v cycloneDXVersion) bool {
-	return slices.ContainsFunc(versions, func(w cycloneDXVersion) bool {
-		return w.Version == v.Version && (w.Status == "unaffected") != (v.Status == "unaffected")
-	})
-}
-
-// versionAgrees says whether a version's status in affects[] fits the status of the analysis. A version without a status is affected.
-func versionAgrees(status, version string) bool {
-	if status == notAffected || status == fixed {
-		return version == "unaffected"
-	}
-	return version == "" || version == "affected"
 }
