@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -22,7 +23,7 @@ type osvRecord struct {
 	Published string        `json:"published"`
 	Modified  string        `json:"modified"`
 	Withdrawn string        `json:"withdrawn"`
-	Severity  []Rating      `json:"severity"`
+	Severity  osvRatings    `json:"severity"`
 	Specific  osvSpecific   `json:"database_specific"`
 	Affected  []osvAffected `json:"affected"`
 }
@@ -31,16 +32,69 @@ type osvAffected struct {
 	Package struct {
 		Ecosystem string `json:"ecosystem"`
 		Name      string `json:"name"`
+		PURL      string `json:"purl"`
 	} `json:"package"`
 	Versions []string    `json:"versions"`
 	Ranges   []osvRange  `json:"ranges"`
-	Severity []Rating    `json:"severity"`
+	Severity osvRatings  `json:"severity"`
 	Specific osvSpecific `json:"ecosystem_specific"`
 }
 
 type osvRange struct {
 	Type   string                       `json:"type"`
 	Events []map[string]json.RawMessage `json:"events"`
+}
+
+// osvWords are the keys that are read of a record.
+func osvWords() Words {
+	return Words{
+		"": {"id", "aliases", "upstream", "related", "summary", "published", "modified", "withdrawn", "severity", "database_specific",
+			"affected"},
+		"affected": {"package", "versions", "ranges", "severity", "ecosystem_specific", "database_specific"},
+		"package":  {"ecosystem", "name", "purl"},
+		"ranges":   {"type", "events"},
+		"events":   {"introduced", "fixed", "last_affected", "limit"},
+		"severity": {"type", "score"},
+	}
+}
+
+// osvRatings are the entries of a severity. A score may be a number; an entry, or a severity, of another shape says nothing: that a rating
+// cannot be read is no reason not to read the record.
+type osvRatings []Rating
+
+func (r *osvRatings) UnmarshalJSON(b []byte) error {
+	var entries []json.RawMessage
+	if json.Unmarshal(b, &entries) != nil {
+		return nil
+	}
+	for _, raw := range entries {
+		var entry struct {
+			Type  json.RawMessage `json:"type"`
+			Score json.RawMessage `json:"score"`
+		}
+		if json.Unmarshal(raw, &entry) != nil {
+			continue
+		}
+		typ, ok := textOf(entry.Type)
+		score, readable := textOf(entry.Score)
+		if ok && readable {
+			*r = append(*r, Rating{Type: typ, Score: score})
+		}
+	}
+	return nil
+}
+
+// textOf returns a JSON string, or a number as it is written.
+func textOf(raw json.RawMessage) (string, bool) {
+	var s string
+	if json.Unmarshal(raw, &s) == nil && len(raw) > 0 && raw[0] == '"' {
+		return s, true
+	}
+	n := json.Number("")
+	if json.Unmarshal(raw, &n) == nil && n != "" {
+		return n.String(), true
+	}
+	return "", false
 }
 
 // osvSpecific is database_specific or ecosystem_specific, of which little is read. These are free-form: one of another shape says nothing.
@@ -93,7 +147,9 @@ func lowerText(raw json.RawMessage) string {
 }
 
 // ParseOSV parses one record in the OSV format (ossf.github.io/osv-schema), of at most engine.MaxAdvisory bytes. It ignores unknown fields,
-// but what decides who is affected must be well formed. Dates come out in UTC, those of the year 1 as unknown.
+// but what decides who is affected must be well formed: a key that stands twice or in other letters, an ecosystem that only looks like a
+// known one, and versions of no package are errors, because matching would pass over them. A range that cannot be evaluated is left to
+// matching, which makes it a gap of the packages that it is about. Dates come out in UTC, those of the year 1 as unknown.
 func ParseOSV(data []byte) (*Advisory, error) {
 	if len(data) > engine.MaxAdvisory {
 		return nil, &engine.LimitError{What: "size of an OSV record", Limit: engine.MaxAdvisory}
@@ -107,6 +163,9 @@ func ParseOSV(data []byte) (*Advisory, error) {
 	}
 	if r.ID == "" {
 		return nil, errors.New("parsing an OSV record: it has no id")
+	}
+	if err := CheckKeys(data, osvWords()); err != nil {
+		return nil, fmt.Errorf("parsing the OSV record %.80q: %w", r.ID, err)
 	}
 	a := &Advisory{ID: r.ID, Aliases: r.Aliases, Upstream: r.Upstream, Related: r.Related, Summary: r.Summary, Severity: r.Severity,
 		Level: r.Specific.severity, CWEs: r.Specific.cwes}
@@ -156,54 +215,71 @@ func utcDate(s string) (string, error) {
 
 // affected converts an entry, and refuses one whose package or ranges are incomplete.
 func (f osvAffected) affected() (Affected, error) {
-	a := Affected{Ecosystem: f.Package.Ecosystem, Name: f.Package.Name, Versions: f.Versions, Severity: f.Severity,
+	a := Affected{Ecosystem: f.Package.Ecosystem, Name: strings.TrimSpace(f.Package.Name), Versions: f.Versions, Severity: f.Severity,
 		Urgency: cmp.Or(f.Specific.urgency, f.Specific.severity), Imports: f.Specific.imports}
-	if (a.Ecosystem == "") != (a.Name == "") {
-		return a, errors.New("its package lacks its ecosystem or its name")
+	if err := f.checkPackage(); err != nil {
+		return a, err
 	}
 	for i, r := range f.Ranges {
-		if r.Type == "" || len(r.Events) == 0 {
-			return a, fmt.Errorf("ranges[%d]: it has no type or no events", i)
-		}
 		out := Range{Type: r.Type}
 		for j, fields := range r.Events {
-			e, err := event(fields)
+			events, err := eventsOf(fields)
 			if err != nil {
 				return a, fmt.Errorf("ranges[%d].events[%d]: %w", i, j, err)
 			}
-			out.Events = append(out.Events, e)
+			out.Events = append(out.Events, events...)
 		}
 		a.Ranges = append(a.Ranges, out)
 	}
 	return a, nil
 }
 
-// event reads an event, which has exactly one known field.
-func event(fields map[string]json.RawMessage) (Event, error) {
-	var e Event
-	if len(fields) != 1 {
-		return e, fmt.Errorf("it has %d fields, want one", len(fields))
+// checkPackage refuses an entry that no package can be matched with. Only ranges of commits need no package: nothing installed is a commit.
+func (f osvAffected) checkPackage() error {
+	switch p := f.Package; {
+	case strings.TrimSpace(p.Ecosystem) == "" && strings.TrimSpace(p.Name) == "":
+		commits := p.PURL == "" && len(f.Versions) == 0 || len(f.Ranges) > 0
+		for _, r := range f.Ranges {
+			commits = commits && r.Type == "GIT"
+		}
+		if !commits {
+			return errors.New("it speaks of versions and names no package")
+		}
+		return nil
+	case strings.TrimSpace(p.Ecosystem) == "" || strings.TrimSpace(p.Name) == "":
+		return errors.New("its package lacks its ecosystem or its name")
+	default:
+		return checkEcosystem(p.Ecosystem)
 	}
-	for name, raw := range fields {
-		var to *string
+}
+
+// eventsOf reads an event, which has one known field; early records have several in one, which are as many events.
+func eventsOf(fields map[string]json.RawMessage) ([]Event, error) {
+	var events []Event
+	for _, name := range []string{"introduced", "fixed", "last_affected", "limit"} {
+		raw, ok := fields[name]
+		if !ok {
+			continue
+		}
+		text, ok := textOf(raw)
+		if !ok || text == "" {
+			return nil, fmt.Errorf("%s is no version", name)
+		}
+		e := Event{}
 		switch name {
 		case "introduced":
-			to = &e.Introduced
+			e.Introduced = text
 		case "fixed":
-			to = &e.Fixed
+			e.Fixed = text
 		case "last_affected":
-			to = &e.LastAffected
+			e.LastAffected = text
 		case "limit":
-			to = &e.Limit
-		default:
-			return e, fmt.Errorf("unknown event %.40q", name)
+			e.Limit = text
 		}
-		if err := json.Unmarshal(raw, to); err != nil {
-			return e, fmt.Errorf("%s: %w", name, err)
-		}
-		if *to == "" {
-			return e, fmt.Errorf("%s is empty", name)
-		}
+		events = append(events, e)
 	}
-	return e, nil
+	if len(events) == 0 || len(events) != len(fields) {
+		return nil, fmt.Errorf("it has unknown fields or none: %.80q", slices.Sorted(maps.Keys(fields)))
+	}
+	return events, nil
 }

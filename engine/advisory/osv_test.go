@@ -39,13 +39,28 @@ func FuzzParseOSV(f *testing.F) {
 // What decides who is affected has to be well formed: a record of which a part is ignored would call an affected package clean.
 func TestParseOSVRefuses(t *testing.T) {
 	for name, text := range map[string]string{
-		"no id": `{}`,
-		"two fields": `{"id":"X","affected":[{"package":{"ecosystem":"npm","name":"a"},
-			"ranges":[{"type":"SEMVER","events":[{"introduced":"0","fixed":"1"}]}]}]}`,
+		"no id":           `{}`,
 		"no field":        `{"id":"X","affected":[{"ranges":[{"type":"SEMVER","events":[{}]}]}]}`,
 		"an unknown one":  `{"id":"X","affected":[{"ranges":[{"type":"SEMVER","events":[{"intro":"0"}]}]}]}`,
-		"no events":       `{"id":"X","affected":[{"ranges":[{"type":"SEMVER","events":[]}]}]}`,
-		"no type":         `{"id":"X","affected":[{"ranges":[{"events":[{"introduced":"0"}]}]}]}`,
+		"two unknown":     `{"id":"X","affected":[{"ranges":[{"type":"SEMVER","events":[{"fixed":"1","x":"0"}]}]}]}`,
+		"a key twice":     `{"id":"X","affected":[{"package":{"ecosystem":"npm","name":"a","name":"b"}}]}`,
+		"twice, escaped":  `{"id":"X","affected":[],"\u0061ffected":[]}`,
+		"twice, unknown":  `{"id":"X","database_specific":{"severity":"HIGH","severity":"LOW"}}`,
+		"another case":    `{"id":"X","Affected":[]}`,
+		"case, below":     `{"id":"X","affected":[{"package":{"ecosystem":"npm","Name":"a"}}]}`,
+		"case, events":    `{"id":"X","affected":[{"ranges":[{"type":"SEMVER","Events":[]}]}]}`,
+		"long s":          `{"id":"X","affected":[{"ver\u017fions":[]}]}`,
+		"npm's case":      `{"id":"X","affected":[{"package":{"ecosystem":"NPM","name":"a"}}]}`,
+		"pypi's case":     `{"id":"X","affected":[{"package":{"ecosystem":"pypi","name":"a"}}]}`,
+		"debian's case":   `{"id":"X","affected":[{"package":{"ecosystem":"debian:12","name":"a"}}]}`,
+		"a slip":          `{"id":"X","affected":[{"package":{"ecosystem":"Debain:12","name":"a"}}]}`,
+		"a blank":         `{"id":"X","affected":[{"package":{"ecosystem":"npm ","name":"a"}}]}`,
+		"another word":    `{"id":"X","affected":[{"package":{"ecosystem":"golang","name":"a"}}]}`,
+		"codename":        `{"id":"X","affected":[{"package":{"ecosystem":"Debian:bookworm","name":"a"}}]}`,
+		"no v":            `{"id":"X","affected":[{"package":{"ecosystem":"Alpine:3.18","name":"a"}}]}`,
+		"no release":      `{"id":"X","affected":[{"package":{"ecosystem":"Debian:","name":"a"}}]}`,
+		"a purl alone":    `{"id":"X","affected":[{"package":{"purl":"pkg:npm/a"}}]}`,
+		"no package":      `{"id":"X","affected":[{"versions":["1"]}]}`,
 		"half a package":  `{"id":"X","affected":[{"package":{"name":"a"}}]}`,
 		"a wrong date":    `{"id":"X","withdrawn":"yesterday"}`,
 		"too deep":        `{"id":"X","a":` + strings.Repeat("[", 200) + strings.Repeat("]", 200) + `}`,
@@ -55,6 +70,23 @@ func TestParseOSVRefuses(t *testing.T) {
 	} {
 		if a, err := ParseOSV([]byte(text)); err == nil {
 			t.Errorf("%s: %+v, want an error", name, a)
+		}
+	}
+	for name, text := range map[string]string{
+		"blanks, as Maven's": `{"id":"X","affected":[{"package":{"ecosystem":"Maven","name":"a:b "}}]}`,
+		"keys of data":       `{"id":"X","database_specific":{"Severity":"x","severity":"y","affected":{"A":1,"a":2}}}`,
+		"a list of one":      `{"id":"X","aliases":["id","id"],"references":[{"type":"a"},{"type":"a"}]}`,
+		"commits":            `{"id":"X","affected":[{"ranges":[{"type":"GIT","events":[{"introduced":"0"}]}],"versions":["1"]}]}`,
+		"of tomorrow":        `{"id":"X","affected":[{"package":{"ecosystem":"Zweifel","name":"a"}}]}`,
+		"a release":          `{"id":"X","affected":[{"package":{"ecosystem":"Ubuntu:Pro:18.04:LTS","name":"a"}}]}`,
+		"a repository":       `{"id":"X","affected":[{"package":{"ecosystem":"Maven:https://repo.example/a","name":"a"}}]}`,
+		"no events":          `{"id":"X","affected":[{"package":{"ecosystem":"npm","name":"a"},"ranges":[{"type":"SEMVER","events":[]}]}]}`,
+		"events in one":      `{"id":"X","affected":[{"ranges":[{"type":"GIT","events":[{"introduced":"0","fixed":"1"}]}]}]}`,
+		"a number":           `{"id":"X","severity":[{"type":"CVSS_V3","score":9.8}]}`,
+		"a severity alone":   `{"id":"X","severity":"HIGH"}`,
+	} {
+		if _, err := ParseOSV([]byte(text)); err != nil {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 	a, err := ParseOSV([]byte(`{"id":"X","new":[1],"withdrawn":"0001-01-01T00:00:00Z",

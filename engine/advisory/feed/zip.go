@@ -60,7 +60,7 @@ func checkZipFile(f *zip.File) error {
 	case len(f.Name) > engine.MaxPath || strings.ContainsAny(f.Name, "\\\x00"), path.IsAbs(f.Name), path.Clean(f.Name) != f.Name,
 		strings.HasPrefix(f.Name, ".."):
 		return errors.New("not a plain name")
-	case !strings.HasSuffix(f.Name, ".json"):
+	case !strings.HasSuffix(strings.ToLower(f.Name), ".json"):
 		return errors.New("not an OSV record: its name does not end in .json")
 	case !f.Mode().IsRegular():
 		return errors.New("not a regular file")

@@ -2,7 +2,6 @@ package store
 
 import (
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -23,22 +22,20 @@ func kevFiles() []string {
 	return []string{"kev.json", "known_exploited_vulnerabilities.json"}
 }
 
-// epssFiles are the names that FIRST's scores may have, in the directory itself. The first that is there is read.
-func epssFiles() []string {
-	return []string{"epss.csv", "epss.csv.gz", "epss_scores-current.csv", "epss_scores-current.csv.gz"}
-}
-
 // openDirectory reads a directory of OSV records, at any depth, into memory. It is used like a database that was built from them.
 func openDirectory(dir string) (*DB, error) {
 	d := &DB{dir: dir, manifest: &manifest{SchemaVersion: schemaVersion}, handles: map[string]*shardHandle{}}
 	g := newShardRecords()
-	files, err := jsonFiles(dir)
+	files, err := listDirectory(dir)
+	if err != nil && len(recordExports(dir)) > 0 && (files == nil || len(files.json) == 0) {
+		return nil, noRecords(dir)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("reading the advisories in %s: %w", dir, err)
 	}
 	records := 0
 	seen := map[string]string{}
-	for _, path := range files {
+	for _, path := range files.json {
 		if slices.Contains(kevFiles(), filepath.Base(path)) {
 			if d.manifest.KEV != nil {
 				return nil, fmt.Errorf("reading the advisories in %s: it has two catalogues of known exploited vulnerabilities", dir)
@@ -68,75 +65,55 @@ func openDirectory(dir string) (*DB, error) {
 	if err := d.addRecords(g); err != nil {
 		return nil, err
 	}
-	if err := d.addEPSS(); err != nil {
+	if err := d.addEPSS(files.scores); err != nil {
 		return nil, err
 	}
 	return d, nil
 }
 
 // addEPSS adds FIRST's scores, if the directory has them.
-func (d *DB) addEPSS() error {
-	for _, name := range epssFiles() {
-		path := filepath.Join(d.dir, name)
-		if _, err := os.Stat(path); os.IsNotExist(err) {
-			continue
-		}
-		data, err := engine.ReadLimited(path, engine.MaxCatalogue)
-		var e *feed.EPSS
-		if err == nil {
-			e, err = feed.ParseEPSS(data)
-		}
-		var pairs []pair
-		if err == nil {
-			pairs, err = epssPairs(e.Scores)
-		}
-		if err != nil {
-			return fmt.Errorf("reading the EPSS scores %s: %w", path, err)
-		}
-		info := d.addTable(epssName, pairs, ShardInfo{Advisories: len(e.Scores), AsOf: e.AsOf})
-		d.manifest.EPSS = &info
+func (d *DB) addEPSS(lists []string) error {
+	if len(lists) == 0 {
 		return nil
 	}
+	if len(lists) > 1 {
+		return fmt.Errorf("reading the advisories in %s: %s and %s are both lists of FIRST's scores", d.dir, lists[0], lists[1])
+	}
+	path := lists[0]
+	data, err := engine.ReadLimited(path, engine.MaxCatalogue)
+	var e *feed.EPSS
+	if err == nil {
+		e, err = feed.ParseEPSS(data)
+	}
+	var pairs []pair
+	if err == nil {
+		pairs, err = epssPairs(e.Scores)
+	}
+	if err != nil {
+		return fmt.Errorf("reading the EPSS scores %s: %w", path, err)
+	}
+	info := d.addTable(epssName, pairs, ShardInfo{Advisories: len(e.Scores), AsOf: e.AsOf})
+	d.manifest.EPSS = &info
 	return nil
+}
+
+// recordExports lists the exports of a mirror of OSV's bucket.
+func recordExports(dir string) []string {
+	exports, err := filepath.Glob(filepath.Join(dir, "*", "all.zip"))
+	if err != nil {
+		return nil
+	}
+	return exports
 }
 
 // noRecords is the error of a directory without OSV records. It tells a mirror of OSV's exports, from which a database can be built.
 func noRecords(dir string) error {
 	err := fmt.Errorf("%w in %s: neither %s nor OSV records", ErrNone, dir, manifestName)
-	if exports, e := filepath.Glob(filepath.Join(dir, "*", "all.zip")); e == nil && len(exports) > 0 {
+	if len(recordExports(dir)) > 0 {
 		return engine.Hint(fmt.Errorf("%w; it holds exports to build one from", err),
 			"run: veto db update --source %s, with another --db", shellWord(dir))
 	}
 	return hintUpdate(err, dir)
-}
-
-// jsonFiles lists the .json files below dir in lexical order, without those in hidden folders: a mounted Kubernetes ConfigMap has its files
-// a second time in one.
-func jsonFiles(dir string) ([]string, error) {
-	root, err := filepath.EvalSymlinks(dir) // WalkDir does not enter a link
-	if err != nil {
-		return nil, err
-	}
-	var files []string
-	err = filepath.WalkDir(root, func(path string, e fs.DirEntry, err error) error {
-		if err != nil {
-			return err
-		}
-		if e.IsDir() {
-			if path != root && strings.HasPrefix(e.Name(), ".") {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		if !strings.HasSuffix(path, ".json") {
-			return nil
-		}
-		if files = append(files, path); len(files) > engine.MaxOSVFiles {
-			return &engine.LimitError{What: "files in " + dir, Limit: engine.MaxOSVFiles}
-		}
-		return nil
-	})
-	return files, err
 }
 
 // readRecord reads a file with one OSV record.

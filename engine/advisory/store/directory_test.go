@@ -9,17 +9,18 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// A directory has its scores under any of their names, the first that is there, and in gzip or not.
+// A directory has its scores under any of FIRST's names, in gzip or not, at any depth, and one list of them.
 func TestDirectoryScores(t *testing.T) {
-	for i, name := range epssFiles() {
+	for _, name := range []string{"epss.csv", "epss.csv.gz", "epss_scores-current.csv", "epss_scores-2026-11-26.csv.gz", "sub/epss.csv"} {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, "a.json"), []byte(record("GHSA-2", "npm", "lodash", "4.17.21")))
-		write(t, filepath.Join(dir, name), []byte(scoresText))
-		for _, later := range epssFiles()[i+1:] {
-			write(t, filepath.Join(dir, later), []byte("not read"))
-		}
+		write(t, filepath.Join(dir, filepath.FromSlash(name)), []byte(scoresText))
 		if _, shard, ok, err := mustOpen(t, dir).EPSS(t.Context(), nil); err != nil || !ok || shard.Advisories != 3 {
 			t.Errorf("%s: %+v, %v, %v", name, shard, ok, err)
+		}
+		write(t, filepath.Join(dir, "epss_scores-2026-11-01.csv"), []byte(scoresText))
+		if d, err := Open(dir); err == nil {
+			t.Errorf("%s and another list: %+v", name, d.manifest)
 		}
 	}
 	without := t.TempDir()
@@ -33,6 +34,15 @@ func TestDirectoryScores(t *testing.T) {
 func TestDirectoryFaults(t *testing.T) {
 	for name, c := range map[string]struct{ file, text, want string }{
 		"scores":              {"epss.csv", "not scores", "epss.csv"},
+		"record, other case":  {"B.JSON", "{}", "B.JSON looks like a record"},
+		"record, no ending":   {"sub/GHSA-3", " {}", "GHSA-3 looks like a record"},
+		"record, a mark":      {"b.txt", "\xef\xbb\xbf{}", "b.txt looks like a record"},
+		"records, packed":     {"npm/all.zip", "PK\x03\x04", "packed records"},
+		"records, gzip":       {"b.json.gz", "\x1f\x8b", "packed records"},
+		"record in YAML":      {"b.yaml", "id: PYSEC-1\n", "a record in YAML"},
+		"catalogue, case":     {"KEV.Json", "{}", "KEV.Json looks like"},
+		"scores, other name":  {"scores.txt", "#model_version:v1", "FIRST's scores"},
+		"scores, other case":  {"EPSS.csv", "#model_version:v1", "FIRST's scores"},
 		"scores of no CVE":    {"epss.csv", strings.Replace(scoresText, "CVE-2026-1001,", "CVE-2026-01001,", 1), "epss.csv"},
 		"scores, a folder":    {"epss.csv/x", "", "epss.csv"},
 		"catalogue":           {"kev.json", "{}", "kev.json"},
@@ -42,7 +52,7 @@ func TestDirectoryFaults(t *testing.T) {
 		"record, twice in it": {"b.json", `{"id":"GHSA-2"}`, "holds the record"},
 		"date":                {asOfFile, "soon", asOfFile},
 		"date, too long":      {asOfFile, strings.Repeat(" ", 1025), "over the limit"},
-		"date, a folder":      {asOfFile + "/x", "", "reading the date"},
+		"date, a folder":      {asOfFile + "/x", "", "as_of.txt is a folder"},
 	} {
 		dir := t.TempDir()
 		write(t, filepath.Join(dir, "a.json"), []byte(record("GHSA-2", "npm", "lodash", "4.17.21")))
@@ -73,5 +83,20 @@ func TestDirectoryDate(t *testing.T) {
 		if s, ok, err := mustOpen(t, dir).Shard(t.Context(), "npm"); err != nil || !ok || s.AsOf != want || s.Advisories != 1 {
 			t.Errorf("%q: %+v, %v, %v", text, s, ok, err)
 		}
+	}
+}
+
+// Links to folders are followed, each folder once: a ConfigMap whose keys have folders is made of them.
+func TestDirectoryLinks(t *testing.T) {
+	dir := t.TempDir()
+	write(t, filepath.Join(dir, "..data", "npm", "a.json"), []byte(record("GHSA-2", "npm", "lodash", "4.17.21")))
+	write(t, filepath.Join(dir, "README.md"), []byte("not read"))
+	for name, target := range map[string]string{"npm": filepath.Join("..data", "npm"), "again": filepath.Join("..data", "npm"), "up": "."} {
+		if err := os.Symlink(target, filepath.Join(dir, name)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if s, ok, err := mustOpen(t, dir).Shard(t.Context(), "npm"); err != nil || !ok || s.Advisories != 1 {
+		t.Errorf("%+v, %v, %v", s, ok, err)
 	}
 }
