@@ -12,8 +12,8 @@ type Sniffing interface {
 	Fits(path string, mode fs.FileMode, size int64, e *Edges) bool
 }
 
-// Passing is the ability of a Sniffing inspector to tell by its last bytes what kind of file it was not shown. Of a file that can be read only
-// once they are known when it has gone by: it cannot be inspected any more, and is a gap.
+// Passing is the ability of a Sniffing inspector to tell by its last bytes what kind of file it was not shown. Of a file that can be read
+// only once they are known when it has gone by: it cannot be inspected any more, and is a gap.
 type Passing interface {
 	// PassedBy returns the gap that a file is, nil for none. tail are its last bytes, up to PassingBytes.
 	PassedBy(path string, e *Edges, tail []byte) *Gap

@@ -31,7 +31,8 @@ type Database struct {
 	EPSS   *Shard  `json:"epss"`                 // FIRST's scores; likewise
 }
 
-// Facts is what is known of an image, as a report has it; Input adds what only policies see. Every field is always present; what is unknown is null.
+// Facts is what is known of an image, as a report has it; Input adds what only policies see. Every field is always present; what is unknown
+// is null.
 type Facts struct {
 	SchemaVersion string      `json:"schema_version"`
 	Now           string      `json:"now"` // the run's one clock, RFC 3339, UTC

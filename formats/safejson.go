@@ -8,9 +8,9 @@ import (
 )
 
 // SafeJSON returns a writer that passes JSON on to w as other bytes of the same value: what shows nothing, reorders a line or moves a
-// terminal's cursor (as Escape has it), and the second "#" of the commands of Azure Pipelines and GitHub ("##vso[", "##["), become \u escapes
-// (RFC 8259, section 7). Such characters stand in strings only, so that no parser is needed. Text that ends within a character, in the last
-// call of Write, is held back for ever.
+// terminal's cursor (as Escape has it), and the second "#" of the commands of Azure Pipelines and GitHub ("##vso[", "##["), become \u
+// escapes (RFC 8259, section 7). Such characters stand in strings only, so that no parser is needed. Text that ends within a character, in
+// the last call of Write, is held back for ever.
 func SafeJSON(w io.Writer) io.Writer { return &safeJSON{w: w} }
 
 type safeJSON struct {

@@ -83,7 +83,8 @@ func checkHarmless(t *testing.T, text string) {
 // A text that forges something, wherever it stands in a run, is harmless in each format that is JSON, and reads back as it was.
 func TestHostileTextsInJSON(t *testing.T) {
 	t.Parallel()
-	for _, text := range []string{"##vso[task.complete result=Succeeded;]done", "##[error]x", "a\n::set-output name=verdict::pass", "\u009b31mred",
+	for _, text := range []string{"##vso[task.complete result=Succeeded;]done", "##[error]x", "a\n::set-output name=verdict::pass",
+		"\u009b31mred",
 		"abc\u202egpj.exe", "a\u200bb\u2028c", "\u2066x\u2069\u007f", "]]>"} {
 		run := &engine.Run{SchemaVersion: engine.SchemaVersion, Verdict: engine.Denied, Reports: []engine.Report{{Facts: engine.Facts{
 			Image: engine.Identity{Name: text}, Config: engine.Config{Labels: map[string]string{text: text}, Env: []string{text}},

@@ -120,7 +120,8 @@ var (
 	noRelease     = regexp.MustCompile(`^\b$`) // matches nothing
 )
 
-// releaseForm is the form of the names of an ecosystem's releases (ossf.github.io/osv-schema, "Defined Ecosystems"), nil where they have none.
+// releaseForm is the form of the names of an ecosystem's releases (ossf.github.io/osv-schema, "Defined Ecosystems"), nil where they have
+// none.
 func releaseForm(base string) *regexp.Regexp {
 	switch base {
 	case "Debian":

@@ -65,7 +65,7 @@ type osvRatings []Rating
 func (r *osvRatings) UnmarshalJSON(b []byte) error {
 	var entries []json.RawMessage
 	if json.Unmarshal(b, &entries) != nil {
-		return nil
+		return nil //nolint:nilerr // see above
 	}
 	for _, raw := range entries {
 		var entry struct {

@@ -63,8 +63,8 @@ func findMark(at io.ReaderAt, size int64, mark string) (int64, error) {
 	return -1, nil
 }
 
-// readBundle reads the dependencies of a .NET program in a single file (dotnet/designs, "Single-file Bundler", "Bundle Layout"). signature is
-// where the end of the signature was found; 16 bytes before it stands where the bundle's header is, 0 where there is no bundle.
+// readBundle reads the dependencies of a .NET program in a single file (dotnet/designs, "Single-file Bundler", "Bundle Layout"). signature
+// is where the end of the signature was found; 16 bytes before it stands where the bundle's header is, 0 where there is no bundle.
 func readBundle(e *elfProgram, signature int64, ev *engine.Evidence) (bundle bool, err error) {
 	var number [8]byte
 	if signature < 16 {

@@ -142,7 +142,8 @@ func TestKernelsAndThirdParties(t *testing.T) {
 		{engine.Package{Type: "deb", Version: "15.4-1.pgdg120+1"}, true}, {engine.Package{Type: "deb", Version: "8.2+sury"}, true},
 		{engine.Package{Type: "deb", Version: "5:24.0.1-1~debian.12~bookworm"}, true},
 		{engine.Package{Type: "deb", Version: "1.2-1~bookworm"}, true},
-		{engine.Package{Type: "deb", Version: "1.2-1+deb12u1"}, false}, {engine.Package{Type: "rpm", Vendor: "Fedora Project"}, false}, // on Fedora it is the distribution
+		// on Fedora it is the distribution
+		{engine.Package{Type: "deb", Version: "1.2-1+deb12u1"}, false}, {engine.Package{Type: "rpm", Vendor: "Fedora Project"}, false},
 		{engine.Package{Type: "rpm", Vendor: "AlmaLinux"}, false}, {engine.Package{Type: "rpm", Version: "1-1.pgdg"}, false},
 		{engine.Package{Type: "apk", Vendor: "docker"}, false}, {engine.Package{Type: "rpm", Vendor: "Oracle and/or its affiliates"}, true},
 	} {

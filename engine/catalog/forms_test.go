@@ -30,21 +30,30 @@ func TestGoModulesWithoutVersions(t *testing.T) {
 		paths []string
 		gap   string
 	}{
-		"modules":                   {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("a.test/b", "v1.0.0")}}, append(standard, "a.test/b/c", "example.test/app/x"), ""},
-		"a fork in its place":       {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("a.test/b", "v1.0.0", "c.test/d", "v1.0.0")}}, []string{"a.test/b"}, ""},
-		"a folder in its place":     {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("a.test/b", "v1.0.0", "./b", "")}}, standard, "from a folder"},
-		"a folder with a version":   {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("a.test/b", "v1.0.0", "../b", "v1.0.0")}}, standard, "from a folder"},
-		"a folder of Windows":       {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("a.test/b", "v1.0.0", `C:\b`, "")}}, standard, "from a folder"},
-		"of a workspace":            {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("a.test/b", "(devel)")}}, standard, "from a folder"},
-		"the application's own":     {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("example.test/app/lib", "v0.0.0", "./lib", "")}}, standard, ""},
-		"not in its own folder":     {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("example.test/app/lib", "v0.0.0", "./../lib", "")}}, standard, "from a folder"},
-		"without modules":           {debug.BuildInfo{Path: "app"}, append(standard, "a.test/b"), "without modules, so that the versions of its packages are unknown: a.test/b"},
+		"modules": {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("a.test/b", "v1.0.0")}},
+			append(standard, "a.test/b/c", "example.test/app/x"), ""},
+		"a fork in its place": {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("a.test/b", "v1.0.0", "c.test/d", "v1.0.0")}},
+			[]string{"a.test/b"}, ""},
+		"a folder in its place": {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("a.test/b", "v1.0.0", "./b", "")}}, standard,
+			"from a folder"},
+		"a folder with a version": {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("a.test/b", "v1.0.0", "../b", "v1.0.0")}}, standard,
+			"from a folder"},
+		"a folder of Windows": {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("a.test/b", "v1.0.0", `C:\b`, "")}}, standard,
+			"from a folder"},
+		"of a workspace": {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("a.test/b", "(devel)")}}, standard, "from a folder"},
+		"the application's own": {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("example.test/app/lib", "v0.0.0", "./lib", "")}},
+			standard, ""},
+		"not in its own folder": {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("example.test/app/lib", "v0.0.0", "./../lib", "")}},
+			standard, "from a folder"},
+		"without modules": {debug.BuildInfo{Path: "app"}, append(standard, "a.test/b"),
+			"without modules, so that the versions of its packages are unknown: a.test/b"},
 		"without modules, vendored": {debug.BuildInfo{Path: "app"}, []string{"x.test/app/vendor/a.test/b"}, "unknown: a.test/b"},
 		"nothing but a version":     {debug.BuildInfo{}, nil, "without modules"},
 		"the toolchain":             {debug.BuildInfo{Path: "cmd/gofmt"}, append(standard, "cmd/vendor/golang.org/x/mod"), ""},
 		"called like the toolchain": {debug.BuildInfo{Path: "cmd/gofmt"}, append(standard, "a.test/b"), "without modules"},
-		"more than it names":        {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("a.test/b", "v1.0.0")}}, []string{"a.test/b", "a.test/bc"}, "no module for packages"},
-		"a test":                    {debug.BuildInfo{Main: main}, []string{"example.test/app_test", "example.test/app.test"}, "no module"},
+		"more than it names": {debug.BuildInfo{Main: main, Deps: []*debug.Module{dep("a.test/b", "v1.0.0")}},
+			[]string{"a.test/b", "a.test/bc"}, "no module for packages"},
+		"a test": {debug.BuildInfo{Main: main}, []string{"example.test/app_test", "example.test/app.test"}, "no module"},
 	} {
 		c.info.GoVersion = "go1.25.0"
 		got := ""
@@ -109,18 +118,20 @@ func TestJavaForms(t *testing.T) {
 		file, body string
 		quiet      bool
 	}{
-		"its own name":                    {"app.jar", plain, false},
-		"no extension":                    {"app", plain, false},
-		"another extension":               {"app.txt", plain, false},
-		"an end in its comment":           {"app.jar", commented(end + "!"), false},
-		"an end in its comment, exactly":  {"app.jar", commented("x" + end), false},
-		"behind a script":                 {"app", "#!/bin/sh\nexec java -jar \"$0\"\n" + plain, false},
-		"behind anything":                 {"app", "anything" + plain, false},
-		"before anything":                 {"app", plain + "anything", false},
-		"before another archive":          {"app", plain + stored(t, member{"a.txt", "x"}), false},
-		"in an archive, by another name":  {"app.jar", stored(t, member{"Other.class", "x"}, member{"lib/x.bin", plain}), false},
-		"its properties escaped":          {"app", stored(t, member{"A.class", "x"}, member{"META-INF/maven/g/a/pom.properties", "group\\u0049d:g\nartifactId a\nversion=1.\\\n  2\n"}), false},
-		"its properties moved":            {"app", stored(t, member{"A.class", "x"}, member{"WEB-INF/classes/META-INF/maven/g/a/pom.properties", "groupId=g\nartifactId=a\nversion=1.2\n"}), false},
+		"its own name":                   {"app.jar", plain, false},
+		"no extension":                   {"app", plain, false},
+		"another extension":              {"app.txt", plain, false},
+		"an end in its comment":          {"app.jar", commented(end + "!"), false},
+		"an end in its comment, exactly": {"app.jar", commented("x" + end), false},
+		"behind a script":                {"app", "#!/bin/sh\nexec java -jar \"$0\"\n" + plain, false},
+		"behind anything":                {"app", "anything" + plain, false},
+		"before anything":                {"app", plain + "anything", false},
+		"before another archive":         {"app", plain + stored(t, member{"a.txt", "x"}), false},
+		"in an archive, by another name": {"app.jar", stored(t, member{"Other.class", "x"}, member{"lib/x.bin", plain}), false},
+		"its properties escaped": {"app", stored(t, member{"A.class", "x"},
+			member{"META-INF/maven/g/a/pom.properties", "group\\u0049d:g\nartifactId a\nversion=1.\\\n  2\n"}), false},
+		"its properties moved": {"app", stored(t, member{"A.class", "x"},
+			member{"WEB-INF/classes/META-INF/maven/g/a/pom.properties", "groupId=g\nartifactId=a\nversion=1.2\n"}), false},
 		"no archive of Java":              {"app.zip", stored(t, member{"word/document.xml", "x"}, member{"lib/a.jar", plain}), true},
 		"a module of the JDK":             {"java.base.jmod", jmodSig + stored(t, member{"classes/module-info.class", "x"}), true},
 		"what is no archive":              {"data.zip", "PK\x03\x04 and nothing more", true},
@@ -215,7 +226,8 @@ func nativeImage(t *testing.T, sbom []byte, length uint64, symbols ...string) []
 	b = append(b, sbom...)
 	at := len(b)
 	var p bytes.Buffer
-	for _, v := range []any{uint32(elf.PT_LOAD), uint32(elf.PF_R), uint64(0), uint64(0), uint64(0), uint64(at), uint64(at), uint64(4096)} { //nolint:gosec // a size
+	for _, v := range []any{uint32(elf.PT_LOAD), uint32(elf.PF_R), uint64(0), uint64(0), uint64(0), uint64(at), uint64(at),
+		uint64(4096)} { //nolint:gosec // a size
 		if err := binary.Write(&p, binary.LittleEndian, v); err != nil {
 			t.Fatal(err)
 		}

@@ -44,7 +44,8 @@ func (e *elfProgram) goSign() (sign goSign) {
 	return sign
 }
 
-// loadedMarks looks for marks in all that is loaded of a program. One without sections, or with forged ones, has nothing else to be told by.
+// loadedMarks looks for marks in all that is loaded of a program. One without sections, or with forged ones, has nothing else to be told
+// by.
 func (e *elfProgram) loadedMarks(marks ...string) (*markSearch, error) {
 	seen := newMarkSearch(marks...)
 	for _, s := range e.segments {
@@ -137,11 +138,12 @@ func modulesOf(info *debug.BuildInfo, paths []string) (ev engine.Evidence) {
 
 // ownFolder says whether a module is the main module's own: named below it, and in a folder of it. Its version is as unknown as that one's.
 func ownFolder(main, named, folder string) bool {
-	return main != "" && strings.HasPrefix(named, main+"/") && (folder == named || strings.HasPrefix(folder, "./")) && !strings.Contains(folder, "..")
+	return main != "" && strings.HasPrefix(named, main+"/") && (folder == named || strings.HasPrefix(folder, "./")) &&
+		!strings.Contains(folder, "..")
 }
 
-// withoutModules is the gap of a program with packages of no module that its build information names: built without modules (GOPATH, Bazel),
-// or the list is not all.
+// withoutModules is the gap of a program with packages of no module that its build information names: built without modules (GOPATH,
+// Bazel), or the list is not all.
 func withoutModules(info *debug.BuildInfo, paths []string) []engine.Gap {
 	none := info.Main.Path == "" && len(info.Deps) == 0
 	unlisted := unlistedGoPackages(info, paths)
@@ -163,8 +165,8 @@ func withoutModules(info *debug.BuildInfo, paths []string) []engine.Gap {
 	return nil
 }
 
-// unlistedGoPackages returns the packages of no module that a program names. Those of the standard library are the toolchain's, and so is what
-// it vendors; their first element has no dot.
+// unlistedGoPackages returns the packages of no module that a program names. Those of the standard library are the toolchain's, and so is
+// what it vendors; their first element has no dot.
 func unlistedGoPackages(info *debug.BuildInfo, paths []string) (out []string) {
 	modules := []string{}
 	if info.Main.Path != "" {

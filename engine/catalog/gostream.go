@@ -27,8 +27,9 @@ const (
 )
 
 // searchBuildInfo looks for the build information in a program that is too large to be held, as it is streamed, and writes what it reads to
-// tee, whose errors it ignores. It returns nil for a program that is not Go's. It has no sections to go by as debug/buildinfo has, and takes
-// all information that is well-formed: a program may have that of others in it, which it unpacks and runs, or a decoy in front of its own.
+// tee, whose errors it ignores. It returns nil for a program that is not Go's. It has no sections to go by as debug/buildinfo has, and
+// takes all information that is well-formed: a program may have that of others in it, which it unpacks and runs, or a decoy in front of its
+// own.
 func searchBuildInfo(f *engine.File, tee io.Writer) (all []*debug.BuildInfo, err error) {
 	head, err := f.Head(64 << 10)
 	if err != nil {

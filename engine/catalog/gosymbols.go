@@ -27,8 +27,8 @@ const (
 var errNoSymbols = errors.New("it has no table of functions that is known")
 
 // goSymbols reads the names of the functions in a Go program, inlined ones too, and the packages that they are of, sorted. Stripping leaves
-// the table, because the runtime needs it. Both are nil for a program whose functions are not known. That is no gap: findings are then judged
-// without them.
+// the table, because the runtime needs it. Both are nil for a program whose functions are not known. That is no gap: findings are then
+// judged without them.
 func goSymbols(at io.ReaderAt) (symbols *engine.Symbols, paths []string) {
 	names, err := goNames(at)
 	if err != nil {

@@ -40,7 +40,8 @@ func (java) Fits(p string, _ fs.FileMode, _ int64, e *engine.Edges) bool {
 	return bytes.Contains(e.Tail, []byte(zipEndSig))
 }
 
-// PassedBy implements engine.Passing. What is in such an archive behind other bytes is not known: the list at its end says that it is Java's.
+// PassedBy implements engine.Passing. What is in such an archive behind other bytes is not known: the list at its end says that it is
+// Java's.
 func (java) PassedBy(_ string, e *engine.Edges, tail []byte) *engine.Gap {
 	head := string(e.Head)
 	i := bytes.LastIndex(tail, []byte(zipEndSig))

@@ -94,7 +94,8 @@ func (j *jar) coordinates(stem string) (pom, bool) {
 	return pom{group, artifact, version}, group != "" && artifact != "" && version != ""
 }
 
-// mainAttributes reads the main section of a manifest, up to an empty line, by the names of its attributes in lower case: case means nothing. A line that begins with a space continues the one before it.
+// mainAttributes reads the main section of a manifest, up to an empty line, by the names of its attributes in lower case: case means
+// nothing. A line that begins with a space continues the one before it.
 func mainAttributes(body []byte) map[string]string {
 	out := map[string]string{}
 	key := ""
@@ -127,8 +128,8 @@ func readPom(body []byte) (p pom, err error) {
 	return p, nil
 }
 
-// properties reads a file of properties as Java does (java.util.Properties, "load"): a line that ends with a backslash goes on, a key ends at
-// "=", ":" or a space, a backslash escapes, and the last of several values counts.
+// properties reads a file of properties as Java does (java.util.Properties, "load"): a line that ends with a backslash goes on, a key ends
+// at "=", ":" or a space, a backslash escapes, and the last of several values counts.
 func properties(body string) map[string]string {
 	out := map[string]string{}
 	lines := strings.Split(strings.ReplaceAll(strings.ReplaceAll(body, "\r\n", "\n"), "\r", "\n"), "\n")
@@ -213,7 +214,8 @@ func bundleLicense(s string) string {
 	return strings.Trim(s, `"`)
 }
 
-// readUnpackedPom reads the properties of a package of Maven in a folder: an archive that was unpacked, which Java takes as it does the archive.
+// readUnpackedPom reads the properties of a package of Maven in a folder: an archive that was unpacked, which Java takes as it does the
+// archive.
 func readUnpackedPom(_ string, body []byte, ev *engine.Evidence) error {
 	p, err := readPom(body)
 	if err != nil {

@@ -63,7 +63,8 @@ func (s *markSearch) has(mark string) bool {
 
 func (s *markSearch) hasGoTable() bool { return s.goTable }
 
-// hasGoTable looks for the head of a table of functions: a magic number, two zeros, the size of an instruction (1, 2, 4), that of a pointer.
+// hasGoTable looks for the head of a table of functions: a magic number, two zeros, the size of an instruction (1, 2, 4), that of a
+// pointer.
 func hasGoTable(b []byte, mark string) bool {
 	for from := 0; ; {
 		i := bytes.Index(b[from:], []byte(mark))

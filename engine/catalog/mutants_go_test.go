@@ -108,8 +108,10 @@ func (m *mutator) goPrograms(t *testing.T) (programs [][]byte) {
 	t.Helper()
 	src := t.TempDir()
 	for name, text := range map[string]string{
-		"go.mod":                             "module example.test/app\n\ngo 1.21\n\nrequire (\n\texample.test/dep v1.2.3\n\texample.test/local v0.1.0\n)\n",
-		"main.go":                            "package main\n\nimport (\n\t\"example.test/dep\"\n\t\"example.test/local\"\n)\n\nfunc main() { println(dep.F(), local.F()) }\n",
+		"go.mod": "module example.test/app\n\ngo 1.21\n\nrequire (\n" +
+			"\texample.test/dep v1.2.3\n\texample.test/local v0.1.0\n)\n",
+		"main.go": "package main\n\nimport (\n\t\"example.test/dep\"\n\t\"example.test/local\"\n)\n\n" +
+			"func main() { println(dep.F(), local.F()) }\n",
 		"vendor/example.test/dep/dep.go":     "package dep\n\n//go:noinline\nfunc F() int { return 1 }\n",
 		"vendor/example.test/local/local.go": "package local\n\n//go:noinline\nfunc F() int { return 2 }\n",
 		"vendor/modules.txt": "# example.test/dep v1.2.3\n## explicit; go 1.21\nexample.test/dep\n" +
@@ -129,7 +131,8 @@ func (m *mutator) goPrograms(t *testing.T) (programs [][]byte) {
 		{"-mod=vendor", "-buildmode=pie", "-trimpath"},
 	} {
 		out := filepath.Join(src, fmt.Sprint("out", i))
-		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "go", append(append([]string{"build", "-o", out}, args...), ".")...) //nolint:gosec // the test's own words
+		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "go",
+			append(append([]string{"build", "-o", out}, args...), ".")...) //nolint:gosec // the test's own words
 		cmd.Dir = src
 		cmd.Env = append(os.Environ(), "GOFLAGS=", "GOPROXY=off", "CGO_ENABLED=0", "GOWORK=off", "GO111MODULE=on", "GOOS=linux")
 		if text, err := cmd.CombinedOutput(); err != nil {

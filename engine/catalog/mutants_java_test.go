@@ -17,7 +17,8 @@ import (
 )
 
 // mainClass is a class that prints "ran", compiled for Java 8.
-const mainClass = "yv66vgAAADQAHQoAAgADBwAEDAAFAAYBABBqYXZhL2xhbmcvT2JqZWN0AQAGPGluaXQ+AQADKClWCQAIAAkHAAoMAAsADAEAEGphdmEvbGFuZy9TeXN0ZW0B" +
+const mainClass = "" +
+	"yv66vgAAADQAHQoAAgADBwAEDAAFAAYBABBqYXZhL2xhbmcvT2JqZWN0AQAGPGluaXQ+AQADKClWCQAIAAkHAAoMAAsADAEAEGphdmEvbGFuZy9TeXN0ZW0B" +
 	"AANvdXQBABVMamF2YS9pby9QcmludFN0cmVhbTsIAA4BAANyYW4KABAAEQcAEgwAEwAUAQATamF2YS9pby9QcmludFN0cmVhbQEAB3ByaW50bG4BABUoTGph" +
 	"dmEvbGFuZy9TdHJpbmc7KVYHABYBAARNYWluAQAEQ29kZQEAD0xpbmVOdW1iZXJUYWJsZQEABG1haW4BABYoW0xqYXZhL2xhbmcvU3RyaW5nOylWAQAKU291" +
 	"cmNlRmlsZQEACU1haW4uamF2YQAhABUAAgAAAAAAAgABAAUABgABABcAAAAdAAEAAQAAAAUqtwABsQAAAAEAGAAAAAYAAQAAAAEACQAZABoAAQAXAAAAIQAC" +
@@ -80,10 +81,11 @@ func TestJavaMutants(t *testing.T) {
 	}
 }
 
-// farEnd says whether an archive without a name of Java's begins with other bytes and ends with more than are looked at, as docs/inventory.md
-// says that it is not seen.
+// farEnd says whether an archive without a name of Java's begins with other bytes and ends with more than are looked at, as
+// docs/inventory.md says that it is not seen.
 func farEnd(name string, body []byte) bool {
-	return !javaArchive(name) && !bytes.HasPrefix(body, []byte(zipFileSig)) && !bytes.Contains(body[max(0, len(body)-engine.EdgeBytes):], []byte(zipEndSig))
+	return !javaArchive(name) && !bytes.HasPrefix(body, []byte(zipFileSig)) &&
+		!bytes.Contains(body[max(0, len(body)-engine.EdgeBytes):], []byte(zipEndSig))
 }
 
 // keepMutant keeps a file that a test failed on.
@@ -103,11 +105,13 @@ func (m *mutator) jar(t *testing.T) (name string, body []byte) {
 	}
 	method := []uint16{zip.Store, zip.Deflate}[m.IntN(2)]
 	manifest := m.name("META-INF/MANIFEST.MF", "META-INF/MANIFEST.MF", "META-INF/MANIFEST.MF", "META-INF/manifest.mf", "meta-inf/Manifest.MF")
-	pom := m.name("groupId=g\nartifactId=a\nversion=1.2\n", "groupId : g\nartifactId a\nversion=1\\\n  .2\n", "group\\u0049d=g\nartifactId=a\nversion=1.\\2")
+	pom := m.name("groupId=g\nartifactId=a\nversion=1.2\n", "groupId : g\nartifactId a\nversion=1\\\n  .2\n",
+		"group\\u0049d=g\nartifactId=a\nversion=1.\\2")
 	files := []member{
 		{manifest, "Manifest-Version: 1.0\r\nMain-Class: Main\r\n\r\n"},
 		{"Main.class", string(class)},
-		{m.name("META-INF/maven/g/a/pom.properties", "META-INF/maven/g/a/pom.properties", "BOOT-INF/classes/META-INF/maven/g/a/pom.properties"), pom},
+		{m.name("META-INF/maven/g/a/pom.properties", "META-INF/maven/g/a/pom.properties", "BOOT-INF/classes/META-INF/maven/g/a/pom.properties"),
+			pom},
 	}
 	if m.IntN(4) == 0 {
 		files = files[:2] // without a package's name

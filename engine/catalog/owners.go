@@ -75,8 +75,8 @@ func (a *assembly) nameSince(key evidenceKey, p engine.Package) int {
 }
 
 // ownerOf returns the distribution's package that owns a file with these checksums, such as "deb/python3-django". It is "" unless the
-// package is the distribution's own and installed, the checksum that its database recorded is the file's, and the file is from the layers in
-// which the package came: a later layer may have written both the file and the database, and may claim a file that was there before.
+// package is the distribution's own and installed, the checksum that its database recorded is the file's, and the file is from the layers
+// in which the package came: a later layer may have written both the file and the database, and may claim a file that was there before.
 func (a *assembly) ownerOf(key evidenceKey, sums engine.Sums) string {
 	o, ok := a.owners[key.path]
 	if !ok {

@@ -8,9 +8,9 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// Whose package is it? A package database says who maintains or built a package, and nothing says where it was downloaded from. What a package of the
-// distribution brings is judged by the distribution's advisories alone, so that needs positive evidence. What nobody vouches for hides
-// nothing: its modules, jars and programs are judged by their own ecosystems.
+// Whose package is it? A package database says who maintains or built a package, and nothing says where it was downloaded from. What a
+// package of the distribution brings is judged by the distribution's advisories alone, so that needs positive evidence. What nobody vouches
+// for hides nothing: its modules, jars and programs are judged by their own ecosystems.
 
 // provenance knows what the distribution's own packages look like in this image.
 type provenance struct {
@@ -23,7 +23,8 @@ type signedBy struct{ vendor, key string }
 
 // coreRPMs are packages that a distribution always brings itself.
 func coreRPMs() []string {
-	return []string{"glibc", "setup", "filesystem", "bash", "rpm", "libgcc", "glibc-common", "coreutils", "coreutils-single", "ncurses-base", "aaa_base", "musl"}
+	return []string{"glibc", "setup", "filesystem", "bash", "rpm", "libgcc", "glibc-common", "coreutils", "coreutils-single", "ncurses-base",
+		"aaa_base", "musl"}
 }
 
 // newProvenance looks at the packages of the visible databases.
@@ -70,7 +71,8 @@ func vendorOf(os *engine.OS, vendor string) bool {
 	if os == nil {
 		return false
 	}
-	names := map[string]string{"rhel": "red hat", "centos": "centos", "amzn": "amazon", "ol": "oracle", "sles": "suse", "sled": "suse", "photon": "vmware",
+	names := map[string]string{"rhel": "red hat", "centos": "centos", "amzn": "amazon", "ol": "oracle", "sles": "suse", "sled": "suse",
+		"photon":  "vmware",
 		"mariner": "microsoft", "azurelinux": "microsoft", "opensuse-leap": "opensuse", "opensuse-tumbleweed": "opensuse", "mageia": "mageia"}
 	name := names[os.ID]
 	if name == "" {
@@ -79,8 +81,9 @@ func vendorOf(os *engine.OS, vendor string) bool {
 	return name != "" && strings.Contains(strings.ToLower(vendor), name)
 }
 
-// hasDebianNotices says whether a package has what Debian's policy asks of each (12.5, 12.7): its copyright and changelog, or a link to those of another
-// package. Debian's maintainers may have any address, and few others build packages so. Where no list of files is known it says yes.
+// hasDebianNotices says whether a package has what Debian's policy asks of each (12.5, 12.7): its copyright and changelog, or a link to
+// those of another package. Debian's maintainers may have any address, and few others build packages so. Where no list of files is known it
+// says yes.
 func (a *assembly) hasDebianNotices(name string, c *packageContent) bool {
 	if c == nil || !c.listed {
 		return true
@@ -117,15 +120,15 @@ func ofDebianOrUbuntu(maintainer string) bool {
 	return false
 }
 
-// foreignVersion recognises the marks that repositories outside of Debian and Ubuntu put into versions: PGDG's ".pgdg120+1", Sury's "+0~20240712.15+debian12~1.gbp…",
-// "~ppa1" of personal archives, code names behind a tilde as nginx.org, Docker and Redis have them, nodesource's, Proxmox's, Raspberry Pi's.
-// Debian's own "+deb12u1", "~deb12u1" and "~bpo12+1" have none of them.
+// foreignVersion recognises the marks that repositories outside of Debian and Ubuntu put into versions: PGDG's ".pgdg120+1", Sury's
+// "+0~20240712.15+debian12~1.gbp…", "~ppa1" of personal archives, code names behind a tilde as nginx.org, Docker and Redis have them,
+// nodesource's, Proxmox's, Raspberry Pi's. Debian's own "+deb12u1", "~deb12u1" and "~bpo12+1" have none of them.
 var foreignVersion = regexp.MustCompile(`(?i)\.pgdg|\+0~20\d{6}|[.~+]gbp|\+sury|~sury|ppa\d*\b|nodesource|~(?:debian|ubuntu)\.?\d|` +
 	`~(?:stretch|buster|bullseye|bookworm|trixie|forky|sid|xenial|bionic|focal|jammy|noble|plucky|questing)\d*(?:$|[^a-z])|` +
 	`\+pve\d|\+rp[ti]\d|\+maria~|-1debian\d|-1ubuntu\d\d\.\d\d$|rl\d+~`)
 
-// markOrigins says of each package of a distribution whether it is the distribution's own, and of one that is not, whether it holds programs that no
-// other ecosystem judges.
+// markOrigins says of each package of a distribution whether it is the distribution's own, and of one that is not, whether it holds
+// programs that no other ecosystem judges.
 func (a *assembly) markOrigins(os *engine.OS, all []*occurrence, contents map[string]*packageContent) {
 	v := newProvenance(os, all)
 	judged := a.judgedElsewhere(all)

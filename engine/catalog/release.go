@@ -48,8 +48,8 @@ func releaseByVersion(os *engine.OS, p *engine.Package) string {
 	return ""
 }
 
-// releaseGaps compares what packages say of their release with os-release. One package of another release is somebody's choice; that most of
-// them are, or the one that is the release, is a contradiction.
+// releaseGaps compares what packages say of their release with os-release. One package of another release is somebody's choice; that most
+// of them are, or the one that is the release, is a contradiction.
 func releaseGaps(os *engine.OS, all []*occurrence) []engine.Gap {
 	if os == nil || os.VersionID == "" {
 		return nil

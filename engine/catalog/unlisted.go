@@ -9,8 +9,9 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// A package manager that removes a package removes its files, and its name from the database. Whoever removes the name alone, or the database as a whole,
-// leaves the package where it was: what an earlier layer listed is still judged as long as files of it are there unchanged.
+// A package manager that removes a package removes its files, and its name from the database. Whoever removes the name alone, or the
+// database as a whole, leaves the package where it was: what an earlier layer listed is still judged as long as files of it are there
+// unchanged.
 
 // databaseTypes maps the inspectors of package databases to the type of their packages.
 func databaseTypes() map[string]string {
@@ -25,8 +26,8 @@ type lastListing struct {
 	p   *engine.Package
 }
 
-// unlisted returns the packages that an earlier state of a database listed, that none lists now, and whose files are still there; and the databases
-// of such packages that are gone, with the number of them.
+// unlisted returns the packages that an earlier state of a database listed, that none lists now, and whose files are still there; and the
+// databases of such packages that are gone, with the number of them.
 func (a *assembly) unlisted(os *engine.OS, listed []*occurrence) (out []*occurrence, gone map[string]int) {
 	now := map[string]bool{}
 	for _, o := range listed {
@@ -43,7 +44,8 @@ func (a *assembly) unlisted(os *engine.OS, listed []*occurrence) (out []*occurre
 		for _, ev := range evs {
 			for i := range ev.Packages {
 				id := packageID(&ev.Packages[i])
-				if before, ok := last[id]; !now[id] && (!ok || before.ev.Layer < ev.Layer || before.ev.Layer == ev.Layer && before.key.path > key.path) {
+				if before, ok := last[id]; !now[id] && (!ok || before.ev.Layer < ev.Layer || before.ev.Layer == ev.Layer &&
+					before.key.path > key.path) {
 					last[id] = lastListing{key, ev, &ev.Packages[i]}
 				}
 			}
@@ -91,8 +93,8 @@ func (a *assembly) firstListing(l lastListing) int {
 	return layer
 }
 
-// remainingFiles says of each package whether a file of it is where it was when the package was last listed. A package of whose files no list is known is
-// not among the answers. Files that another package, which is listed, has now are not its own any more.
+// remainingFiles says of each package whether a file of it is where it was when the package was last listed. A package of whose files no
+// list is known is not among the answers. Files that another package, which is listed, has now are not its own any more.
 func (a *assembly) remainingFiles(last map[string]lastListing, now map[string]bool) map[string]bool {
 	out := map[string]bool{}
 	left := map[string][]string{} // by package: files that could still be its own
@@ -138,7 +140,8 @@ func (a *assembly) remainingFiles(last map[string]lastListing, now map[string]bo
 // matchingID finds the package that a list without an architecture is of.
 func matchingID(last map[string]lastListing, now map[string]bool, o *engine.Owned) string {
 	prefix := o.Type + "/" + o.Package + ":"
-	for _, arch := range []string{"", "amd64", "arm64", "all", "noarch", "x86_64", "aarch64", "any", "i386", "armhf", "armel", "ppc64el", "ppc64le",
+	for _, arch := range []string{"", "amd64", "arm64", "all", "noarch", "x86_64", "aarch64", "any", "i386", "armhf", "armel", "ppc64el",
+		"ppc64le",
 		"s390x", "riscv64", "mips64el", "i686", "armv7", "armv7hl", "x86"} {
 		if _, ok := last[prefix+arch]; ok || now[prefix+arch] {
 			return prefix + arch
@@ -147,8 +150,8 @@ func matchingID(last map[string]lastListing, now map[string]bool, o *engine.Owne
 	return prefix
 }
 
-// unchanged lists the files of a package that no layer after one has written, of those that matter: not its documentation, and not what package managers
-// leave behind or others change.
+// unchanged lists the files of a package that no layer after one has written, of those that matter: not its documentation, and not what
+// package managers leave behind or others change.
 func (a *assembly) unchanged(o *engine.Owned, layer int) (out []string) {
 	for i := range o.Files {
 		p := o.Files[i].Path
@@ -167,8 +170,8 @@ func (a *assembly) unchanged(o *engine.Owned, layer int) (out []string) {
 	return out
 }
 
-// unlistedGaps are for databases that a layer removed though their packages are there, and for a distribution that is named while no package of it is
-// listed: what else was installed is not known.
+// unlistedGaps are for databases that a layer removed though their packages are there, and for a distribution that is named while no
+// package of it is listed: what else was installed is not known.
 func unlistedGaps(os *engine.OS, all []*occurrence, gone map[string]int, empty bool) (out []engine.Gap) {
 	for _, p := range slices.Sorted(maps.Keys(gone)) {
 		out = append(out, engine.Gap{Kind: engine.GapUnlisted, Path: engine.Maybe(p), Count: gone[p],

@@ -10,8 +10,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// A package that a layer removed from the database, and whose files are where they were, is still there. One that the package manager removed
-// is not.
+// A package that a layer removed from the database, and whose files are where they were, is still there. One that the package manager
+// removed is not.
 func TestUnlisted(t *testing.T) {
 	release := item{path: "etc/os-release", body: debian}
 	db := func(packages ...string) item { return item{path: dpkgStatus, body: status(packages...)} }
@@ -90,12 +90,13 @@ func TestReleasesThatContradict(t *testing.T) {
 		items []item
 		want  bool
 	}{
-		"the release":                      {deb(debian, "base-files=12.4+deb12u5", "a=1-1+deb12u1"), false},
-		"no marks":                         {deb(debian, "a=1-1", "b=2-1"), false},
-		"an older release":                 {deb(debian, "a=1-1+deb11u1", "b=2-1"), true},
-		"one older package":                {deb(debian, "a=1-1+deb11u1", "b=2-1+deb12u1", "c=3-1~deb12u1"), false},
-		"an older base":                    {deb(debian, "base-files=11.1+deb11u9", "b=2-1+deb12u1", "c=2-1+deb12u1"), true},
-		"a derivative":                     {deb("ID=kali\nID_LIKE=debian\nVERSION_ID=\"2026.1\"\n", "base-files=1:2026.1.0", "a=1-1+deb11u1"), false},
+		"the release":       {deb(debian, "base-files=12.4+deb12u5", "a=1-1+deb12u1"), false},
+		"no marks":          {deb(debian, "a=1-1", "b=2-1"), false},
+		"an older release":  {deb(debian, "a=1-1+deb11u1", "b=2-1"), true},
+		"one older package": {deb(debian, "a=1-1+deb11u1", "b=2-1+deb12u1", "c=3-1~deb12u1"), false},
+		"an older base":     {deb(debian, "base-files=11.1+deb11u9", "b=2-1+deb12u1", "c=2-1+deb12u1"), true},
+		"a derivative": {deb("ID=kali\nID_LIKE=debian\nVERSION_ID=\"2026.1\"\n", "base-files=1:2026.1.0", "a=1-1+deb11u1"),
+			false},
 		"Ubuntu":                           {deb(ubuntu, "a=1-1ubuntu0.22.04.1", "base-files=12ubuntu4.6"), false},
 		"another Ubuntu":                   {deb(ubuntu, "a=1-1ubuntu0.20.04.1", "b=1-1ubuntu0.20.04.3"), true},
 		"Alpine":                           {apks(alpine, "alpine-release=3.20.1-r0", "alpine-baselayout=3.6.5-r0"), false},

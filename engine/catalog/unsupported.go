@@ -49,7 +49,8 @@ func wordPressPlugin(p, base string) bool {
 	parts := strings.Split(rest, "/")
 	switch parts[0] {
 	case "plugins", "mu-plugins":
-		return len(parts) == 3 && (base == "readme.txt" || base == parts[1]+".php") || len(parts) == 2 && strings.HasSuffix(base, ".php") && base != "index.php"
+		return len(parts) == 3 && (base == "readme.txt" || base == parts[1]+".php") || len(parts) == 2 && strings.HasSuffix(base, ".php") &&
+			base != "index.php"
 	case "themes":
 		return len(parts) == 3 && base == "style.css"
 	}

@@ -146,7 +146,7 @@ func TestMapping(t *testing.T) {
 	}{
 		{"a: 1\nb: 2", nil, "", ""}, {"a: 1", []string{"a", "b"}, "", ""}, {"{}", []string{"a"}, "", ""},
 		{"a: 1\nb: 2\na: 3", nil, `f.yaml:3: the file has the key "a" twice`, ""},
-		{"name: 1\nnmae: 2", []string{"name", "id"}, `f.yaml:2: unknown key "nmae"`, `"name"`},
+		{"name: 1\nnam: 2", []string{"name", "id"}, `f.yaml:2: unknown key "nam"`, `"name"`},
 		{"[a]", nil, "f.yaml:1: the file must be a mapping", ""}, {"a", nil, "f.yaml:1: the file must be a mapping", ""},
 	} {
 		f, n, err := Parse("f.yaml", []byte(c.text))

@@ -43,7 +43,8 @@ func TestCheckJSON(t *testing.T) {
 // Keys that encoding/json reads into one field stand twice, also those that only Unicode's folding makes equal (K is the Kelvin sign).
 func TestCheckWords(t *testing.T) {
 	t.Parallel()
-	for _, twice := range []string{`{"a":1,"a":2}`, `{"a":1,"A":2}`, `{"kind":1,"\u212aind":2}`, `{"s":1,"\u017f":2}`, `[{"b":{"Xy":1,"xY":2}}]`} {
+	for _, twice := range []string{`{"a":1,"a":2}`, `{"a":1,"A":2}`, `{"kind":1,"\u212aind":2}`, `{"s":1,"\u017f":2}`,
+		`[{"b":{"Xy":1,"xY":2}}]`} {
 		if err := CheckWords([]byte(twice)); err == nil || !strings.Contains(err.Error(), "stands twice") {
 			t.Errorf("%s: %v", twice, err)
 		}

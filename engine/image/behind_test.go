@@ -56,7 +56,8 @@ func TestPathsBehindLinks(t *testing.T) {
 		lower = append(lower, dir(target), engine.Entry{Path: "l", Type: engine.TypeSymlink, Link: "/" + target})
 		for _, below := range []string{"", "/a/b/c"} {
 			upper := []engine.Entry{{Path: "l/" + strings.Repeat("z", 200) + below, Type: engine.TypeFile}}
-			_, err := Merge([]engine.LayerFacts{{Info: engine.LayerInfo{Index: 1}, Entries: lower}, {Info: engine.LayerInfo{Index: 2}, Entries: upper}})
+			_, err := Merge([]engine.LayerFacts{{Info: engine.LayerInfo{Index: 1}, Entries: lower},
+				{Info: engine.LayerInfo{Index: 2}, Entries: upper}})
 			if limit := (*engine.LimitError)(nil); !errors.As(err, &limit) {
 				t.Errorf("%s%s: %v, want a limit", name, below, err)
 			}

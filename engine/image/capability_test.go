@@ -27,7 +27,8 @@ func TestCapabilities(t *testing.T) {
 			t.Errorf("%s: %q, %v; want %q", attribute, got, err, want)
 		}
 	}
-	for _, odd := range []string{"", "01", "0100000200", "0100000900200000000000000000000000000000", "01000002002000000000000000000000000000", "010000020020000000000000000000000000000000"} {
+	for _, odd := range []string{"", "01", "0100000200", "0100000900200000000000000000000000000000",
+		"01000002002000000000000000000000000000", "010000020020000000000000000000000000000000"} {
 		raw, _ := hex.DecodeString(odd)
 		if got, err := capabilities(string(raw)); err == nil {
 			t.Errorf("%q gave %q", odd, got)

@@ -131,18 +131,25 @@ func manifestFaults(t *testing.T) []archiveFault {
 		{"short garbage", []byte("no image"), "neither a tar", false},
 		{"empty", nil, "empty", false},
 		{"only zeros", make([]byte, 4096), "holds no image", false},
-		{"no manifest", repack(t, saved(t, plain, legacy), func(f map[string][]byte, _ *[]string) { delete(f, "manifest.json") }), "holds no image", false},
-		{"manifest is no JSON", repack(t, saved(t, plain, legacy), func(f map[string][]byte, _ *[]string) { f["manifest.json"] = []byte("[{") }), "not JSON", false},
+		{"no manifest", repack(t, saved(t, plain, legacy), func(f map[string][]byte, _ *[]string) { delete(f, "manifest.json") }),
+			"holds no image", false},
+		{"manifest is no JSON", repack(t, saved(t, plain, legacy),
+			func(f map[string][]byte, _ *[]string) { f["manifest.json"] = []byte("[{") }), "not JSON", false},
 		{"manifest key twice", repack(t, saved(t, plain, legacy), func(f map[string][]byte, _ *[]string) {
 			f["manifest.json"] = []byte(`[{"Config":"a","Config":"b","Layers":[]}]`)
 		}), "stands twice", false},
 		{"manifest too deep", repack(t, saved(t, plain, legacy), func(f map[string][]byte, _ *[]string) {
 			f["manifest.json"] = []byte(strings.Repeat("[", 500) + strings.Repeat("]", 500))
 		}), "depth of JSON", false},
-		{"no images", repack(t, saved(t, plain, legacy), func(f map[string][]byte, _ *[]string) { f["manifest.json"] = []byte("[]") }), "lists no image", false},
-		{"layer missing", repack(t, saved(t, plain, legacy), edit(t, "manifest.json", func(v any) { layers(v)["Layers"].([]any)[0] = "no/layer.tar" })), "not in the archive", false},
-		{"fewer layers", repack(t, saved(t, plain, legacy), edit(t, "manifest.json", func(v any) { layers(v)["Layers"] = layers(v)["Layers"].([]any)[:1] })), "names 1 layers and the configuration 2", false},
-		{"a file twice", repack(t, saved(t, plain, legacy), func(_ map[string][]byte, order *[]string) { *order = append(*order, (*order)[0]) }), "twice", false},
+		{"no images", repack(t, saved(t, plain, legacy), func(f map[string][]byte, _ *[]string) { f["manifest.json"] = []byte("[]") }),
+			"lists no image", false},
+		{"layer missing", repack(t, saved(t, plain, legacy),
+			edit(t, "manifest.json", func(v any) { layers(v)["Layers"].([]any)[0] = "no/layer.tar" })), "not in the archive", false},
+		{"fewer layers", repack(t, saved(t, plain, legacy),
+			edit(t, "manifest.json", func(v any) { layers(v)["Layers"] = layers(v)["Layers"].([]any)[:1] })),
+			"names 1 layers and the configuration 2", false},
+		{"a file twice", repack(t, saved(t, plain, legacy),
+			func(_ map[string][]byte, order *[]string) { *order = append(*order, (*order)[0]) }), "twice", false},
 		{"escaping name", repack(t, saved(t, plain, legacy), func(f map[string][]byte, order *[]string) {
 			f["../x"], *order = nil, append(*order, "../x")
 		}), `".."`, false},
@@ -175,9 +182,12 @@ func layerFaults(t *testing.T) []archiveFault {
 		{"damaged legacy gzip layer", repack(t, saved(t, gz, legacy), damage), "layer 1", false},
 		{"damaged plain layer, verified", repack(t, saved(t, plain, legacy), damage), "layer 1", true},
 		{"layer of garbage", saved(t, imagetest.Image{Layers: []imagetest.Layer{{Tar: []byte("garbage")}}}, ociTar), "neither a tar", false},
-		{"layer cut short", saved(t, imagetest.Image{Layers: []imagetest.Layer{{Tar: mustTar(t, imagetest.File("a", strings.Repeat("x", 5000)))[:3000]}}}, ociTar), "unexpected EOF", false},
-		{"layer that escapes", saved(t, imagetest.Image{Layers: []imagetest.Layer{{Entries: []imagetest.Entry{imagetest.File("a/../../b", "")}}}}, ociTar), `".."`, false},
-		{"hard link that escapes", saved(t, imagetest.Image{Layers: []imagetest.Layer{{Entries: []imagetest.Entry{imagetest.Hardlink("a", "../b")}}}}, ociTar), `".."`, false},
+		{"layer cut short", saved(t, imagetest.Image{Layers: []imagetest.Layer{{Tar: mustTar(t,
+			imagetest.File("a", strings.Repeat("x", 5000)))[:3000]}}}, ociTar), "unexpected EOF", false},
+		{"layer that escapes", saved(t, imagetest.Image{Layers: []imagetest.Layer{{Entries: []imagetest.Entry{imagetest.File("a/../../b",
+			"")}}}}, ociTar), `".."`, false},
+		{"hard link that escapes", saved(t, imagetest.Image{Layers: []imagetest.Layer{{Entries: []imagetest.Entry{imagetest.Hardlink("a",
+			"../b")}}}}, ociTar), `".."`, false},
 	}
 }
 
@@ -217,8 +227,10 @@ func TestFaultyLayouts(t *testing.T) {
 	manifest := func(from, to string) func(string) error {
 		return func(dir string) error { // a changed manifest under a new digest
 			b := bytes.Replace(p.Manifest, []byte(from), []byte(to), 1)
-			index := fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json","digest":%q,"size":%d}]}`, imagetest.Digest(b), len(b))
-			return errors.Join(os.WriteFile(filepath.Join(dir, blob(imagetest.Digest(b))), b, 0o600), os.WriteFile(filepath.Join(dir, "index.json"), []byte(index), 0o600))
+			index := fmt.Sprintf(`{"schemaVersion":2,"manifests":[{"mediaType":"application/vnd.oci.image.manifest.v1+json",`+
+				`"digest":%q,"size":%d}]}`, imagetest.Digest(b), len(b))
+			return errors.Join(os.WriteFile(filepath.Join(dir, blob(imagetest.Digest(b))), b, 0o600),
+				os.WriteFile(filepath.Join(dir, "index.json"), []byte(index), 0o600))
 		}
 	}
 	put := func(name, body string) func(string) error {
@@ -228,8 +240,9 @@ func TestFaultyLayouts(t *testing.T) {
 		change func(dir string) error
 		want   string
 	}{
-		"config changed":    {put(blob(p.ConfigDigest), string(bytes.Replace(p.Config, []byte("linux"), []byte("linus"), 1))), "has the digest"},
-		"manifest changed":  {put(blob(p.ManifestDigest), string(bytes.Replace(p.Manifest, []byte("json"), []byte("jsoo"), 1))), "has the digest"},
+		"config changed": {put(blob(p.ConfigDigest), string(bytes.Replace(p.Config, []byte("linux"), []byte("linus"), 1))), "has the digest"},
+		"manifest changed": {put(blob(p.ManifestDigest), string(bytes.Replace(p.Manifest, []byte("json"), []byte("jsoo"), 1))),
+			"has the digest"},
 		"manifest longer":   {put(blob(p.ManifestDigest), string(p.Manifest)+" "), "bytes"},
 		"config missing":    {func(dir string) error { return os.Remove(filepath.Join(dir, blob(p.ConfigDigest))) }, "image configuration"},
 		"manifest missing":  {func(dir string) error { return os.Remove(filepath.Join(dir, blob(p.ManifestDigest))) }, "is missing"},

@@ -32,8 +32,10 @@ func FuzzOpenArchive(f *testing.F) {
 // FuzzLayer walks any bytes as a plain layer, by seeking and (as one whose digest is checked) as a stream inside gzip: both must
 // see the same entries.
 func FuzzLayer(f *testing.F) {
-	f.Add(mustTar(f, imagetest.Dir("./"), imagetest.File("/etc/passwd", "root"), imagetest.Symlink("lib", "usr/lib"), imagetest.Hardlink("a", "./etc/passwd")))
-	f.Add(mustTar(f, imagetest.File(strings.Repeat("directory/", 20)+"file", "deep"), imagetest.Whiteout("etc/passwd"), imagetest.Opaque("var")))
+	f.Add(mustTar(f, imagetest.Dir("./"), imagetest.File("/etc/passwd", "root"), imagetest.Symlink("lib", "usr/lib"),
+		imagetest.Hardlink("a", "./etc/passwd")))
+	f.Add(mustTar(f, imagetest.File(strings.Repeat("directory/", 20)+"file", "deep"), imagetest.Whiteout("etc/passwd"),
+		imagetest.Opaque("var")))
 	f.Add(gapLayer(f))
 	f.Add(mustTar(f, imagetest.Entry{Path: "x", PAX: map[string]string{"VENDOR.key": "v"}}, imagetest.File("ä/ö", "")))
 	file := filepath.Join(f.TempDir(), "image.tar")
@@ -57,12 +59,14 @@ func FuzzLayer(f *testing.F) {
 				t.Fatal(err)
 			}
 			// What passes by is read by the same rules.
-			if _, err := opened(context.Background(), "-", image.Options{Stdin: bytes.NewReader(archive)}); (err == nil) != (errs[i] == nil) && c == imagetest.Gzip {
+			if _, err := opened(context.Background(), "-", image.Options{Stdin: bytes.NewReader(archive)}); (err == nil) != (errs[i] == nil) &&
+				c == imagetest.Gzip {
 				t.Fatalf("in place: %v; by a pipe: %v", errs[i], err)
 			}
 		}
 		head := b[:min(len(b), 4)]
-		if bytes.HasPrefix(head, []byte("\x1f\x8b")) || bytes.HasSuffix(head, []byte("\x2f\xfd")) || len(b) >= 4 && string(b[1:4]) == "\x2a\x4d\x18" {
+		if bytes.HasPrefix(head, []byte("\x1f\x8b")) || bytes.HasSuffix(head, []byte("\x2f\xfd")) || len(b) >= 4 &&
+			string(b[1:4]) == "\x2a\x4d\x18" {
 			return // packed twice in one of the two
 		}
 		if (errs[0] == nil) != (errs[1] == nil) {

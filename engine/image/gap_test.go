@@ -25,7 +25,8 @@ func gapLayer(t testing.TB) []byte {
 }
 
 func TestGaps(t *testing.T) {
-	want := []string{"length of a path", "depth of a path", "length of the link's target", "depth of a path", "number of the user", "user 0 and the group -2"}
+	want := []string{"length of a path", "depth of a path", "length of the link's target", "depth of a path", "number of the user",
+		"user 0 and the group -2"}
 	for _, c := range []imagetest.Compression{imagetest.Plain, imagetest.Gzip, imagetest.Zstd} {
 		archive := saved(t, imagetest.Image{Compression: c, Layers: []imagetest.Layer{{Tar: gapLayer(t)}}}, legacy)
 		m, err := opened(t.Context(), "-", image.Options{Stdin: bytes.NewReader(archive)})
@@ -75,7 +76,8 @@ func TestOddHeaders(t *testing.T) {
 		for _, c := range h[:512] {
 			n += int(c)
 		}
-		copy(h[148:156], []byte{'0' + byte(n>>15&7), '0' + byte(n>>12&7), '0' + byte(n>>9&7), '0' + byte(n>>6&7), '0' + byte(n>>3&7), '0' + byte(n&7), 0, ' '})
+		copy(h[148:156], []byte{'0' + byte(n>>15&7), '0' + byte(n>>12&7), '0' + byte(n>>9&7), '0' + byte(n>>6&7), '0' + byte(n>>3&7),
+			'0' + byte(n&7), 0, ' '})
 	}
 	for name, change := range map[string]func(h []byte){
 		"negative size":     func(h []byte) { base256(h[124:136], true, 0xf0); sum(h) },

@@ -126,8 +126,8 @@ func digestMismatch(what string, got, want engine.Digest) error {
 		"the image is damaged or was tampered with: save, copy or pull it again")
 }
 
-// walkStream reads a blob once, from its beginning to its end, which lies behind the end of the tar. It inflates and hashes on the way: what
-// is stored, where the image names a digest of that, and what it inflates to, because not every runtime checks the diff ID.
+// walkStream reads a blob once, from its beginning to its end, which lies behind the end of the tar. It inflates and hashes on the way:
+// what is stored, where the image names a digest of that, and what it inflates to, because not every runtime checks the diff ID.
 func (l *layer) walkStream(
 	ctx context.Context, open func(context.Context) (io.ReadCloser, error), visit func(*engine.File) error,
 ) (v engine.Verified, err error) {
@@ -162,8 +162,8 @@ func (l *layer) walkStream(
 	return engine.VerifiedContent, nil
 }
 
-// inflate walks the tar that stored inflates to, and reads stored to its end. It returns the hash of the tar; nil where stored is the tar and
-// hashed already.
+// inflate walks the tar that stored inflates to, and reads stored to its end. It returns the hash of the tar; nil where stored is the tar
+// and hashed already.
 func (l *layer) inflate(ctx context.Context, stored io.Reader, visit func(*engine.File) error) (hash.Hash, error) {
 	compressed := bufio.NewReaderSize(stored, 1<<16)
 	kind, err := peekForm(compressed)

@@ -22,7 +22,8 @@ func TestBounded(t *testing.T) {
 			t.Errorf("%d bytes, %v", n, err)
 		}
 	}
-	for size, want := range map[int64]int64{0: engine.MaxRatioAfter, 1 << 30: engine.MaxInflated, 100 << 20: 100 << 20 * engine.MaxRatio, 1 << 62: engine.MaxInflated} {
+	for size, want := range map[int64]int64{0: engine.MaxRatioAfter, 1 << 30: engine.MaxInflated, 100 << 20: 100 << 20 * engine.MaxRatio,
+		1 << 62: engine.MaxInflated} {
 		if got := inflateLimit(size); got != want {
 			t.Errorf("a blob of %d bytes may inflate to %d, want %d", size, got, want)
 		}

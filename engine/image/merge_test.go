@@ -194,11 +194,14 @@ func TestMergeIsBounded(t *testing.T) {
 	deepLink := []engine.Entry{{Path: "l", Type: engine.TypeSymlink, Link: strings.Repeat("abcde/", 505)}}
 	chain := []engine.Entry{{Path: "l0", Type: engine.TypeDir}}
 	for i := range 39 {
-		chain = append(chain, engine.Entry{Path: fmt.Sprintf("l%d", i+1), Type: engine.TypeSymlink, Link: fmt.Sprintf("l%d/", i) + strings.Repeat("./", 2000)})
+		chain = append(chain, engine.Entry{Path: fmt.Sprintf("l%d", i+1), Type: engine.TypeSymlink,
+			Link: fmt.Sprintf("l%d/", i) + strings.Repeat("./", 2000)})
 	}
 	for i := range 2000 { // each pair makes what is known of the link useless
-		deepLink = append(deepLink, engine.Entry{Path: fmt.Sprintf("l/%d", i), Type: engine.TypeFile}, engine.Entry{Path: "s", Type: engine.TypeSymlink, Link: "l"})
-		chain = append(chain, engine.Entry{Path: fmt.Sprintf("l39/%d", i), Type: engine.TypeFile}, engine.Entry{Path: "s", Type: engine.TypeSymlink, Link: "l0"})
+		deepLink = append(deepLink, engine.Entry{Path: fmt.Sprintf("l/%d", i), Type: engine.TypeFile},
+			engine.Entry{Path: "s", Type: engine.TypeSymlink, Link: "l"})
+		chain = append(chain, engine.Entry{Path: fmt.Sprintf("l39/%d", i), Type: engine.TypeFile},
+			engine.Entry{Path: "s", Type: engine.TypeSymlink, Link: "l0"})
 	}
 	for name, entries := range map[string][]engine.Entry{"a deep link": deepLink, "a chain of links": chain} {
 		_, err := image.Merge([]engine.LayerFacts{{Entries: entries}})
@@ -206,7 +209,8 @@ func TestMergeIsBounded(t *testing.T) {
 			t.Errorf("%s: %v, want a limit", name, err)
 		}
 	}
-	_, err := image.Merge([]engine.LayerFacts{{Entries: []engine.Entry{{Path: "a", Type: engine.TypeSymlink, Link: "b"}, {Path: "b", Type: engine.TypeSymlink, Link: "a"}, {Path: "a/x", Type: engine.TypeFile}}}})
+	_, err := image.Merge([]engine.LayerFacts{{Entries: []engine.Entry{{Path: "a", Type: engine.TypeSymlink, Link: "b"},
+		{Path: "b", Type: engine.TypeSymlink, Link: "a"}, {Path: "a/x", Type: engine.TypeFile}}}})
 	if !errors.Is(err, engine.ErrLinkLoop) {
 		t.Errorf("a loop: %v", err)
 	}

@@ -30,8 +30,10 @@ func TestLayerTwice(t *testing.T) {
 	}
 	manifest := `[{"Config":"c.json","RepoTags":null,"Layers":["1/layer.tar","2/layer.tar","3/layer.tar"]}]`
 	archive := mustTar(t, imagetest.Entry{Path: "./1/layer.tar", Body: p.Layers[0]}, imagetest.Entry{Path: "./2/layer.tar", Body: p.Layers[1]},
-		imagetest.Symlink("./3/layer.tar", "../1/layer.tar"), imagetest.Entry{Path: "./c.json", Body: p.Config}, imagetest.File("./manifest.json", manifest))
-	if _, facts := walkAll(t, "-", image.Options{Stdin: bytes.NewReader(archive), Verify: true}); len(facts) != 3 || len(facts[2].Entries) != 6 {
+		imagetest.Symlink("./3/layer.tar", "../1/layer.tar"), imagetest.Entry{Path: "./c.json", Body: p.Config},
+		imagetest.File("./manifest.json", manifest))
+	if _, facts := walkAll(t, "-", image.Options{Stdin: bytes.NewReader(archive), Verify: true}); len(facts) != 3 ||
+		len(facts[2].Entries) != 6 {
 		t.Errorf("by a link: %d layers", len(facts))
 	}
 }
@@ -98,7 +100,8 @@ func TestWhiteoutsIgnoreTheirOrder(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if tree.Nodes["d/new"] == nil || tree.Nodes["d/old"] != nil || tree.Nodes["d/sub"] != nil || len(tree.Nodes) != 2 || len(tree.Removals) != 2 {
+		if tree.Nodes["d/new"] == nil || tree.Nodes["d/old"] != nil || tree.Nodes["d/sub"] != nil || len(tree.Nodes) != 2 ||
+			len(tree.Removals) != 2 {
 			t.Errorf("nodes %v, removals %v", tree.Nodes, tree.Removals)
 		}
 		upper[0], upper[1] = upper[1], upper[0]
@@ -116,7 +119,8 @@ func TestUnknownTypesAreRefused(t *testing.T) {
 	for _, c := range b[:512] {
 		sum += int(c)
 	}
-	copy(b[148:], []byte{byte('0' + sum>>12&7), byte('0' + sum>>9&7), byte('0' + sum>>6&7), byte('0' + sum>>3&7), byte('0' + sum&7), 0, ' ', ' '})
+	copy(b[148:], []byte{byte('0' + sum>>12&7), byte('0' + sum>>9&7), byte('0' + sum>>6&7), byte('0' + sum>>3&7), byte('0' + sum&7), 0, ' ',
+		' '})
 	archive := saved(t, imagetest.Image{Layers: []imagetest.Layer{{Tar: b}}}, legacy)
 	if err := openAndWalk("-", image.Options{Stdin: bytes.NewReader(archive)}); err == nil || !strings.Contains(err.Error(), "unknown type") {
 		t.Errorf("%v", err)

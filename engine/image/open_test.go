@@ -20,11 +20,14 @@ import (
 // small is an image of two layers with every kind of entry.
 func small(c imagetest.Compression) imagetest.Image {
 	long := strings.Repeat("directory/", 20) + "file"
-	return imagetest.Image{Name: "example.test/app:1", Compression: c, Config: map[string]any{"User": "app", "Labels": map[string]string{"a": "b"}},
+	return imagetest.Image{Name: "example.test/app:1", Compression: c,
+		Config: map[string]any{"User": "app", "Labels": map[string]string{"a": "b"}},
 		Layers: []imagetest.Layer{
-			{CreatedBy: "FROM base", Entries: []imagetest.Entry{imagetest.Dir("./"), imagetest.File("./etc/passwd", "root\n"), imagetest.File("/bin/sh", noise(70_000)),
+			{CreatedBy: "FROM base", Entries: []imagetest.Entry{imagetest.Dir("./"), imagetest.File("./etc/passwd", "root\n"),
+				imagetest.File("/bin/sh", noise(70_000)),
 				imagetest.Symlink("lib", "usr/lib"), imagetest.File(long, "deep"), {Path: "bin/su", Mode: 0o4755, UID: 1, GID: 2}}},
-			{CreatedBy: "COPY . /", Entries: []imagetest.Entry{imagetest.Hardlink("bin/bash", "/bin/sh"), imagetest.Whiteout("etc/passwd"), imagetest.Opaque("var"), imagetest.File("a\nb", "x")}},
+			{CreatedBy: "COPY . /", Entries: []imagetest.Entry{imagetest.Hardlink("bin/bash", "/bin/sh"), imagetest.Whiteout("etc/passwd"),
+				imagetest.Opaque("var"), imagetest.File("a\nb", "x")}},
 		}}
 }
 
@@ -198,7 +201,8 @@ func TestPlatforms(t *testing.T) {
 		if got := m.Identity().Platform.String(); got != c.want {
 			t.Errorf("%s %s: platform %s", c.source, c.platform, got)
 		}
-		if p, ok := m.(engine.Partial); c.source == dir && (!ok || c.platform == "" && len(p.Unscanned()) != 2 || c.platform != "" && p.Unscanned() != nil) {
+		if p, ok := m.(engine.Partial); c.source == dir &&
+			(!ok || c.platform == "" && len(p.Unscanned()) != 2 || c.platform != "" && p.Unscanned() != nil) {
 			t.Errorf("%s %s: unscanned %v", c.source, c.platform, p.Unscanned())
 		}
 		if err := m.Close(); err != nil {
@@ -238,7 +242,8 @@ func TestRootDirectory(t *testing.T) {
 	if err := errors.Join(err, m.Close()); err != nil || v != engine.VerifiedClaimed {
 		t.Fatal(err, v)
 	}
-	want := []string{"dir etc ", "symlink etc/os-release ../usr/lib/os-release", "symlink outside /", "dir usr ", "dir usr/lib ", "file usr/lib/os-release ID=debian\n"}
+	want := []string{"dir etc ", "symlink etc/os-release ../usr/lib/os-release", "symlink outside /", "dir usr ", "dir usr/lib ",
+		"file usr/lib/os-release ID=debian\n"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}

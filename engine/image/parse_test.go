@@ -10,18 +10,23 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-const sampleConfig = `{"created":"2024-05-01T12:00:00.5+02:00","os":"linux","architecture":"arm","variant":"v7","config":{"User":"app","Env":["A=b"],
-"Entrypoint":["/x"],"Cmd":["y"],"WorkingDir":"/srv","ExposedPorts":{"80/tcp":{},"22/tcp":{}},"Volumes":{"/data":{}},"Labels":{"k":"v"},"StopSignal":"SIGQUIT",
+const sampleConfig = `{"created":"2024-05-01T12:00:00.5+02:00","os":"linux","architecture":"arm","variant":"v7",
+"config":{"User":"app","Env":["A=b"],
+"Entrypoint":["/x"],"Cmd":["y"],"WorkingDir":"/srv","ExposedPorts":{"80/tcp":{},"22/tcp":{}},"Volumes":{"/data":{}},
+"Labels":{"k":"v"},"StopSignal":"SIGQUIT",
 "Healthcheck":{"Test":["CMD","true"]}},"rootfs":{"type":"layers","diff_ids":["sha256:` + hex64 + `","sha256:` + hex64 + `"]},
-"history":[{"created_by":"FROM x"},{"created_by":"ENV A=b","empty_layer":true},{"created_by":"RUN y","comment":"buildkit","created":"bad"}]}`
+"history":[{"created_by":"FROM x"},{"created_by":"ENV A=b","empty_layer":true},
+{"created_by":"RUN y","comment":"buildkit","created":"bad"}]}`
 
 func TestParseConfig(t *testing.T) {
 	c, err := parseConfig([]byte(sampleConfig))
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := engine.Config{User: "app", Env: []string{"A=b"}, Entrypoint: []string{"/x"}, Cmd: []string{"y"}, WorkingDir: "/srv", ExposedPorts: []string{"22/tcp", "80/tcp"},
-		Volumes: []string{"/data"}, Labels: map[string]string{"k": "v"}, StopSignal: "SIGQUIT", Healthcheck: []string{"CMD", "true"}, Created: "2024-05-01T10:00:00.5Z",
+	want := engine.Config{User: "app", Env: []string{"A=b"}, Entrypoint: []string{"/x"}, Cmd: []string{"y"}, WorkingDir: "/srv",
+		ExposedPorts: []string{"22/tcp", "80/tcp"},
+		Volumes:      []string{"/data"}, Labels: map[string]string{"k": "v"}, StopSignal: "SIGQUIT", Healthcheck: []string{"CMD", "true"},
+		Created: "2024-05-01T10:00:00.5Z",
 		History: []engine.History{{CreatedBy: "FROM x"}, {CreatedBy: "ENV A=b", EmptyLayer: true}, {CreatedBy: "RUN y", Comment: "buildkit"}}}
 	if diff := cmp.Diff(want, c.config); diff != "" {
 		t.Error(diff)
@@ -41,7 +46,8 @@ func TestParseConfig(t *testing.T) {
 		{`["A=b"]`, `"A=b"`}:            "cannot unmarshal",
 		{`"history":[`, `"history":[[`}: "invalid character",
 	} {
-		if _, err := parseConfig([]byte(strings.Replace(sampleConfig, change[0], change[1], 1))); err == nil || !strings.Contains(err.Error(), fault) {
+		if _, err := parseConfig([]byte(strings.Replace(sampleConfig, change[0], change[1], 1))); err == nil ||
+			!strings.Contains(err.Error(), fault) {
 			t.Errorf("%v: %v, want %q", change, err, fault)
 		}
 	}
@@ -64,7 +70,8 @@ func FuzzConfig(f *testing.F) {
 
 func FuzzManifest(f *testing.F) {
 	f.Add([]byte(`{"schemaVersion":2,"config":{"digest":"sha256:`+hex64+`","size":1},"layers":[]}`), "")
-	f.Add([]byte(`{"schemaVersion":2,"manifests":[{"digest":"sha256:`+hex64+`","size":1,"platform":{"os":"linux"}}]}`), "application/vnd.oci.image.index.v1+json")
+	f.Add([]byte(`{"schemaVersion":2,"manifests":[{"digest":"sha256:`+hex64+`","size":1,"platform":{"os":"linux"}}]}`),
+		"application/vnd.oci.image.index.v1+json")
 	f.Add([]byte(`[{"Config":"a","Layers":["b"],"RepoTags":["c:1"]}]`), "")
 	f.Fuzz(func(t *testing.T, b []byte, mediaType string) {
 		doc, err := parseManifest(b, mediaType)

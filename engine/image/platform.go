@@ -22,8 +22,8 @@ func parsePlatform(s string) (engine.Platform, error) {
 	return normalPlatform(p), nil
 }
 
-// normalPlatform writes a platform with Go's words, as containerd does before it compares two (containerd platforms, Normalize): upper case,
-// uname's names of machines, and variants that are the architecture's first.
+// normalPlatform writes a platform with Go's words, as containerd does before it compares two (containerd platforms, Normalize): upper
+// case, uname's names of machines, and variants that are the architecture's first.
 func normalPlatform(p engine.Platform) engine.Platform {
 	p.OS, p.Architecture = strings.ToLower(strings.TrimSpace(p.OS)), strings.ToLower(strings.TrimSpace(p.Architecture))
 	variant := strings.ToLower(strings.TrimSpace(string(p.Variant)))

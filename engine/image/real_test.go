@@ -56,7 +56,8 @@ func TestRealImagesAgree(t *testing.T) {
 		id, facts := walkAll(t, filepath.Join(dir, name), image.Options{})
 		t.Logf("%s: %+v", name, id)
 		for _, lf := range facts {
-			t.Logf("  %d %s %s %s %d entries, %d bytes, %s", lf.Info.Index, lf.Info.Digest.Short(), lf.Info.DiffID.Short(), lf.Info.Verified, len(lf.Entries), lf.Info.Size, lf.Info.CreatedBy)
+			t.Logf("  %d %s %s %s %d entries, %d bytes, %s", lf.Info.Index, lf.Info.Digest.Short(), lf.Info.DiffID.Short(), lf.Info.Verified,
+				len(lf.Entries), lf.Info.Size, lf.Info.CreatedBy)
 		}
 		if want == nil {
 			want = facts

@@ -41,7 +41,8 @@ func TestAttestationsOfAnIndex(t *testing.T) {
 	attestation := func(predicate string) (string, int) {
 		return put(object{"schemaVersion": 2, "mediaType": manifestType,
 			"config": object{"mediaType": "application/vnd.oci.image.config.v1+json", "digest": imagetest.Digest([]byte("{}")), "size": 2},
-			"layers": []object{{"mediaType": "application/vnd.in-toto+json", "digest": imagetest.Digest(nil), "size": 0, "annotations": object{"in-toto.io/predicate-type": predicate}}}})
+			"layers": []object{{"mediaType": "application/vnd.in-toto+json", "digest": imagetest.Digest(nil), "size": 0,
+				"annotations": object{"in-toto.io/predicate-type": predicate}}}})
 	}
 	entry := func(d string, size int, of string) object {
 		return object{"mediaType": manifestType, "digest": d, "size": size, "platform": object{"os": "unknown", "architecture": "unknown"},
@@ -70,7 +71,8 @@ func TestAttestationsOfAnIndex(t *testing.T) {
 	if diff := cmp.Diff(want, got); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
-	if err := os.WriteFile(filepath.Join(dir, "blobs", strings.Replace(own, ":", "/", 1)), []byte(strings.Repeat("x", ownSize)), 0o600); err != nil {
+	blob := filepath.Join(dir, "blobs", strings.Replace(own, ":", "/", 1))
+	if err := os.WriteFile(blob, []byte(strings.Repeat("x", ownSize)), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	img2, err := image.Open(t.Context(), dir, image.Options{})

@@ -102,9 +102,10 @@ func (r repositoryContent) config(ctx context.Context, d descriptor) (b []byte, 
 }
 
 func (r repositoryContent) layer(_ context.Context, d descriptor) (blob, error) {
-	return blob{digest: d.Digest, size: d.Size, mediaType: d.MediaType, contentAddressed: true, open: func(ctx context.Context) (io.ReadCloser, error) {
-		return r.repo.Blob(ctx, d.Digest, d.Size)
-	}, annotations: d.Annotations, ranges: func(ctx context.Context, from, n int64) ([]byte, error) {
-		return r.repo.BlobRange(ctx, d.Digest, d.Size, from, n)
-	}}, nil
+	return blob{digest: d.Digest, size: d.Size, mediaType: d.MediaType, contentAddressed: true,
+		open: func(ctx context.Context) (io.ReadCloser, error) {
+			return r.repo.Blob(ctx, d.Digest, d.Size)
+		}, annotations: d.Annotations, ranges: func(ctx context.Context, from, n int64) ([]byte, error) {
+			return r.repo.BlobRange(ctx, d.Digest, d.Size, from, n)
+		}}, nil
 }

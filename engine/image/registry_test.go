@@ -127,9 +127,11 @@ func (s *testRegistry) index(t *testing.T, platforms ...string) map[string]*imag
 	t.Helper()
 	packed := map[string]*imagetest.Packed{}
 	list := []map[string]any{
-		{"mediaType": ociManifest, "digest": imagetest.Digest([]byte("a")), "size": 1, "platform": map[string]any{"os": "unknown", "architecture": "unknown"},
+		{"mediaType": ociManifest, "digest": imagetest.Digest([]byte("a")), "size": 1,
+			"platform":    map[string]any{"os": "unknown", "architecture": "unknown"},
 			"annotations": map[string]any{"vnd.docker.reference.type": "attestation-manifest"}},
-		{"mediaType": ociManifest, "digest": imagetest.Digest([]byte("b")), "size": 1, "platform": map[string]any{"os": "unknown", "architecture": "unknown"}},
+		{"mediaType": ociManifest, "digest": imagetest.Digest([]byte("b")), "size": 1,
+			"platform": map[string]any{"os": "unknown", "architecture": "unknown"}},
 	}
 	for _, name := range platforms {
 		p := s.image(t, two(imagetest.Gzip, name))
@@ -149,7 +151,8 @@ func (s *testRegistry) index(t *testing.T, platforms ...string) map[string]*imag
 func TestRegistryPlatforms(t *testing.T) {
 	s := newShelf(t)
 	packed := s.index(t, "linux/arm64", "linux/amd64", "linux/arm/v7", "linux/arm/v6")
-	for asked, want := range map[string]string{"": "linux/amd64", "linux/arm64": "linux/arm64", "linux/arm64/v8": "linux/arm64", "linux/arm/v6": "linux/arm/v6"} {
+	for asked, want := range map[string]string{"": "linux/amd64", "linux/arm64": "linux/arm64", "linux/arm64/v8": "linux/arm64",
+		"linux/arm/v6": "linux/arm/v6"} {
 		m, err := s.open(t, "shop/web:1", asked)
 		if err != nil {
 			t.Errorf("%q: %v", asked, err)
@@ -209,21 +212,29 @@ func TestRegistryRefuses(t *testing.T) {
 	for name, c := range map[string]struct {
 		mediaType, manifest, says, hint string
 	}{
-		"garbage":                      {"text/html", "<html>", "the manifest", ""},
-		"empty":                        {ociManifest, "", "the manifest", ""},
-		"no image":                     {ociManifest, `{"schemaVersion":2}`, "no image", ""},
-		"schema 1":                     {"application/vnd.docker.distribution.manifest.v1+prettyjws", `{"schemaVersion":1,"fsLayers":[]}`, "schema 1", "skopeo copy docker://"},
-		"schema 1, unsaid":             {"application/json", `{"schemaVersion":1}`, "schema 1", "skopeo copy docker://"},
-		"two in one":                   {"", `{"schemaVersion":2,"config":{},"manifests":[]}`, "CVE-2021-41190", ""},
-		"another type than its answer": {ociIndex, `{"schemaVersion":2,"mediaType":"` + ociManifest + `","config":{}}`, "what leads to it says", ""},
-		"a chart":                      {ociManifest, `{"schemaVersion":2,"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","digest":"` + digest + `","size":1},"layers":[]}`, "artifact", ""},
-		"config gone":                  {ociManifest, `{"schemaVersion":2,"config":{"digest":"` + digest + `","size":1},"layers":[]}`, "404", ""},
-		"config huge":                  {ociManifest, `{"schemaVersion":2,"config":{"digest":"` + digest + `","size":99999999},"layers":[]}`, "limit", ""},
-		"config of no size":            {ociManifest, `{"schemaVersion":2,"config":{"digest":"` + digest + `","size":-1},"layers":[]}`, "size is -1", ""},
-		"config elsewhere":             {ociManifest, `{"schemaVersion":2,"config":{"digest":"sha256:../../../token","size":1},"layers":[]}`, "malformed", ""},
-		"empty index":                  {ociIndex, `{"schemaVersion":2,"manifests":[]}`, "lists no image", ""},
-		"index of what is gone":        {ociIndex, `{"schemaVersion":2,"manifests":[{"mediaType":"` + ociIndex + `","digest":"` + digest + `","size":1}]}`, "404", ""},
-		"index of attestations":        {ociIndex, `{"schemaVersion":2,"manifests":[{"mediaType":"` + ociManifest + `","digest":"` + digest + `","size":1,"platform":{"os":"unknown","architecture":"unknown"}}]}`, "404", ""},
+		"garbage":  {"text/html", "<html>", "the manifest", ""},
+		"empty":    {ociManifest, "", "the manifest", ""},
+		"no image": {ociManifest, `{"schemaVersion":2}`, "no image", ""},
+		"schema 1": {"application/vnd.docker.distribution.manifest.v1+prettyjws", `{"schemaVersion":1,"fsLayers":[]}`,
+			"schema 1", "skopeo copy docker://"},
+		"schema 1, unsaid": {"application/json", `{"schemaVersion":1}`, "schema 1", "skopeo copy docker://"},
+		"two in one":       {"", `{"schemaVersion":2,"config":{},"manifests":[]}`, "CVE-2021-41190", ""},
+		"another type than its answer": {ociIndex, `{"schemaVersion":2,"mediaType":"` + ociManifest + `","config":{}}`, "what leads to it says",
+			""},
+		"a chart": {ociManifest, `{"schemaVersion":2,"config":{"mediaType":"application/vnd.cncf.helm.config.v1+json","digest":"` + digest +
+			`","size":1},"layers":[]}`, "artifact", ""},
+		"config gone": {ociManifest, `{"schemaVersion":2,"config":{"digest":"` + digest + `","size":1},"layers":[]}`, "404", ""},
+		"config huge": {ociManifest, `{"schemaVersion":2,"config":{"digest":"` + digest + `","size":99999999},"layers":[]}`, "limit",
+			""},
+		"config of no size": {ociManifest, `{"schemaVersion":2,"config":{"digest":"` + digest + `","size":-1},"layers":[]}`, "size is -1",
+			""},
+		"config elsewhere": {ociManifest, `{"schemaVersion":2,"config":{"digest":"sha256:../../../token","size":1},"layers":[]}`,
+			"malformed", ""},
+		"empty index": {ociIndex, `{"schemaVersion":2,"manifests":[]}`, "lists no image", ""},
+		"index of what is gone": {ociIndex, `{"schemaVersion":2,"manifests":[{"mediaType":"` + ociIndex + `","digest":"` + digest +
+			`","size":1}]}`, "404", ""},
+		"index of attestations": {ociIndex, `{"schemaVersion":2,"manifests":[{"mediaType":"` + ociManifest + `","digest":"` + digest +
+			`","size":1,"platform":{"os":"unknown","architecture":"unknown"}}]}`, "404", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newShelf(t)

@@ -37,7 +37,8 @@ func FuzzRemote(f *testing.F) {
 	config := []byte(`{"os":"linux","architecture":"amd64","config":{},"rootfs":{"type":"layers","diff_ids":[]},"history":[]}`)
 	inner := fmt.Appendf(nil, `{"schemaVersion":2,"config":{"digest":%q,"size":%d},"layers":[]}`, sha256Digest(config), len(config))
 	index := func(platform string) []byte {
-		return fmt.Appendf(nil, `{"schemaVersion":2,"manifests":[{"digest":%q,"size":%d,"platform":%s}]}`, sha256Digest(inner), len(inner), platform)
+		return fmt.Appendf(nil, `{"schemaVersion":2,"manifests":[{"digest":%q,"size":%d,"platform":%s}]}`, sha256Digest(inner), len(inner),
+			platform)
 	}
 	f.Add(inner, "", "")
 	f.Add(index(`{"os":"linux","architecture":"amd64"}`), "application/vnd.oci.image.index.v1+json", "linux/amd64")

@@ -107,7 +107,8 @@ func TestWhatRuntimesCouldPick(t *testing.T) {
 			return list{as(s.image("a", variation{form: imagetest.Gzip, layerType: "application/vnd.oci.image.layer.v1.tar+zstd"}), "linux/amd64")}
 		}, "", "!media type"},
 		"zstd called Docker's gzip": {func(s *shelf) list {
-			return list{as(s.image("a", variation{form: imagetest.Zstd, layerType: "application/vnd.docker.image.rootfs.diff.tar.gzip"}), "linux/amd64")}
+			return list{as(s.image("a", variation{form: imagetest.Zstd, layerType: "application/vnd.docker.image.rootfs.diff.tar.gzip"}),
+				"linux/amd64")}
 		}, "", "!media type"},
 		"another diff ID": {func(s *shelf) list {
 			return list{as(s.image("a", with(func(v *variation) { v.diffID = "other" })), "linux/amd64")}

@@ -40,7 +40,8 @@ func TestParseSource(t *testing.T) {
 			t.Errorf("parseSource(%q) = %q, %q, %v; want %q, %q", c.source, kind, rest, err, c.kind, c.rest)
 		}
 	}
-	for _, source := range []string{"", "docker:", "docker:27", "docker:27-dind", "podman:latest", "sbom:x.json", "oci:", "rootfs:", "registry:", "registry:2", "registry:latest",
+	for _, source := range []string{"", "docker:", "docker:27", "docker:27-dind", "podman:latest", "sbom:x.json", "oci:", "rootfs:",
+		"registry:", "registry:2", "registry:latest",
 		"https://nginx", "docker-daemon:nginx:1", "foo:bar:baz", "foo:bar/baz", "dockre-archive:a:b"} {
 		_, _, err := parseSource(source)
 		if usage := (*engine.UsageError)(nil); !errors.As(err, &usage) {
@@ -52,7 +53,8 @@ func TestParseSource(t *testing.T) {
 const hex64 = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
 
 func TestCleanPath(t *testing.T) {
-	for name, want := range map[string]string{"./": ".", "": ".", "/": ".", "./a/b": "a/b", "/a": "a", "a//b/": "a/b", "a/./b": "a/b", "..a/b..": "..a/b..", "a\nb": "a\nb"} {
+	for name, want := range map[string]string{"./": ".", "": ".", "/": ".", "./a/b": "a/b", "/a": "a", "a//b/": "a/b", "a/./b": "a/b",
+		"..a/b..": "..a/b..", "a\nb": "a\nb"} {
 		if got, err := cleanPath(name); err != nil || got != want {
 			t.Errorf("cleanPath(%q) = %q, %v; want %q", name, got, err, want)
 		}

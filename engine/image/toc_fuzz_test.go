@@ -30,7 +30,8 @@ func holdTOC(t *testing.T, table *toc, b blob) {
 	err := table.walk(t.Context(), b, func(f *engine.File) error {
 		e := &table.entries[n]
 		n++
-		if f.Path != path.Clean(f.Path) || strings.HasPrefix(f.Path, "/") || strings.HasPrefix(f.Path, "..") || strings.Contains(f.Path, "\x00") || f.Size < 0 {
+		if f.Path != path.Clean(f.Path) || strings.HasPrefix(f.Path, "/") || strings.HasPrefix(f.Path, "..") ||
+			strings.Contains(f.Path, "\x00") || f.Size < 0 {
 			t.Errorf("entry %+q of %d bytes", f.Path, f.Size)
 		}
 		if f.Type != engine.TypeFile || f.Size > 1<<20 {
@@ -92,8 +93,10 @@ func sameTOC(t *testing.T, raw []byte) {
 		t.Fatalf("version %d and %d entries; encoding/json: %d and %d, %v", version, len(got), want.Version, len(want.Entries), err)
 	}
 	for i, w := range want.Entries {
-		if (tocLine{name: w.Name, kind: w.Type, link: w.LinkName, mode: w.Mode, uid: w.UID, gid: w.GID, size: w.Size, digest: w.Digest, chunkDigest: w.ChunkDigest,
-			chunkType: w.ChunkType, offset: w.Offset, endOffset: w.EndOffset, innerOffset: w.InnerOffset, chunkOffset: w.ChunkOffset, chunkSize: w.ChunkSize}) != got[i] {
+		if (tocLine{name: w.Name, kind: w.Type, link: w.LinkName, mode: w.Mode, uid: w.UID, gid: w.GID, size: w.Size, digest: w.Digest,
+			chunkDigest: w.ChunkDigest,
+			chunkType:   w.ChunkType, offset: w.Offset, endOffset: w.EndOffset, innerOffset: w.InnerOffset, chunkOffset: w.ChunkOffset,
+			chunkSize: w.ChunkSize}) != got[i] {
 			t.Fatalf("entry %d: %+v; encoding/json: %+v", i, got[i], w)
 		}
 	}
@@ -101,8 +104,10 @@ func sameTOC(t *testing.T, raw []byte) {
 
 // seeds are small layers with their tables.
 func seeds(f *testing.F, c imagetest.Compression, add func(blob, table []byte, notes map[string]string)) {
-	plain, err := imagetest.Tar(imagetest.Dir("etc"), imagetest.File("etc/a", "one"), imagetest.File("etc/empty", ""), imagetest.Symlink("b", "etc/a"),
-		imagetest.Hardlink("c", "etc/a"), imagetest.Whiteout("etc/gone"), imagetest.File("name/\u00fc", strings.Repeat("long ", 200)), imagetest.File("d", "two"))
+	plain, err := imagetest.Tar(imagetest.Dir("etc"), imagetest.File("etc/a", "one"), imagetest.File("etc/empty", ""),
+		imagetest.Symlink("b", "etc/a"),
+		imagetest.Hardlink("c", "etc/a"), imagetest.Whiteout("etc/gone"), imagetest.File("name/\u00fc", strings.Repeat("long ", 200)),
+		imagetest.File("d", "two"))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -120,7 +125,8 @@ func seeds(f *testing.F, c imagetest.Compression, add func(blob, table []byte, n
 // FuzzEstargzTOC reads any blob by the table that its footer leads to, as if its digest were the right one, and any table with it.
 func FuzzEstargzTOC(f *testing.F) {
 	seeds(f, imagetest.EStargz, func(blob, table []byte, _ map[string]string) { f.Add(blob, table) })
-	f.Add([]byte{}, []byte(`{"version":1,"entries":[{"type":"reg","name":"a","size":5,"offset":1,"chunkType":"zeros","digest":"sha256:`+strings.Repeat("0", 64)+`"}]}`))
+	f.Add([]byte{}, []byte(`{"version":1,"entries":[{"type":"reg","name":"a","size":5,"offset":1,"chunkType":"zeros","digest":"sha256:`+
+		strings.Repeat("0", 64)+`"}]}`))
 	f.Fuzz(func(t *testing.T, raw, table []byte) {
 		b := rangesOf(raw, nil)
 		if at, footer, ok := estargzFooter(raw); ok && at > 0 && at < b.size-footer {

@@ -268,7 +268,8 @@ func dpkgLayer() []imagetest.Entry {
 			imagetest.Entry{Path: fmt.Sprintf("var/lib/dpkg/info/p%03d.list", i), Body: grain(uint64(100+i), 300+i%7*200)},
 			imagetest.Entry{Path: fmt.Sprintf("var/lib/dpkg/info/p%03d.postinst", i), Body: grain(uint64(10000+i), 400)})
 	}
-	return append(entries, imagetest.Entry{Path: "usr/lib/last.so", Body: grain(11, 3<<20)}, imagetest.File("var/lib/dpkg/status", "Package: x\n"))
+	return append(entries, imagetest.Entry{Path: "usr/lib/last.so", Body: grain(11, 3<<20)},
+		imagetest.File("var/lib/dpkg/status", "Package: x\n"))
 }
 
 // What nobody reads does not travel, and neighbours travel together.
@@ -314,7 +315,8 @@ func TestNoTOC(t *testing.T) {
 	// note adds an annotation to the layer.
 	note := func(key, value string) func(p *imagetest.Packed) []byte {
 		return func(p *imagetest.Packed) []byte {
-			return bytes.Replace(p.Manifest, []byte(`"digest":"`+p.Digests[0]), fmt.Appendf(nil, `"annotations":{%q:%q},"digest":"%s`, key, value, p.Digests[0]), 1)
+			return bytes.Replace(p.Manifest, []byte(`"digest":"`+p.Digests[0]),
+				fmt.Appendf(nil, `"annotations":{%q:%q},"digest":"%s`, key, value, p.Digests[0]), 1)
 		}
 	}
 	larger := func(p *imagetest.Packed) []byte {
@@ -329,19 +331,21 @@ func TestNoTOC(t *testing.T) {
 		manifest func(p *imagetest.Packed) []byte
 		refuse   bool
 	}{
-		"gzip":                         {imagetest.Gzip, imagetest.TOC{}, keep, false},
-		"plain":                        {imagetest.Plain, imagetest.TOC{}, keep, false},
-		"a footer and no digest":       {imagetest.EStargz, imagetest.TOC{}, replace("containerd.io/", "elsewhere.example/"), false},
-		"a position and no digest":     {imagetest.ZstdChunked, imagetest.TOC{}, replace("manifest-checksum", "manifest-sum"), false},
-		"a digest and no position":     {imagetest.ZstdChunked, imagetest.TOC{}, replace("manifest-position", "manifest-place"), false},
-		"a table of another type":      {imagetest.ZstdChunked, imagetest.TOC{}, replace(`:1"`, `:2"`), false},
-		"a digest and no footer":       {imagetest.Gzip, imagetest.TOC{}, note("containerd.io/snapshot/stargz/toc.digest", imagetest.Digest(nil)), false},
-		"a table that is too large":    {imagetest.ZstdChunked, imagetest.TOC{}, larger, false},
-		"eStargz of another version":   {imagetest.EStargz, edit(`"version": 1`, `"version": 2`), keep, false},
-		"zstd of another version":      {imagetest.ZstdChunked, edit(`"version": 1`, `"version": 2`), keep, false},
-		"eStargz, and no ranges":       {imagetest.EStargz, imagetest.TOC{}, keep, true},
-		"zstd:chunked, and no ranges":  {imagetest.ZstdChunked, imagetest.TOC{}, keep, true},
-		"zstd:chunked in eStargz only": {imagetest.ZstdChunked, imagetest.TOC{}, replace("io.github.containers.zstd-chunked.manifest-checksum", "containerd.io/snapshot/stargz/toc.digest"), false},
+		"gzip":                     {imagetest.Gzip, imagetest.TOC{}, keep, false},
+		"plain":                    {imagetest.Plain, imagetest.TOC{}, keep, false},
+		"a footer and no digest":   {imagetest.EStargz, imagetest.TOC{}, replace("containerd.io/", "elsewhere.example/"), false},
+		"a position and no digest": {imagetest.ZstdChunked, imagetest.TOC{}, replace("manifest-checksum", "manifest-sum"), false},
+		"a digest and no position": {imagetest.ZstdChunked, imagetest.TOC{}, replace("manifest-position", "manifest-place"), false},
+		"a table of another type":  {imagetest.ZstdChunked, imagetest.TOC{}, replace(`:1"`, `:2"`), false},
+		"a digest and no footer": {imagetest.Gzip, imagetest.TOC{},
+			note("containerd.io/snapshot/stargz/toc.digest", imagetest.Digest(nil)), false},
+		"a table that is too large":   {imagetest.ZstdChunked, imagetest.TOC{}, larger, false},
+		"eStargz of another version":  {imagetest.EStargz, edit(`"version": 1`, `"version": 2`), keep, false},
+		"zstd of another version":     {imagetest.ZstdChunked, edit(`"version": 1`, `"version": 2`), keep, false},
+		"eStargz, and no ranges":      {imagetest.EStargz, imagetest.TOC{}, keep, true},
+		"zstd:chunked, and no ranges": {imagetest.ZstdChunked, imagetest.TOC{}, keep, true},
+		"zstd:chunked in eStargz only": {imagetest.ZstdChunked, imagetest.TOC{},
+			replace("io.github.containers.zstd-chunked.manifest-checksum", "containerd.io/snapshot/stargz/toc.digest"), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newRanged(t)

@@ -16,7 +16,8 @@ import (
 
 // threeFiles have a table whose entries the faults below change: two chunks, one chunk, one chunk.
 func threeFiles() []imagetest.Entry {
-	return []imagetest.Entry{{Path: "srv/big", Body: grain(3, 1500)}, imagetest.File("srv/a", "first"), imagetest.File("srv/b", "second"), imagetest.Dir("srv/c")}
+	return []imagetest.Entry{{Path: "srv/big", Body: grain(3, 1500)}, imagetest.File("srv/a", "first"), imagetest.File("srv/b", "second"),
+		imagetest.Dir("srv/c")}
 }
 
 // table is a table as JSON values.
@@ -42,19 +43,21 @@ func TestTOCFaults(t *testing.T) {
 		edit func(*table)
 		says string
 	}{
-		"no digest of a chunk":        {drop(1, "chunkDigest"), "has no digest"},
-		"no digest at all":            {drop(2, "chunkDigest", "digest"), "has no digest"},
-		"a digest of another kind":    {set(1, "chunkDigest", "sha512:"+strings.Repeat("0", 128)), "no sha256 digest"},
-		"a digest in capitals":        {set(1, "chunkDigest", "sha256:"+strings.Repeat("A", 64)), "no sha256 digest"},
-		"a digest that is none":       {set(2, "digest", "sha256:"+strings.Repeat("x", 64)), "invalid byte"},
-		"one chunk, two digests":      {set(2, "digest", other), "has another digest"},
-		"a file that is too long":     {func(x *table) { x.Entries[0]["size"], x.Entries[1]["chunkSize"] = 1501, 500 }, "have 1500 bytes together"},
-		"a file that is too short":    {func(x *table) { x.Entries[0]["size"], x.Entries[1]["chunkSize"] = 1499, 500 }, "and the file 499"},
-		"a chunk that is too long":    {set(0, "chunkSize", 1501), "and the file"},
-		"a hole between chunks":       {set(1, "chunkOffset", 1001), "begins at byte 1001"},
-		"a chunk twice":               {func(x *table) { x.Entries = append(x.Entries[:2:2], x.Entries[1:]...) }, "begins at byte 1000"},
-		"a chunk of no file":          {func(x *table) { x.Entries = x.Entries[1:] }, "chunk of no file"},
-		"a chunk of a directory":      {func(x *table) { x.Entries = append(x.Entries, x.Entries[1]); delete(x.Entries[1], "name") }, "only files have chunks"},
+		"no digest of a chunk":     {drop(1, "chunkDigest"), "has no digest"},
+		"no digest at all":         {drop(2, "chunkDigest", "digest"), "has no digest"},
+		"a digest of another kind": {set(1, "chunkDigest", "sha512:"+strings.Repeat("0", 128)), "no sha256 digest"},
+		"a digest in capitals":     {set(1, "chunkDigest", "sha256:"+strings.Repeat("A", 64)), "no sha256 digest"},
+		"a digest that is none":    {set(2, "digest", "sha256:"+strings.Repeat("x", 64)), "invalid byte"},
+		"one chunk, two digests":   {set(2, "digest", other), "has another digest"},
+		"a file that is too long": {func(x *table) { x.Entries[0]["size"], x.Entries[1]["chunkSize"] = 1501, 500 },
+			"have 1500 bytes together"},
+		"a file that is too short": {func(x *table) { x.Entries[0]["size"], x.Entries[1]["chunkSize"] = 1499, 500 }, "and the file 499"},
+		"a chunk that is too long": {set(0, "chunkSize", 1501), "and the file"},
+		"a hole between chunks":    {set(1, "chunkOffset", 1001), "begins at byte 1001"},
+		"a chunk twice":            {func(x *table) { x.Entries = append(x.Entries[:2:2], x.Entries[1:]...) }, "begins at byte 1000"},
+		"a chunk of no file":       {func(x *table) { x.Entries = x.Entries[1:] }, "chunk of no file"},
+		"a chunk of a directory": {func(x *table) { x.Entries = append(x.Entries, x.Entries[1]); delete(x.Entries[1], "name") },
+			"only files have chunks"},
 		"a chunk of another file":     {set(1, "name", "srv/b"), "of \"srv/b\""},
 		"chunks that miss":            {func(x *table) { x.Entries = append(x.Entries[:1:1], x.Entries[2:]...) }, "have 1000 bytes together"},
 		"chunks of an unknown type":   {set(1, "chunkType", "ones"), "unknown type"},
@@ -77,10 +80,14 @@ func TestTOCFaults(t *testing.T) {
 				e["size"], e["chunkSize"] = 200<<30, 200<<30
 			}
 		}, "inflated size of one layer"},
-		"dots in a name":                {set(2, "name", "srv/../etc/passwd"), "\"..\""},
-		"dots in a target":              {func(x *table) { x.Entries[3] = map[string]any{"type": "hardlink", "name": "x", "linkName": "../y"} }, "\"..\""},
-		"a NUL in a name":               {set(2, "name", "srv/a\x00.txt"), "NUL"},
-		"a NUL in a target":             {func(x *table) { x.Entries[3] = map[string]any{"type": "symlink", "name": "x", "linkName": "a\x00b"} }, "NUL"},
+		"dots in a name": {set(2, "name", "srv/../etc/passwd"), "\"..\""},
+		"dots in a target": {func(x *table) { x.Entries[3] = map[string]any{"type": "hardlink", "name": "x", "linkName": "../y"} },
+			"\"..\""},
+		"a NUL in a name": {set(2, "name", "srv/a\x00.txt"), "NUL"},
+		"a NUL in a target": {func(x *table) {
+			x.Entries[3] = map[string]any{"type": "symlink", "name": "x",
+				"linkName": "a\x00b"}
+		}, "NUL"},
 		"a path that is too long":       {set(2, "name", strings.Repeat("x", 5000)), "length of a path"},
 		"a path that is too deep":       {set(2, "name", strings.Repeat("x/", 600)), "depth of a path"},
 		"a file as the root":            {set(2, "name", "/"), "root directory"},
@@ -97,18 +104,19 @@ func TestTOCFaults(t *testing.T) {
 		for _, kind := range []imagetest.Compression{imagetest.EStargz, imagetest.ZstdChunked} {
 			t.Run(fmt.Sprintf("%s/%s", name, kind), func(t *testing.T) {
 				s := newRanged(t)
-				s.pack(imagetest.Image{Compression: kind, Layers: []imagetest.Layer{{Entries: threeFiles()}}, TOC: imagetest.TOC{ChunkSize: 1000, Edit: func(b []byte) []byte {
-					var x table
-					if err := json.Unmarshal(b, &x); err != nil {
-						t.Fatal(err)
-					}
-					c.edit(&x)
-					b, err := json.Marshal(x)
-					if err != nil {
-						t.Fatal(err)
-					}
-					return b
-				}}})
+				s.pack(imagetest.Image{Compression: kind, Layers: []imagetest.Layer{{Entries: threeFiles()}},
+					TOC: imagetest.TOC{ChunkSize: 1000, Edit: func(b []byte) []byte {
+						var x table
+						if err := json.Unmarshal(b, &x); err != nil {
+							t.Fatal(err)
+						}
+						c.edit(&x)
+						b, err := json.Marshal(x)
+						if err != nil {
+							t.Fatal(err)
+						}
+						return b
+					}}})
 				got, _, err := look(t, s.open(true), func(engine.Entry) bool { return false })
 				if err == nil || got != nil {
 					t.Fatalf("%d entries and %v", len(got), err)
@@ -145,9 +153,11 @@ func TestTOCForged(t *testing.T) {
 		forge func(p *imagetest.Packed)
 		says  string
 	}{
-		"eStargz, another digest":        {imagetest.EStargz, manifest(`toc.digest":"sha256:[0-9a-f]+`, `toc.digest":"sha256:`+zeros), "has the digest"},
-		"eStargz, a digest that is none": {imagetest.EStargz, manifest(`toc.digest":"sha256:[0-9a-f]+`, `toc.digest":"md5:0`), "neither sha256 nor sha512"},
-		"eStargz, a damaged table":       {imagetest.EStargz, flip(before("SG\x16\x00", 60)), "table of contents"},
+		"eStargz, another digest": {imagetest.EStargz, manifest(`toc.digest":"sha256:[0-9a-f]+`, `toc.digest":"sha256:`+zeros),
+			"has the digest"},
+		"eStargz, a digest that is none": {imagetest.EStargz, manifest(`toc.digest":"sha256:[0-9a-f]+`, `toc.digest":"md5:0`),
+			"neither sha256 nor sha512"},
+		"eStargz, a damaged table": {imagetest.EStargz, flip(before("SG\x16\x00", 60)), "table of contents"},
 		"eStargz, a table in the files": {imagetest.EStargz, func(p *imagetest.Packed) {
 			b := p.Layers[0]
 			copy(b[before("STARGZ", 16)(b):], "0000000000000200")
@@ -156,18 +166,21 @@ func TestTOCForged(t *testing.T) {
 			b := p.Layers[0]
 			copy(b[before("STARGZ", 16)(b):], "0000000fffffffff")
 		}, "begins at byte"},
-		"zstd, another digest":        {imagetest.ZstdChunked, manifest(`manifest-checksum":"sha256:[0-9a-f]+`, `manifest-checksum":"sha256:`+zeros), "has the digest"},
-		"zstd, a damaged table":       {imagetest.ZstdChunked, flip(before("GNUlInUx", 100)), "has the digest"},
-		"zstd, another place":         {imagetest.ZstdChunked, manifest(position, `manifest-position":"9:$2:$3:1"`), "has the digest"},
-		"zstd, a place behind it all": {imagetest.ZstdChunked, manifest(position, `manifest-position":"99999999:$2:$3:1"`), "not inside of the blob"},
-		"zstd, a place of no bytes":   {imagetest.ZstdChunked, manifest(position, `manifest-position":"$1:0:$3:1"`), "has the digest"},
-		"zstd, a negative place":      {imagetest.ZstdChunked, manifest(position, `manifest-position":"-$1:$2:$3:1"`), "the annotation says"},
-		"zstd, a huge place":          {imagetest.ZstdChunked, manifest(position, `manifest-position":"$1:99999999999999999999:$3:1"`), "the annotation says"},
-		"zstd, three numbers":         {imagetest.ZstdChunked, manifest(position, `manifest-position":"$1:$2:1"`), "the annotation says"},
-		"zstd, too short":             {imagetest.ZstdChunked, manifest(position, `manifest-position":"$1:$2:${3}0:1"`), "another length"},
-		"zstd, too long":              {imagetest.ZstdChunked, manifest(position, `manifest-position":"$1:$2:5:1"`), "another length"},
-		"zstd, no JSON":               {imagetest.ZstdChunked, nil, "not JSON"},
-		"eStargz, no JSON":            {imagetest.EStargz, nil, "not JSON"},
+		"zstd, another digest": {imagetest.ZstdChunked,
+			manifest(`manifest-checksum":"sha256:[0-9a-f]+`, `manifest-checksum":"sha256:`+zeros), "has the digest"},
+		"zstd, a damaged table": {imagetest.ZstdChunked, flip(before("GNUlInUx", 100)), "has the digest"},
+		"zstd, another place":   {imagetest.ZstdChunked, manifest(position, `manifest-position":"9:$2:$3:1"`), "has the digest"},
+		"zstd, a place behind it all": {imagetest.ZstdChunked, manifest(position, `manifest-position":"99999999:$2:$3:1"`),
+			"not inside of the blob"},
+		"zstd, a place of no bytes": {imagetest.ZstdChunked, manifest(position, `manifest-position":"$1:0:$3:1"`), "has the digest"},
+		"zstd, a negative place":    {imagetest.ZstdChunked, manifest(position, `manifest-position":"-$1:$2:$3:1"`), "the annotation says"},
+		"zstd, a huge place": {imagetest.ZstdChunked, manifest(position, `manifest-position":"$1:99999999999999999999:$3:1"`),
+			"the annotation says"},
+		"zstd, three numbers": {imagetest.ZstdChunked, manifest(position, `manifest-position":"$1:$2:1"`), "the annotation says"},
+		"zstd, too short":     {imagetest.ZstdChunked, manifest(position, `manifest-position":"$1:$2:${3}0:1"`), "another length"},
+		"zstd, too long":      {imagetest.ZstdChunked, manifest(position, `manifest-position":"$1:$2:5:1"`), "another length"},
+		"zstd, no JSON":       {imagetest.ZstdChunked, nil, "not JSON"},
+		"eStargz, no JSON":    {imagetest.EStargz, nil, "not JSON"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newRanged(t)
@@ -217,9 +230,10 @@ func TestTOCChunkSwapped(t *testing.T) {
 // The digest of a whole file is checked when its chunks have all been read.
 func TestTOCWholeDigest(t *testing.T) {
 	s := newRanged(t)
-	s.pack(imagetest.Image{Compression: imagetest.ZstdChunked, Layers: []imagetest.Layer{{Entries: threeFiles()}}, TOC: imagetest.TOC{ChunkSize: 1000, Edit: func(b []byte) []byte {
-		return bytes.Replace(b, []byte(imagetest.Digest(grain(3, 1500))), []byte("sha256:"+strings.Repeat("0", 64)), 1)
-	}}})
+	s.pack(imagetest.Image{Compression: imagetest.ZstdChunked, Layers: []imagetest.Layer{{Entries: threeFiles()}},
+		TOC: imagetest.TOC{ChunkSize: 1000, Edit: func(b []byte) []byte {
+			return bytes.Replace(b, []byte(imagetest.Digest(grain(3, 1500))), []byte("sha256:"+strings.Repeat("0", 64)), 1)
+		}}})
 	if got, _, err := look(t, s.open(true), all); err == nil || !strings.Contains(err.Error(), "the whole file has not") || len(got) != 1 {
 		t.Errorf("%d entries, %v", len(got), err)
 	}
@@ -230,20 +244,22 @@ func TestTOCZerosAndLimits(t *testing.T) {
 	s := newRanged(t)
 	hole := make([]byte, 4096)
 	huge := make([]byte, engine.MaxTOCChunk+1)
-	s.pack(imagetest.Image{Compression: imagetest.ZstdChunked, Layers: []imagetest.Layer{{Entries: threeFiles()}}, TOC: imagetest.TOC{Edit: func(b []byte) []byte {
-		var x table
-		if err := json.Unmarshal(b, &x); err != nil {
-			t.Fatal(err)
-		}
-		for name, body := range map[string][]byte{"hole": hole, "huge": huge} {
-			x.Entries = append(x.Entries, map[string]any{"type": "reg", "name": name, "size": len(body), "chunkType": "zeros", "digest": imagetest.Digest(body)})
-		}
-		b, err := json.Marshal(x)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return b
-	}}})
+	s.pack(imagetest.Image{Compression: imagetest.ZstdChunked, Layers: []imagetest.Layer{{Entries: threeFiles()}},
+		TOC: imagetest.TOC{Edit: func(b []byte) []byte {
+			var x table
+			if err := json.Unmarshal(b, &x); err != nil {
+				t.Fatal(err)
+			}
+			for name, body := range map[string][]byte{"hole": hole, "huge": huge} {
+				x.Entries = append(x.Entries, map[string]any{"type": "reg", "name": name, "size": len(body), "chunkType": "zeros",
+					"digest": imagetest.Digest(body)})
+			}
+			b, err := json.Marshal(x)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return b
+		}}})
 	got, _, err := look(t, s.open(true), all)
 	if err != nil {
 		t.Fatal(err)
@@ -259,7 +275,8 @@ func TestTOCZerosAndLimits(t *testing.T) {
 
 // A request that fails ends the walk, whichever it is.
 func TestTOCRequestFails(t *testing.T) {
-	entries := append(every(), imagetest.Entry{Path: "srv/big", Body: grain(20, 400_000)}, imagetest.Entry{Path: "srv/bulk", Body: grain(21, 400_000)},
+	entries := append(every(), imagetest.Entry{Path: "srv/big", Body: grain(20, 400_000)},
+		imagetest.Entry{Path: "srv/bulk", Body: grain(21, 400_000)},
 		imagetest.Entry{Path: "srv/end", Body: grain(22, 200_000)})
 	for _, c := range packings() {
 		t.Run(c.name, func(t *testing.T) {
@@ -288,15 +305,17 @@ func TestTOCBothDigests(t *testing.T) {
 	var plain []byte
 	for name, says := range map[string]string{"right": "", "wrong": "has the digest"} {
 		s := newRanged(t)
-		p := s.pack(imagetest.Image{Compression: imagetest.ZstdChunked, Layers: []imagetest.Layer{{Entries: threeFiles()}}, TOC: imagetest.TOC{Edit: func(b []byte) []byte {
-			plain = b
-			return b
-		}}})
+		p := s.pack(imagetest.Image{Compression: imagetest.ZstdChunked, Layers: []imagetest.Layer{{Entries: threeFiles()}},
+			TOC: imagetest.TOC{Edit: func(b []byte) []byte {
+				plain = b
+				return b
+			}}})
 		if name == "wrong" {
 			plain = nil
 		}
 		p.Manifest = bytes.ReplaceAll(p.Manifest, []byte("io.github.containers."), []byte("io.containers."))
-		p.Manifest = bytes.Replace(p.Manifest, []byte(`"annotations":{`), []byte(`"annotations":{"containerd.io/snapshot/stargz/toc.digest":"`+imagetest.Digest(plain)+`",`), 1)
+		p.Manifest = bytes.Replace(p.Manifest, []byte(`"annotations":{`),
+			[]byte(`"annotations":{"containerd.io/snapshot/stargz/toc.digest":"`+imagetest.Digest(plain)+`",`), 1)
 		s.put(p)
 		l := s.open(true)
 		got, _, err := look(t, l, all)

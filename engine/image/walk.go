@@ -235,8 +235,8 @@ func (w *seekReader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// ends returns what is at hand of the next n bytes, a body: its first bytes, as far as the buffer has them, and its last. For these it reads
-// now what the next header would be read with: a few bytes before it.
+// ends returns what is at hand of the next n bytes, a body: its first bytes, as far as the buffer has them, and its last. For these it
+// reads now what the next header would be read with: a few bytes before it.
 func (w *seekReader) ends(n int64) (head, tail []byte) {
 	if w.has(w.pos) {
 		head = w.buf[w.pos-w.bufStart:]

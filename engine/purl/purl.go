@@ -37,7 +37,7 @@ func New(typ, namespace, name, version string, qualifiers map[string]string) str
 func Parse(s string) (URL, error) {
 	p, err := packageurl.FromString(s)
 	if err != nil {
-		return URL{}, fmt.Errorf("%.120q is no package URL: %.200v", s, err)
+		return URL{}, fmt.Errorf("%.120q is no package URL: %.200v", s, err) //nolint:errorlint // the library repeats the text, however long
 	}
 	return URL{Type: p.Type, Namespace: p.Namespace, Name: p.Name, Version: p.Version, Qualifiers: p.Qualifiers.Map(), Subpath: p.Subpath}, nil
 }

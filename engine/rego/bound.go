@@ -10,8 +10,8 @@ import (
 )
 
 // BoundBuiltins puts a bound before those of OPA's built-in functions that make much of little in one step: nothing can interrupt one, and
-// what is too large for the machine's memory ends the process without a word. OPA keeps its functions in one table of the process: call this
-// once, before anything is evaluated.
+// what is too large for the machine's memory ends the process without a word. OPA keeps its functions in one table of the process: call
+// this once, before anything is evaluated.
 func BoundBuiltins() {
 	for name, check := range map[string]func(args []*ast.Term) error{
 		ast.BitsShiftLeft.Name: boundShift,

@@ -65,7 +65,8 @@ func (w *walker) readLayers(
 	return facts, proveCopies(ctx, img)
 }
 
-// proveCopies reads the layers that claim to be copies of this image's, to their ends: a runtime may take them and not check their diff IDs.
+// proveCopies reads the layers that claim to be copies of this image's, to their ends: a runtime may take them and not check their diff
+// IDs.
 func proveCopies(ctx context.Context, img engine.Image) error {
 	several, ok := img.(engine.Several)
 	if !ok {

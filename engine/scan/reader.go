@@ -25,7 +25,8 @@ import (
 // Parts are the stages of a Reader. All are needed but for those that say so.
 type Parts struct {
 	Inspectors []engine.Inspector
-	// Merge returns the file systems that container runtimes make of the layers: one tree if all agree; else several, that of overlay drivers first.
+	// Merge returns the file systems that container runtimes make of the layers: one tree if all agree; else several, that of overlay drivers
+	// first.
 	Merge    func(layers []engine.LayerFacts) ([]*engine.Tree, error)
 	Assemble func(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory, error)
 	Matcher  engine.Matcher

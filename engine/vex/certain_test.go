@@ -193,16 +193,20 @@ func TestCycloneDXSaysMore(t *testing.T) {
 		{image + hexOf("a") + `","bom-ref":"a"}},`, `{"ref":"a","versions":[{"version":"sha256:` + hexOf("a") + `","status":"unaffected"}]}`,
 			"not_affected"},
 		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","status":"unaffected"},{"version":"4.17.20","status":"affected"}]}`, ""},
-		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","status":"unaffected"},{"range":"vers:npm/>=4","status":"affected"}]}`, ""},
+		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","status":"unaffected"},{"range":"vers:npm/>=4","status":"affected"}]}`,
+			""},
 		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","status":"unaffected"},{"range":"< 5","status":"affected"}]}`, ""},
-		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","status":"unaffected"},{"range":"vers:npm/<4.17.20","status":"affected"}]}`,
+		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","status":"unaffected"},` +
+			`{"range":"vers:npm/<4.17.20","status":"affected"}]}`,
 			"not_affected"},
 		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","status":"affected"}]},{"ref":"pkg:npm/lodash"}`, ""},
 		{"", `{"ref":"pkg:npm/lodash"},{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","status":"unaffected"}]}`, "not_affected"},
 		{components(`{"type":"application","name":"other","bom-ref":"b"},`+lodash(`,"purl":"pkg:npm/lodash"`)) +
-			`"dependencies":[{"ref":"b","dependsOn":["c"]},{"ref":"c","dependsOn":["a"]},{"ref":"a","dependsOn":["b"]}],`, `{"ref":"a"}`, "not_affected"},
+			`"dependencies":[{"ref":"b","dependsOn":["c"]},{"ref":"c","dependsOn":["a"]},{"ref":"a","dependsOn":["b"]}],`, `{"ref":"a"}`,
+			"not_affected"},
 		{components(`{"type":"application","name":"other","bom-ref":"b"},{"type":"library","name":"c","bom-ref":"c"},`+
-			lodash(`,"purl":"pkg:npm/lodash"`)) + `"dependencies":[{"ref":"b","dependsOn":["c"]},{"ref":"c","dependsOn":["a","b"]}],`, `{"ref":"a"}`, ""},
+			lodash(`,"purl":"pkg:npm/lodash"`)) + `"dependencies":[{"ref":"b","dependsOn":["c"]},{"ref":"c","dependsOn":["a","b"]}],`,
+			`{"ref":"a"}`, ""},
 		{components(`{"type":"container","name":"shop","version":"sha256:`+hexOf("a")+`","bom-ref":"b"},`+lodash(`,"purl":"pkg:npm/lodash"`)) +
 			`"dependencies":[{"ref":"b","dependsOn":["a"]}],`, `{"ref":"a"}`, "not_affected"},
 		{"", `{"ref":"pkg:npm/lodash","versions":[{"version":"4.17.20","range":"vers:npm/>5","status":"unaffected"}]}`, ""},

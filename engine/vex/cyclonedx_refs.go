@@ -33,8 +33,8 @@ func (doc *cycloneDX) refs() cycloneDXRefs {
 	return r
 }
 
-// addDependents puts what applications and images use inside of them: in a document that does not say what it is about, a library is a part of
-// what depends on it.
+// addDependents puts what applications and images use inside of them: in a document that does not say what it is about, a library is a part
+// of what depends on it.
 func (r cycloneDXRefs) addDependents(doc *cycloneDX) {
 	uses := map[string][]string{}
 	for _, d := range doc.Dependencies {

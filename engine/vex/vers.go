@@ -8,8 +8,8 @@ import (
 )
 
 // atVersions narrows a product to the versions whose status agrees with the analysis; without any it is all of it. listed is all that the
-// statement lists of the product. A range is about some versions, and a version that is listed with another status too, or may be in a range
-// that is, is not for certain about it.
+// statement lists of the product. A range is about some versions, and a version that is listed with another status too, or may be in a
+// range that is, is not for certain about it.
 func atVersions(p product, status string, versions []cycloneDXVersion, listed *listedVersions) (out []product) {
 	if len(versions) == 0 {
 		p.component.doubtful = p.component.doubtful || listed.disagrees(status)
@@ -88,12 +88,13 @@ func versionAgrees(status, version string) bool {
 	return version == "" || version == "affected"
 }
 
-// mayHold says whether a range in the notation "vers:npm/>=1.0|<2.0" (github.com/package-url/vers-spec, "version-range-specifier") may hold a
-// version. One that cannot be understood, or whose versions cannot be compared, may.
+// mayHold says whether a range in the notation "vers:npm/>=1.0|<2.0" (github.com/package-url/vers-spec, "version-range-specifier") may hold
+// a version. One that cannot be understood, or whose versions cannot be compared, may.
 func mayHold(text, v string) bool {
 	scheme, rest, ok := strings.Cut(strings.TrimPrefix(text, "vers:"), "/")
 	ecosystem := map[string]string{"npm": "npm", "semver": "npm", "pypi": "PyPI", "gem": "RubyGems", "maven": "Maven", "golang": "Go",
-		"cargo": "crates.io", "nuget": "NuGet", "composer": "Packagist", "deb": "Debian", "apk": "Alpine", "alpine": "Alpine", "rpm": "Red Hat"}[scheme]
+		"cargo": "crates.io", "nuget": "NuGet", "composer": "Packagist", "deb": "Debian", "apk": "Alpine", "alpine": "Alpine",
+		"rpm": "Red Hat"}[scheme]
 	if !ok || ecosystem == "" || !strings.HasPrefix(text, "vers:") || len(rest) > version.MaxLength {
 		return true
 	}

@@ -107,8 +107,12 @@ var firstYAML = regexp.MustCompile(`(?m)^(id|affected|aliases|modified):`)
 
 // looksLike says as what data, under a name that is not read, a file may have advisories in it: "" for anything else.
 func looksLike(path string) (string, error) {
-	if info, err := os.Stat(path); err != nil || !info.Mode().IsRegular() {
-		return "", errors.Join(err, irregular(path, err))
+	info, err := os.Stat(path)
+	if err != nil {
+		return "", err
+	}
+	if !info.Mode().IsRegular() {
+		return "", fmt.Errorf("%s is no regular file", path)
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -138,13 +142,6 @@ func looksLike(path string) (string, error) {
 		return "text in UTF-16", nil
 	}
 	return "", nil
-}
-
-func irregular(path string, err error) error {
-	if err != nil {
-		return nil
-	}
-	return fmt.Errorf("%s is no regular file", path)
 }
 
 // ignoreEnd returns nil for the end of a file that is shorter than what was asked for.

@@ -5,8 +5,8 @@ import (
 	"encoding/hex"
 )
 
-// Signer returns the id of the key that signed the package, as 16 lower-case hex digits, "" when it is not signed or the signature does not say. The
-// signature itself is not checked: rpm did so when it installed the package, and the database is as trustworthy as the image.
+// Signer returns the id of the key that signed the package, as 16 lower-case hex digits, "" when it is not signed or the signature does not
+// say. The signature itself is not checked: rpm did so when it installed the package, and the database is as trustworthy as the image.
 func (h *Header) Signer() string {
 	for _, tag := range []Tag{HeaderRSA, HeaderDSA, SignaturePGP, SignatureGPG} {
 		if id := keyID(h.Bytes(tag)); id != "" {

@@ -26,9 +26,11 @@ func keyOf(s string) string { return engine.Fingerprint(s) }
 
 func small() *engine.LayerFacts {
 	return &engine.LayerFacts{
-		Info:     engine.LayerInfo{Index: 1, Digest: "sha256:aa", DiffID: "sha256:bb", Verified: engine.VerifiedContent, Size: 5},
-		Entries:  []engine.Entry{{Path: "etc", Type: engine.TypeDir, Mode: 0o755}, {Path: "etc/passwd", Type: engine.TypeFile, Mode: 0o644, Size: 10}},
-		Evidence: []engine.Evidence{{Inspector: "dpkg/1", Path: "var/lib/dpkg/status", Packages: []engine.Package{{Name: "openssl", Version: "3.0.1", Type: "deb"}}}},
+		Info: engine.LayerInfo{Index: 1, Digest: "sha256:aa", DiffID: "sha256:bb", Verified: engine.VerifiedContent, Size: 5},
+		Entries: []engine.Entry{{Path: "etc", Type: engine.TypeDir, Mode: 0o755},
+			{Path: "etc/passwd", Type: engine.TypeFile, Mode: 0o644, Size: 10}},
+		Evidence: []engine.Evidence{{Inspector: "dpkg/1", Path: "var/lib/dpkg/status",
+			Packages: []engine.Package{{Name: "openssl", Version: "3.0.1", Type: "deb"}}}},
 	}
 }
 

@@ -153,6 +153,7 @@ func TestFormatVersionFollowsTheTypes(t *testing.T) {
 	shape(&b, reflect.TypeFor[engine.LayerFacts]())
 	sum := sha256.Sum256([]byte(b.String()))
 	if got := hex.EncodeToString(sum[:8]); got != want || formatVersion != version {
-		t.Errorf("the types of the facts have changed: write the new fields in fields.go, bump formatVersion, and set version to it and want to %q here\n%s", got, &b)
+		t.Errorf("the types of the facts have changed: write the new fields in fields.go, bump formatVersion, "+
+			"and set version to it and want to %q here\n%s", got, &b)
 	}
 }

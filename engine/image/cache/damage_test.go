@@ -114,7 +114,8 @@ func TestStateIsCompared(t *testing.T) {
 
 func TestKeysAreChecked(t *testing.T) {
 	c, dir := open(t, 1<<30)
-	for _, key := range []string{"", "x", strings.ToUpper(keyOf("a")), keyOf("a")[1:], keyOf("a") + "0", "../" + keyOf("a")[3:], strings.Repeat("g", 64)} {
+	for _, key := range []string{"", "x", strings.ToUpper(keyOf("a")), keyOf("a")[1:], keyOf("a") + "0", "../" + keyOf("a")[3:],
+		strings.Repeat("g", 64)} {
 		if err := c.Store(key, small()); err == nil {
 			t.Errorf("stored under %q", key)
 		}

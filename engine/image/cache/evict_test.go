@@ -169,7 +169,8 @@ func TestStatusAndClean(t *testing.T) {
 	if err := errors.Join(os.Mkdir(filepath.Join(dir, folder), 0o700), os.Symlink("README", filepath.Join(dir, link))); err != nil {
 		t.Fatal(err)
 	}
-	want := Stats{Dir: dir, Files: 4, Layers: 3, Bytes: 4 * diskBlock, Limit: 1 << 20, Oldest: "2026-11-23T10:00:00Z", Newest: "2026-11-23T12:00:00Z"}
+	want := Stats{Dir: dir, Files: 4, Layers: 3, Bytes: 4 * diskBlock, Limit: 1 << 20, Oldest: "2026-11-23T10:00:00Z",
+		Newest: "2026-11-23T12:00:00Z"}
 	got, err := c.Stats()
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
 		t.Errorf("status: %v (-want +got)\n%s", err, diff)
