@@ -3,8 +3,8 @@ package engine
 import (
 	"bytes"
 	"context"
-	"crypto/md5"  //nolint:gosec // what dpkg records
-	"crypto/sha1" //nolint:gosec // what apk records
+	"crypto/md5"  // what dpkg records
+	"crypto/sha1" // what apk records
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
@@ -65,7 +65,7 @@ func summed(r io.Reader, by Algorithms) *sumReader {
 	s := &sumReader{}
 	var to []io.Writer
 	for i, make := range []func() hash.Hash{md5.New, sha1.New,
-		sha256.New} { //nolint:gosec // compared with what the package databases record, never trusted alone
+		sha256.New} { // compared with what the package databases record, never trusted alone
 		if by&(1<<i) != 0 {
 			s.sums[i] = make()
 			to = append(to, s.sums[i])

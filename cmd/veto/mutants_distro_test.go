@@ -16,7 +16,7 @@ func listDpkg(t *testing.T, root string) map[string]bool {
 	t.Helper()
 	out := map[string]bool{}
 	// It refuses a whole database for one fault in it.
-	text, _ := exec.CommandContext(t.Context(), "dpkg-query", "--admindir", filepath.Join(root, "var/lib/dpkg"), //nolint:gosec // a test
+	text, _ := exec.CommandContext(t.Context(), "dpkg-query", "--admindir", filepath.Join(root, "var/lib/dpkg"), // a test
 		"-W", "-f", "${db:Status-Status}\t${Package}\t${source:Package}\t${Version}\t${source:Version}\x1e").Output()
 	for line := range strings.SplitSeq(string(text), "\x1e") {
 		// Of a source that stands in the next line, dpkg prints nothing but its line feed, and of "glibc(2.36-9)" all. veto takes the name.

@@ -40,7 +40,7 @@ func TestMutantsOfRPM(t *testing.T) {
 			if _, err := os.Stat(filepath.Join(root, dir)); err != nil {
 				continue
 			}
-			text, _ := exec.CommandContext(t.Context(), "rpm", "-qa", "--dbpath", filepath.Join(root, dir), //nolint:gosec // the test's own words
+			text, _ := exec.CommandContext(t.Context(), "rpm", "-qa", "--dbpath", filepath.Join(root, dir), // the test's own words
 				"--qf", `%{NAME}\t%|EPOCH?{%{EPOCH}:}:{}|%{VERSION}-%{RELEASE}\n`).Output()
 			for line := range strings.Lines(string(text)) {
 				_, version, _ := strings.Cut(line, "\t")
@@ -67,13 +67,13 @@ func packHeader(tags []rpmTag) []byte {
 		for t.typ == 4 && len(data)%4 != 0 {
 			data = append(data, 0)
 		}
-		for _, v := range []uint32{t.tag, t.typ, uint32(len(data)), t.count} { //nolint:gosec // small
+		for _, v := range []uint32{t.tag, t.typ, uint32(len(data)), t.count} { // small
 			index = binary.BigEndian.AppendUint32(index, v)
 		}
 		data = append(data, t.data...)
 	}
-	out := binary.BigEndian.AppendUint32(nil, uint32(len(tags)))                                    //nolint:gosec // small
-	return append(append(binary.BigEndian.AppendUint32(out, uint32(len(data))), index...), data...) //nolint:gosec // small
+	out := binary.BigEndian.AppendUint32(nil, uint32(len(tags)))                                    // small
+	return append(append(binary.BigEndian.AppendUint32(out, uint32(len(data))), index...), data...) // small
 }
 
 // rpmHeader makes the header of a package, as rpm does or otherwise.
@@ -81,7 +81,7 @@ func rpmHeader(r *rand.Rand, n int, plain bool) []byte {
 	text := func(tag uint32, s string) rpmTag { return rpmTag{tag, 6, 1, append([]byte(s), 0)} }
 	number := func(tag, v uint32) rpmTag { return rpmTag{tag, 4, 1, binary.BigEndian.AppendUint32(nil, v)} }
 	name := one(r, "bash", "openssl-libs", "zlib") + fmt.Sprint(n)
-	epoch := uint32(r.IntN(3)) //nolint:gosec // small
+	epoch := uint32(r.IntN(3)) // small
 	tags := []rpmTag{text(1000, name), text(1001, one(r, "5.1.8", "3.0.7")), text(1002, one(r, "6.el9", "1")), number(1003, epoch),
 		text(1011, "AlmaLinux"), text(1014, "MIT"), text(1021, "linux"), text(1022, "x86_64"), text(1044, name+"-5.1.8-6.el9.src.rpm")}
 	if !plain {
@@ -97,9 +97,9 @@ func rpmHeader(r *rand.Rand, n int, plain bool) []byte {
 			case 3:
 				tags = append(tags, tags[i])
 			case 4:
-				tags = append(tags, text(5000+uint32(r.IntN(50)), strings.Repeat("x", r.IntN(9000)))) //nolint:gosec // small
+				tags = append(tags, text(5000+uint32(r.IntN(50)), strings.Repeat("x", r.IntN(9000)))) // small
 			case 5:
-				tags[i].tag = 1000 + uint32(r.IntN(60)) //nolint:gosec // small
+				tags[i].tag = 1000 + uint32(r.IntN(60)) // small
 			default:
 				r.Shuffle(len(tags), func(a, b int) { tags[a], tags[b] = tags[b], tags[a] })
 			}
@@ -116,7 +116,7 @@ func rpmHeader(r *rand.Rand, n int, plain bool) []byte {
 func makeRPMDatabases(t *testing.T, m *mutants) []string {
 	t.Helper()
 	empty := t.TempDir()
-	initdb := exec.CommandContext(t.Context(), "rpm", "--initdb", "--dbpath", empty) //nolint:gosec // the test's own words
+	initdb := exec.CommandContext(t.Context(), "rpm", "--initdb", "--dbpath", empty) // the test's own words
 	if out, err := initdb.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)
 	}
@@ -146,7 +146,7 @@ func makeRPMDatabases(t *testing.T, m *mutants) []string {
 		lines.Write(append(line, '\n'))
 		folders = append(folders, dir)
 	}
-	cmd := exec.CommandContext(t.Context(), "python3", oracle(t, "rpm.py"), empty) //nolint:gosec // the test's own words
+	cmd := exec.CommandContext(t.Context(), "python3", oracle(t, "rpm.py"), empty) // the test's own words
 	cmd.Stdin = &lines
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v: %s", err, out)

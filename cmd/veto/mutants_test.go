@@ -51,7 +51,7 @@ func newMutants(t *testing.T, typ string, tools ...string) *mutants {
 		}
 	}
 	m := &mutants{dir: t.TempDir(), typ: typ, count: numberOf(t, "VETO_MUTANTS", 150)}
-	m.rand = rand.New(rand.NewPCG(uint64(numberOf(t, "VETO_SEED", 1)), 7)) //nolint:gosec // a seed
+	m.rand = rand.New(rand.NewPCG(uint64(numberOf(t, "VETO_SEED", 1)), 7)) // a seed
 	m.same = func(p listedPackage) listedPackage { return p }
 	m.argued = func(string, listedPackage) bool { return false }
 	return m
@@ -77,7 +77,7 @@ func (m *mutants) tree(i int) string { return filepath.Join(m.dir, "m", fmt.Spri
 func (m *mutants) ask(t *testing.T, command ...string) map[string][]listedPackage {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...) //nolint:gosec // the test's own words
+	cmd := exec.CommandContext(t.Context(), command[0], command[1:]...) // the test's own words
 	cmd.Stdout, cmd.Stderr, cmd.Dir = &stdout, &stderr, t.TempDir()
 	err := cmd.Run()
 	if text := stderr.String(); text != "" {

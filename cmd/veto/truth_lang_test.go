@@ -144,7 +144,7 @@ func TestRustTruth(t *testing.T) {
 		}
 		path := filepath.Join(dir, "usr/local/bin", fmt.Sprintf("app%d", i))
 		writeText(t, path, string(rustProgram(t, body)))
-		if err := os.Chmod(path, 0o755); err != nil { //nolint:gosec // a program
+		if err := os.Chmod(path, 0o755); err != nil { // a program
 			t.Fatal(err)
 		}
 	}

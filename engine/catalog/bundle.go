@@ -101,7 +101,7 @@ func readBundle(e *elfProgram, signature int64, ev *engine.Evidence) (bundle boo
 	if fixed.Major < 2 || fixed.Major > 20 {
 		return cannot(fmt.Sprintf("its version %d.%d does not say where its list of libraries is", fixed.Major, fixed.Minor))
 	}
-	_, _ = r.Seek(int64(length), io.SeekCurrent) //nolint:gosec // not more than a header
+	_, _ = r.Seek(int64(length), io.SeekCurrent) // not more than a header
 	if err := binary.Read(r, binary.LittleEndian, &deps); err != nil {
 		return cannot("its header is cut off")
 	}

@@ -185,7 +185,7 @@ func (e *elfProgram) readSections(offset uint64, each, count, names int) {
 			s.address, s.offset, s.size, s.link = e.order.Uint64(b[16:]), e.order.Uint64(b[24:]), e.order.Uint64(b[32:]), e.order.Uint32(b[40:])
 		} else {
 			word := func(i int) uint64 { return uint64(e.order.Uint32(b[4*i:])) }
-			s.address, s.offset, s.size, s.link = word(3), word(4), word(5), uint32(word(6)) //nolint:gosec // 32 bits
+			s.address, s.offset, s.size, s.link = word(3), word(4), word(5), uint32(word(6)) // 32 bits
 		}
 		if s.typ != elf.SHT_NOBITS {
 			e.grow(s.offset, s.size)
@@ -217,7 +217,7 @@ func (e *elfProgram) data(s *elfSection) []byte {
 	if s == nil || s.typ == elf.SHT_NOBITS || s.size > maxSectionHeld || s.offset > math.MaxInt64 || int64(s.offset) > e.size {
 		return nil
 	}
-	if uint64(e.size)-s.offset < s.size { //nolint:gosec // a size
+	if uint64(e.size)-s.offset < s.size { // a size
 		return nil
 	}
 	b := make([]byte, s.size)
@@ -240,7 +240,7 @@ func (e *elfProgram) offsetOf(address uint64) (offset, left uint64, ok bool) {
 // cutOff is an error when a segment that is loaded ends beyond the file.
 func (e *elfProgram) cutOff() error {
 	for _, s := range e.segments {
-		if end := s.offset + s.filed; s.typ == elf.PT_LOAD && (end < s.offset || end > uint64(e.size)) { //nolint:gosec // a size
+		if end := s.offset + s.filed; s.typ == elf.PT_LOAD && (end < s.offset || end > uint64(e.size)) { // a size
 			return fmt.Errorf("an executable that is cut off: a segment ends at byte %d of %d", end, e.size)
 		}
 	}
@@ -264,7 +264,7 @@ func (e *elfProgram) symbol(table *elfSection, names []byte, name string) (addre
 		each, value, index = 24, 8, 6
 	}
 	for b := e.data(table); len(b) >= each; b = b[each:] {
-		if e.order.Uint32(b) != uint32(i)+1 || e.order.Uint16(b[index:]) == 0 { //nolint:gosec // below maxSectionHeld; 0 is SHN_UNDEF
+		if e.order.Uint32(b) != uint32(i)+1 || e.order.Uint16(b[index:]) == 0 { // below maxSectionHeld; 0 is SHN_UNDEF
 			continue
 		}
 		if e.wide {

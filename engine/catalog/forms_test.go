@@ -110,7 +110,7 @@ func TestJavaForms(t *testing.T) {
 	plain := stored(t, member{"META-INF/MANIFEST.MF", "Manifest-Version: 1.0\n"}, member{"Main.class", "x"}, pomOf("g", "a", "1.2"))
 	commented := func(comment string) string {
 		b := []byte(plain)
-		binary.LittleEndian.PutUint16(b[len(b)-2:], uint16(len(comment))) //nolint:gosec // short
+		binary.LittleEndian.PutUint16(b[len(b)-2:], uint16(len(comment))) // short
 		return string(b) + comment
 	}
 	end := zipEndSig + strings.Repeat("\x00", zipEndSize-4)
@@ -167,7 +167,7 @@ func TestDotNetBundle(t *testing.T) {
 		at := len(b)
 		copy(b[100:], sig) // in the section of the code: room for the offset is before it
 		b = b[:at-len(sig)]
-		binary.LittleEndian.PutUint64(b[92:], uint64(len(b)+len(deps))) //nolint:gosec // a size
+		binary.LittleEndian.PutUint64(b[92:], uint64(len(b)+len(deps))) // a size
 		b = append(b, deps...)
 		for _, v := range []any{major, uint32(0), uint32(1)} {
 			b, _ = binary.Append(b, binary.LittleEndian, v)
@@ -211,7 +211,7 @@ func nativeImage(t *testing.T, sbom []byte, length uint64, symbols ...string) []
 	table := make([]byte, 24*(len(symbols)+1))
 	for i, s := range symbols {
 		b := table[24*(i+1):]
-		binary.LittleEndian.PutUint32(b, uint32(strings.Index(names, "\x00"+s+"\x00")+1)) //nolint:gosec // short
+		binary.LittleEndian.PutUint32(b, uint32(strings.Index(names, "\x00"+s+"\x00")+1)) // short
 		b[6] = 1
 		address := uint64(data)
 		if s == "sbom_length" {
@@ -227,13 +227,13 @@ func nativeImage(t *testing.T, sbom []byte, length uint64, symbols ...string) []
 	at := len(b)
 	var p bytes.Buffer
 	for _, v := range []any{uint32(elf.PT_LOAD), uint32(elf.PF_R), uint64(0), uint64(0), uint64(0), uint64(at), uint64(at),
-		uint64(4096)} { //nolint:gosec // a size
+		uint64(4096)} { // a size
 		if err := binary.Write(&p, binary.LittleEndian, v); err != nil {
 			t.Fatal(err)
 		}
 	}
 	b = append(b, p.Bytes()...)
-	binary.LittleEndian.PutUint64(b[32:], uint64(at)) //nolint:gosec // a size
+	binary.LittleEndian.PutUint64(b[32:], uint64(at)) // a size
 	binary.LittleEndian.PutUint16(b[54:], 56)
 	binary.LittleEndian.PutUint16(b[56:], 1)
 	return b
@@ -248,7 +248,7 @@ func TestNativeImages(t *testing.T) {
 	if err := z.Close(); err != nil {
 		t.Fatal(err)
 	}
-	length := uint64(packed.Len()) //nolint:gosec // a size
+	length := uint64(packed.Len()) // a size
 	for name, c := range map[string]struct {
 		body []byte
 		want string

@@ -52,7 +52,7 @@ func (e *elfProgram) loadedMarks(marks ...string) (*markSearch, error) {
 		if s.typ != elf.PT_LOAD {
 			continue
 		}
-		body := io.NewSectionReader(e.at, int64(s.offset), int64(s.filed)) //nolint:gosec // within the file, as cutOff says
+		body := io.NewSectionReader(e.at, int64(s.offset), int64(s.filed)) // within the file, as cutOff says
 		if _, err := io.CopyBuffer(seen, struct{ io.Reader }{body}, make([]byte, signatureBlock)); err != nil {
 			return seen, err
 		}
@@ -73,7 +73,7 @@ func (e *elfProgram) contains(s elfSegment, text []byte) bool {
 	const block = 64 << 10
 	b := make([]byte, min(s.filed, block+uint64(len(text))))
 	for from := uint64(0); from < s.filed; from += block {
-		n, _ := e.at.ReadAt(b[:min(uint64(len(b)), s.filed-from)], int64(s.offset+from)) //nolint:gosec // within the file, as cutOff says
+		n, _ := e.at.ReadAt(b[:min(uint64(len(b)), s.filed-from)], int64(s.offset+from)) // within the file, as cutOff says
 		if bytes.Contains(b[:n], text) {
 			return true
 		}

@@ -143,7 +143,7 @@ func goString(b []byte) (s string, rest []byte, ok bool) {
 	if size <= 0 || n > uint64(len(b)-size) {
 		return "", nil, false
 	}
-	return string(b[size : size+int(n)]), b[size+int(n):], true //nolint:gosec // below len(b)
+	return string(b[size : size+int(n)]), b[size+int(n):], true // below len(b)
 }
 
 // checkSegments returns an error when the segments of an ELF file go beyond its size, or when head, its first bytes, does not describe them
@@ -174,7 +174,7 @@ func checkSegments(head []byte, size int64) error {
 		if wide {
 			from, length = order.Uint64(p[8:]), order.Uint64(p[32:])
 		}
-		if elf.ProgType(order.Uint32(p)) == elf.PT_LOAD && (from+length < from || from+length > uint64(size)) { //nolint:gosec // a size
+		if elf.ProgType(order.Uint32(p)) == elf.PT_LOAD && (from+length < from || from+length > uint64(size)) { // a size
 			return fmt.Errorf("an executable that is cut off: a segment ends at byte %d of %d", from+length, size)
 		}
 	}

@@ -91,7 +91,7 @@ func goNames(at io.ReaderAt) ([]byte, error) {
 		return nil, errNoSymbols
 	}
 	names := make([]byte, to-from)
-	if _, err := section.ReadAt(names, int64(from)); err != nil { //nolint:gosec // within the section
+	if _, err := section.ReadAt(names, int64(from)); err != nil { // within the section
 		return nil, err
 	}
 	return names, nil

@@ -30,17 +30,17 @@ func repeated(t testing.TB, name string, n, size int) string {
 	}
 	le := binary.LittleEndian
 	sums := le.AppendUint32(nil, crc32.ChecksumIEEE(make([]byte, size)))
-	sums = le.AppendUint32(sums, uint32(packed.Len())) //nolint:gosec // small
-	sums = le.AppendUint32(sums, uint32(size))         //nolint:gosec // small
-	sums = le.AppendUint16(sums, uint16(len(name)))    //nolint:gosec // small
+	sums = le.AppendUint32(sums, uint32(packed.Len())) // small
+	sums = le.AppendUint32(sums, uint32(size))         // small
+	sums = le.AppendUint16(sums, uint16(len(name)))    // small
 	local := append([]byte("PK\x03\x04\x14\x00\x00\x00\x08\x00\x00\x00\x00\x00"), sums...)
 	local = append(append(append(local, 0, 0), name...), packed.Bytes()...)
 	entry := append([]byte("PK\x01\x02\x14\x00\x14\x00\x00\x00\x08\x00\x00\x00\x00\x00"), sums...)
 	entry = append(append(entry, make([]byte, 16)...), name...)
 	out := append(local, bytes.Repeat(entry, n)...)
 	end := append([]byte("PK\x05\x06"), make([]byte, 18)...)
-	le.PutUint16(end[8:], uint16(n))  //nolint:gosec // the low half, as readers compare it
-	le.PutUint16(end[10:], uint16(n)) //nolint:gosec // likewise
+	le.PutUint16(end[8:], uint16(n))  // the low half, as readers compare it
+	le.PutUint16(end[10:], uint16(n)) // likewise
 	le.PutUint32(end[12:], uint32(n*len(entry)))
 	le.PutUint32(end[16:], uint32(len(local)))
 	return string(append(out, end...))

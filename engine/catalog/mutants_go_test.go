@@ -31,7 +31,7 @@ func TestGoMutants(t *testing.T) {
 				body = m.changeProgram(body)
 			}
 			name := fmt.Sprintf("%04d-%s", i, m.name("api", "api.sh", "libapi.so", "app.py", "plugin.so.1", "x.jar.bin"))
-			if err := os.WriteFile(filepath.Join(dir, name), body, 0o700); err != nil { //nolint:gosec // the go command reads what is executable
+			if err := os.WriteFile(filepath.Join(dir, name), body, 0o700); err != nil { // the go command reads what is executable
 				t.Fatal(err)
 			}
 			bodies[name], command = body, append(command, name)
@@ -118,7 +118,7 @@ func (m *mutator) goPrograms(t *testing.T) (programs [][]byte) {
 			"# example.test/local v0.1.0\n## explicit; go 1.21\nexample.test/local\n",
 	} {
 		file := filepath.Join(src, name)
-		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { //nolint:gosec // a test's folder
+		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil { // a test's folder
 			t.Fatal(err)
 		}
 		if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -132,7 +132,7 @@ func (m *mutator) goPrograms(t *testing.T) (programs [][]byte) {
 	} {
 		out := filepath.Join(src, fmt.Sprint("out", i))
 		cmd := exec.CommandContext(context.WithoutCancel(t.Context()), "go",
-			append(append([]string{"build", "-o", out}, args...), ".")...) //nolint:gosec // the test's own words
+			append(append([]string{"build", "-o", out}, args...), ".")...) // the test's own words
 		cmd.Dir = src
 		cmd.Env = append(os.Environ(), "GOFLAGS=", "GOPROXY=off", "CGO_ENABLED=0", "GOWORK=off", "GO111MODULE=on", "GOOS=linux")
 		if text, err := cmd.CombinedOutput(); err != nil {

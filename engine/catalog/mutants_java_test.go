@@ -168,10 +168,10 @@ func (m *mutator) changeZip(t *testing.T, b []byte) []byte {
 		return append(b, m.bytes(60_000+m.IntN(10_000))...)
 	case 4: // another end in the comment, which goes on behind it
 		more := append(append(m.bytes(m.IntN(50)), fake...), m.bytes(m.IntN(50))...)
-		binary.LittleEndian.PutUint16(b[end+20:], uint16(len(more)+len(b)-end-zipEndSize)) //nolint:gosec // short
+		binary.LittleEndian.PutUint16(b[end+20:], uint16(len(more)+len(b)-end-zipEndSize)) // short
 		return append(b, more...)
 	case 5: // another end behind it, whose comment ends elsewhere
-		binary.LittleEndian.PutUint16(fake[20:], uint16(m.IntN(math.MaxUint16+1))) //nolint:gosec // two bytes
+		binary.LittleEndian.PutUint16(fake[20:], uint16(m.IntN(math.MaxUint16+1))) // two bytes
 		return append(b, fake...)
 	case 6: // the list of files is damaged
 		m.flip(b, list, end)

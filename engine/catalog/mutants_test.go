@@ -31,7 +31,7 @@ func newMutator(t *testing.T, count int) *mutator {
 		}
 		return n
 	}
-	return &mutator{rand.New(rand.NewPCG(uint64(number("VETO_SEED", 1)), 7)), number("VETO_MUTANTS", count)} //nolint:gosec // a seed
+	return &mutator{rand.New(rand.NewPCG(uint64(number("VETO_SEED", 1)), 7)), number("VETO_MUTANTS", count)} // a seed
 }
 
 // name is one of those that a file may have.

@@ -61,7 +61,7 @@ func readEmbeddedSBOM(e *elfProgram, address, lengthAddress uint64) (ev engine.E
 	if !ok {
 		return fail(io.ErrUnexpectedEOF)
 	}
-	if n, err := e.at.ReadAt(word[:size], int64(from)); n < size { //nolint:gosec // within the file
+	if n, err := e.at.ReadAt(word[:size], int64(from)); n < size { // within the file
 		return fail(err)
 	}
 	length := uint64(e.order.Uint32(word[:]))
@@ -75,7 +75,7 @@ func readEmbeddedSBOM(e *elfProgram, address, lengthAddress uint64) (ev engine.E
 	case length > engine.MaxMetadata:
 		return ev, &engine.LimitError{What: "size of the bill of materials of a program", Limit: engine.MaxMetadata}
 	}
-	packed := io.NewSectionReader(e.at, int64(from), int64(length)) //nolint:gosec // within the file
+	packed := io.NewSectionReader(e.at, int64(from), int64(length)) // within the file
 	z, err := gzip.NewReader(packed)
 	if err != nil {
 		return fail(err)

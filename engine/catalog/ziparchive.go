@@ -113,7 +113,7 @@ func (z *zipReader) list(end []byte, at int64) (from, length, base int64) {
 	locator, record := make([]byte, zipLocatorSize), make([]byte, zipEnd64Size)
 	if n, _ := z.at.ReadAt(locator, at-zipLocatorSize); at >= zipLocatorSize && n == len(locator) && string(locator[:4]) == zipLocatorSig {
 		where := binary.LittleEndian.Uint64(locator[8:])
-		for _, w := range []int64{int64(min(where, math.MaxInt64)), at - zipLocatorSize - zipEnd64Size} { //nolint:gosec // not larger
+		for _, w := range []int64{int64(min(where, math.MaxInt64)), at - zipLocatorSize - zipEnd64Size} { // not larger
 			if n, _ := z.at.ReadAt(record, w); w >= 0 && w < at && n == len(record) && string(record[:4]) == zipEnd64Sig {
 				l, o := binary.LittleEndian.Uint64(record[40:]), binary.LittleEndian.Uint64(record[48:])
 				if l <= math.MaxInt64 && o <= math.MaxInt64 {
@@ -185,7 +185,7 @@ func (e *zipEntry) sizes(b, extra []byte) (offset int64) {
 		extra = extra[size:]
 		for i, n := range numbers {
 			if id == 1 && n == math.MaxUint32 && len(field) >= 8 {
-				*to[i] = int64(le.Uint64(field)) //nolint:gosec // a negative one is refused
+				*to[i] = int64(le.Uint64(field)) // a negative one is refused
 				field = field[8:]
 			}
 		}

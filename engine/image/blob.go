@@ -121,7 +121,7 @@ func isV7Tar(h []byte) bool {
 	for i, c := range h[:sniffBytes] {
 		if i < 148 || i >= 156 {
 			sum += int64(c)
-			signed += int64(int8(c)) //nolint:gosec // that is the point
+			signed += int64(int8(c)) // that is the point
 		}
 	}
 	var want int64

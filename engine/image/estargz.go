@@ -79,7 +79,7 @@ func estargzFooter(tail []byte) (at, length int64, ok bool) {
 			continue
 		}
 		v, err := strconv.ParseUint(string(extra[len(head):len(head)+16]), 16, 63)
-		return int64(v), int64(n), err == nil //nolint:gosec // 63 bits
+		return int64(v), int64(n), err == nil // 63 bits
 	}
 	return 0, 0, false
 }

@@ -169,7 +169,7 @@ func (l *layout) suggestion(dir string) string {
 // is as the user typed it.
 func openFile(ctx context.Context, p, kind, pick string, id engine.Identity, o Options) (engine.Image, error) {
 	open := func() (io.ReadCloser, error) {
-		f, err := os.Open(p) //nolint:gosec // the path that the user named
+		f, err := os.Open(p) // the path that the user named
 		if err != nil {
 			return nil, withoutPath(err)
 		}

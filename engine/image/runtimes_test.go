@@ -45,7 +45,7 @@ func TestRuntimes(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
-	r := rand.New(rand.NewPCG(uint64(seed), 11)) //nolint:gosec // a seed
+	r := rand.New(rand.NewPCG(uint64(seed), 11)) // a seed
 	var stacks []*layerStack
 	for i := range count {
 		s := &layerStack{name: fmt.Sprintf("s%d", i), dir: filepath.Join(dir, fmt.Sprintf("s%d", i))}

@@ -169,7 +169,7 @@ func (t *tocBuilder) addEntry(line *tocLine) error {
 	if err != nil {
 		return err
 	}
-	out := tocEntry{Entry: e, firstChunk: int32(len(t.chunks))} //nolint:gosec // as many as MaxTOC has room for
+	out := tocEntry{Entry: e, firstChunk: int32(len(t.chunks))} // as many as MaxTOC has room for
 	if e.Type != engine.TypeFile || e.Size == 0 {
 		t.entries = append(t.entries, out)
 		return nil
@@ -267,7 +267,7 @@ func (t *toc) setChunkEnds(limit int64) error {
 	var order []int32
 	for i := range t.chunks {
 		if c := &t.chunks[i]; c.offset > 0 {
-			order = append(order, int32(i)) //nolint:gosec // as many as MaxTOC has room for
+			order = append(order, int32(i)) // as many as MaxTOC has room for
 		}
 	}
 	sort.Slice(order, func(i, j int) bool {

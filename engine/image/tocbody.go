@@ -20,7 +20,7 @@ func (t *toc) addTable(h *tar.Header, raw []byte, c tocChunk) error {
 		return err
 	}
 	c.sum, c.hasSum = sha256.Sum256(raw), true
-	first := int32(len(t.chunks)) //nolint:gosec // as many as MaxTOC has room for
+	first := int32(len(t.chunks)) // as many as MaxTOC has room for
 	t.entries = append(t.entries, tocEntry{Entry: e, firstChunk: first, chunkCount: 1})
 	t.chunks = append(t.chunks, c)
 	return nil
@@ -161,7 +161,7 @@ func (f *tocBody) ReadAt(p []byte, off int64) (n int, err error) {
 	chunks := f.r.chunks[f.e.firstChunk : f.e.firstChunk+f.e.chunkCount]
 	k := sort.Search(len(chunks), func(i int) bool { return chunks[i].fileOffset+chunks[i].size > off })
 	for ; k < len(chunks) && n < len(p); k++ {
-		b, err := f.chunk(int32(k)) //nolint:gosec // an index of chunks
+		b, err := f.chunk(int32(k)) // an index of chunks
 		if err != nil {
 			return n, err
 		}

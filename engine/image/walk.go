@@ -103,7 +103,7 @@ func entryOf(h *tar.Header) (engine.Entry, error) {
 	if err != nil {
 		return engine.Entry{}, err
 	}
-	e := engine.Entry{Path: p, Mode: modeOf(h.Mode), UID: uint32(h.Uid), GID: uint32(h.Gid)} //nolint:gosec // compared in the next line
+	e := engine.Entry{Path: p, Mode: modeOf(h.Mode), UID: uint32(h.Uid), GID: uint32(h.Gid)} // compared in the next line
 	if int(e.UID) != h.Uid || int(e.GID) != h.Gid {
 		if max(h.Uid, h.Gid) > engine.MaxOwner {
 			return e, limitGap("number of the user or group", engine.MaxOwner)
@@ -145,7 +145,7 @@ func entryOf(h *tar.Header) (engine.Entry, error) {
 
 // modeOf returns the permissions, set-uid, set-gid and sticky bits of a tar header's mode (POSIX pax, "ustar Interchange Format").
 func modeOf(m int64) fs.FileMode {
-	mode := fs.FileMode(m & 0o777) //nolint:gosec // nine bits
+	mode := fs.FileMode(m & 0o777) // nine bits
 	if m&0o4000 != 0 {
 		mode |= fs.ModeSetuid
 	}

@@ -81,7 +81,7 @@ func parsePosition(position string) (at, compressed, plain int64, err error) {
 		if err != nil {
 			return 0, 0, 0, fmt.Errorf("the annotation says that it is at %.80q", position)
 		}
-		n[i] = int64(v) //nolint:gosec // 62 bits
+		n[i] = int64(v) // 62 bits
 	}
 	if n[3] != 1 {
 		return 0, 0, 0, errNoTOC

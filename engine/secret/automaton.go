@@ -22,7 +22,7 @@ func newAutomaton(keywords []string) *automaton {
 	for _, k := range keywords {
 		for i := range len(k) {
 			if c := lower(k[i]); a.class[c] == 0 {
-				a.class[c] = uint8(a.width) //nolint:gosec // fewer than 256 bytes
+				a.class[c] = uint8(a.width) // fewer than 256 bytes
 				a.width++
 			}
 		}
@@ -33,7 +33,7 @@ func newAutomaton(keywords []string) *automaton {
 	grow := func() uint16 {
 		a.next = append(a.next, make([]uint16, a.width)...)
 		a.output = append(a.output, nil)
-		return uint16(len(a.output) - 1) //nolint:gosec // some thousand
+		return uint16(len(a.output) - 1) // some thousand
 	}
 	grow()
 	for n, k := range keywords {
@@ -46,12 +46,12 @@ func newAutomaton(keywords []string) *automaton {
 			}
 			state = a.next[at]
 		}
-		a.output[state] = append(a.output[state], uint16(n)) //nolint:gosec // some hundred
+		a.output[state] = append(a.output[state], uint16(n)) // some hundred
 	}
 	a.addFailureTransitions()
 	a.rows = make([]uint32, len(a.next))
 	for i, s := range a.next {
-		a.rows[i] = uint32(s) * uint32(a.width) //nolint:gosec // some hundred thousand
+		a.rows[i] = uint32(s) * uint32(a.width) // some hundred thousand
 		if len(a.output[s]) > 0 {
 			a.rows[i] |= outputBit
 		}
@@ -95,7 +95,7 @@ func (a *automaton) each(b []byte, yield func(keyword, end int) bool) {
 		if row = at &^ outputBit; at < outputBit {
 			continue
 		}
-		for _, k := range a.output[row/uint32(a.width)] { //nolint:gosec // fewer than 256
+		for _, k := range a.output[row/uint32(a.width)] { // fewer than 256
 			if !yield(int(k), i+1) {
 				return
 			}

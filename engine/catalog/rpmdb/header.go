@@ -83,7 +83,7 @@ func Parse(b []byte) (*Header, error) {
 		if twice && h.differ(tag, first, indexEntry{valueType: valueType, offset: offset}) || tag == Epoch && valueType != typeInt32 {
 			h.Ambiguous = true
 		}
-		if twice || int32(offset) < 0 && tag < 100 { //nolint:gosec // signed: the trailer of a region has a negative offset
+		if twice || int32(offset) < 0 && tag < 100 { // signed: the trailer of a region has a negative offset
 			continue
 		}
 		if int64(offset) > store {

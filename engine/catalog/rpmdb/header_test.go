@@ -135,7 +135,7 @@ func TestAmbiguousHeader(t *testing.T) {
 	pack := func(second string, tag Tag) *Header {
 		store := append([]byte("bash\x00"), append([]byte(second), 0)...)
 		b := binary.BigEndian.AppendUint32(nil, 2)
-		b = binary.BigEndian.AppendUint32(b, uint32(len(store))) //nolint:gosec // small
+		b = binary.BigEndian.AppendUint32(b, uint32(len(store))) // small
 		for _, e := range [][4]uint32{{uint32(tag), 6, 0, 1}, {uint32(tag), 6, 5, 1}} {
 			for _, v := range e {
 				b = binary.BigEndian.AppendUint32(b, v)

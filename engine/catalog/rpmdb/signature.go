@@ -77,7 +77,7 @@ func length(b []byte, cut bool) []byte {
 	case b[0] < 255 && len(b) >= 2:
 		n, size = (int(b[0])-192)<<8+int(b[1])+192, 2
 	case b[0] == 255 && len(b) >= 5:
-		n, size = int(binary.BigEndian.Uint32(b[1:])), 5 //nolint:gosec // held to what is there below
+		n, size = int(binary.BigEndian.Uint32(b[1:])), 5 // held to what is there below
 	default:
 		return nil
 	}

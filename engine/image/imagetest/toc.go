@@ -188,7 +188,7 @@ func packEStargz(p *tocPacker) (blob, content []byte, notes map[string]string, e
 		extra = "SG\x16\x00" + extra
 	}
 	p.out.WriteString("\x1f\x8b\x08\x04\x00\x00\x00\x00\x00\xff")
-	p.out.Write(binary.LittleEndian.AppendUint16(nil, uint16(len(extra)))) //nolint:gosec // 26 at most
+	p.out.Write(binary.LittleEndian.AppendUint16(nil, uint16(len(extra)))) // 26 at most
 	p.out.WriteString(extra + "\x01\x00\x00\xff\xff" + "\x00\x00\x00\x00\x00\x00\x00\x00")
 	content = append(bytes.Clone(p.plain[:end]), last...)
 	return p.out.Bytes(), content, map[string]string{"containerd.io/snapshot/stargz/toc.digest": Digest(table)}, nil
@@ -215,7 +215,7 @@ func (p *tocPacker) zstdChunked() (map[string]string, error) {
 	}
 	frame := func(b []byte) {
 		p.out.WriteString("\x50\x2a\x4d\x18")
-		p.out.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(b)))) //nolint:gosec // small
+		p.out.Write(binary.LittleEndian.AppendUint32(nil, uint32(len(b)))) // small
 		p.out.Write(b)
 	}
 	const header = 8
@@ -224,7 +224,7 @@ func (p *tocPacker) zstdChunked() (map[string]string, error) {
 	frame(nil)
 	var footer []byte
 	for _, n := range []int{at, len(packed), len(table), 1, at + len(packed) + header, 0, 0} {
-		footer = binary.LittleEndian.AppendUint64(footer, uint64(n)) //nolint:gosec // small
+		footer = binary.LittleEndian.AppendUint64(footer, uint64(n)) // small
 	}
 	frame(append(footer, "GNUlInUx"...))
 	const prefix = "io.github.containers.zstd-chunked."
