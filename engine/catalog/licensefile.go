@@ -109,9 +109,13 @@ func (a *assembly) setLicenses(all []*occurrence) {
 		dir = strings.TrimSuffix(dir, "/licenses")
 		byFolder[dir] = append(byFolder[dir], ev.Traits.Licenses...)
 	}
+	for dir, list := range byFolder {
+		slices.Sort(list)
+		byFolder[dir] = slices.Compact(list)
+	}
 	for _, o := range all {
 		var known []string
-		for _, l := range o.Licenses {
+		for _, l := range o.Licenses[:min(len(o.Licenses), engine.MaxLicenses)] {
 			if l = normalLicense(l); l != "" && !slices.Contains(known, l) {
 				known = append(known, l)
 			}
@@ -121,7 +125,7 @@ func (a *assembly) setLicenses(all []*occurrence) {
 		case o.Type == "deb":
 			known = byDebianName[o.Name]
 		default:
-			known = slices.Compact(slices.Sorted(slices.Values(byFolder[path.Dir(o.key.path)])))
+			known = slices.Clone(byFolder[path.Dir(o.key.path)])
 		}
 		o.Licenses = known
 	}

@@ -44,7 +44,8 @@ func readSPDX(raw []byte) (*SBOM, []component, error) {
 			}
 		}
 		// Some tools say of every package that it is described. Then only an image is.
-		c.described = slices.Contains(described, k.SPDXID) && (len(described) == 1 || purpose == "CONTAINER")
+		_, listed := slices.BinarySearch(described, k.SPDXID)
+		c.described = listed && (len(described) == 1 || purpose == "CONTAINER")
 		c.software = spdxIsSoftware(purpose, c.version)
 		if l := k.LicenseDeclared; l != "" && l != "NOASSERTION" && l != "NONE" {
 			c.licenses = []string{l}
