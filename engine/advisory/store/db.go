@@ -38,6 +38,7 @@ type shardHandle struct {
 	once  sync.Once
 	table table
 	err   error
+	large largeRecords
 }
 
 // Open opens the database in dir: a built one (with manifest.json), else a directory with OSV records as .json files at any depth, which
@@ -163,7 +164,7 @@ func (d *DB) Shard(ctx context.Context, ecosystem string) (advisory.Shard, bool,
 }
 
 // Affecting returns the records with an affected entry for the package, sorted by id, withdrawn ones too. They have the affected entries of
-// that ecosystem and release only, also those of other packages.
+// that ecosystem and release only, also those of other packages, unless a record is large: then those of this package alone.
 func (d *DB) Affecting(ctx context.Context, ecosystem, name string) ([]advisory.Advisory, error) {
 	info, ok := d.shardFor(ecosystem)
 	if !ok {
@@ -173,8 +174,15 @@ func (d *DB) Affecting(ctx context.Context, ecosystem, name string) ([]advisory.
 	if err != nil {
 		return nil, err
 	}
+	key := advisory.PackageKey(ecosystem, name)
+	large := d.largeRecords(info)
 	return d.readRecords(t, info, func(get getter) ([]string, error) {
-		return idsAt(get, keyPackage+advisory.PackageKey(ecosystem, name))
+		return idsAt(get, keyPackage+key)
+	}, func(id string, value []byte) (advisory.Advisory, error) {
+		if len(value) < manyPackages {
+			return decodeRecord(value)
+		}
+		return large.about(ecosystem, key, id, value)
 	})
 }
 
@@ -202,11 +210,14 @@ func (d *DB) ByID(ctx context.Context, ids []string) ([]advisory.Advisory, error
 		}
 		slices.Sort(found)
 		return slices.Compact(found), nil
-	})
+	}, decodeAny)
 }
 
+func decodeAny(_ string, value []byte) (advisory.Advisory, error) { return decodeRecord(value) }
+
 // readRecords returns the records whose ids choose returns.
-func (d *DB) readRecords(t table, info ShardInfo, choose func(get getter) ([]string, error)) (all []advisory.Advisory, err error) {
+func (d *DB) readRecords(t table, info ShardInfo, choose func(get getter) ([]string, error),
+	decode func(id string, value []byte) (advisory.Advisory, error)) (all []advisory.Advisory, err error) {
 	err = t.view(func(get getter) error {
 		ids, err := choose(get)
 		if err != nil {
@@ -217,7 +228,7 @@ func (d *DB) readRecords(t table, info ShardInfo, choose func(get getter) ([]str
 			if value == nil {
 				return fmt.Errorf("it lists %.80q and does not have it", id)
 			}
-			a, err := decodeRecord(value)
+			a, err := decode(id, value)
 			if err == nil && a.ID != id {
 				err = fmt.Errorf("it holds %.80q there", a.ID)
 			}

@@ -57,7 +57,7 @@ func (d *DB) searchShard(t table, info ShardInfo, query string) ([]advisory.Advi
 		}
 		byName = true
 		return idsAt(get, keyPackage+key)
-	})
+	}, decodeAny)
 	if byName {
 		for i := range records {
 			records[i].Affected = slices.DeleteFunc(records[i].Affected, func(f advisory.Affected) bool {
