@@ -262,22 +262,6 @@ func agreementFaults() []fault {
 			}
 			return f.scan("./" + f.write("both.tar", string(b)))
 		}, code: 3, says: "index.json"},
-		{name: "index.json names an index that is not there", prepare: func(f *caseDir) []string {
-			f.image("docker", goodImage)
-			entries := entriesOf(f.t, filepath.Join(f.dir, "image.tar"))
-			for i := range entries {
-				if entries[i].Path == "index.json" {
-					entries[i].Body = bytes.Replace(entries[i].Body, []byte(`"manifests":[`),
-						[]byte(`"manifests":[{"mediaType":"application/vnd.oci.image.index.v1+json","digest":"sha256:`+strings.Repeat("ab",
-							32)+`","size":100},`), 1)
-				}
-			}
-			b, err := imagetest.Tar(entries...)
-			if err != nil {
-				f.t.Fatal(err)
-			}
-			return f.scan("./" + f.write("image.tar", string(b)))
-		}, code: 3, says: "abababababab is missing"},
 		{name: "docker schema 1", prepare: func(f *caseDir) []string {
 			p := f.image("oci", goodImage)
 			d := f.putBlob([]byte(`{"schemaVersion": 1, "fsLayers": []}`))

@@ -132,7 +132,7 @@ func hostileTrees(canary string) []hostile {
 		gone := h.entries("gzip", func(put add) { put(tar.Header{Name: ".wh.opt"}, nil); put(tar.Header{Name: ".wh.var"}, nil) })
 		return h.save(h.base(), l, gone)
 	}})
-	both(hostile{name: "a package.json nested deep", code: 1, says: incomplete, kind: engine.GapMalformed, path: "node_modules/a/"},
+	both(hostile{name: "a package.json nested deep", code: 1, says: incomplete, kind: engine.GapLimit, path: "node_modules/a/"},
 		file("node_modules/a/package.json", strings.Repeat("[", 1<<20)))
 	both(hostile{name: "a chain of 41 links", code: 1, says: incomplete, kind: engine.GapUnreadable}, link(chain(41)...))
 	both(hostile{name: "a circle of links", code: 1, says: incomplete, kind: engine.GapUnreadable},
