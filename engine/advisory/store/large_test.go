@@ -22,7 +22,8 @@ func TestLargeRecordIsDecodedOnce(t *testing.T) {
 	const packages = 2000
 	dir := t.TempDir()
 	db := filepath.Join(dir, "db")
-	source := mirror(t, map[string]map[string]string{"npm": {"A-1.json": manyNamed("A-1", packages), "A-2.json": record("A-2", "npm", "p7", "2")}})
+	source := mirror(t, map[string]map[string]string{"npm": {"A-1.json": manyNamed("A-1", packages),
+		"A-2.json": record("A-2", "npm", "p7", "2")}})
 	mustUpdate(t, options(db, source, "npm"))
 	write(t, filepath.Join(dir, "files", "A-1.json"), []byte(manyNamed("A-1", packages)))
 	write(t, filepath.Join(dir, "files", "A-2.json"), []byte(record("A-2", "npm", "p7", "2")))
