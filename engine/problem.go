@@ -3,6 +3,8 @@ package engine
 import (
 	"errors"
 	"fmt"
+	"regexp"
+	"strings"
 )
 
 // HintError is an error that says what to do next; the hint is printed on a line of its own.
@@ -30,11 +32,38 @@ func Usage(format string, args ...any) error { return &UsageError{fmt.Errorf(for
 
 // ProblemOf turns an error into the form that reports carry.
 func ProblemOf(err error) Problem {
-	p := Problem{What: err.Error()}
+	p := Problem{What: MaskAddresses(err.Error())}
 	if h := (*HintError)(nil); errors.As(err, &h) {
-		p.Hint = Maybe(h.Hint)
+		p.Hint = Maybe(MaskAddresses(h.Hint))
 	}
 	return p
+}
+
+// userinfo is where an address holds user and password (RFC 3986, section 3.2.1).
+var (
+	userinfo  = regexp.MustCompile(`(://)[^/?\s"']*@`)
+	anAddress = regexp.MustCompile(`[a-z0-9+.-]+://[^\s"']+`)
+)
+
+// MaskAddresses returns a text in which the addresses (scheme://…) show neither user and password nor the values of a query: tokens and
+// signatures stand there. Everything that veto prints of an address, or records of it, goes through here.
+func MaskAddresses(text string) string {
+	return anAddress.ReplaceAllStringFunc(text, func(address string) string {
+		address = userinfo.ReplaceAllString(address, "${1}***@")
+		path, query, found := strings.Cut(address, "?")
+		if !found {
+			return address
+		}
+		parts := strings.Split(query, "&")
+		for i, part := range parts {
+			if name, _, valued := strings.Cut(part, "="); valued {
+				parts[i] = name + "=***"
+			} else {
+				parts[i] = "***"
+			}
+		}
+		return path + "?" + strings.Join(parts, "&")
+	})
 }
 
 // UnknownWord is the error for a word that is not one of the known ones: it names the nearest, else all of them.

@@ -75,14 +75,14 @@ func explainError(w io.Writer, err error) {
 			explainError(w, e)
 		}
 	} else {
-		fmt.Fprintf(w, "veto: %s\n", oneLine(err.Error()))
+		fmt.Fprintf(w, "veto: %s\n", oneLine(engine.MaskAddresses(err.Error())))
 	}
 	var hint *engine.HintError
 	for e := err; e != nil && hint == nil; e = errors.Unwrap(e) { // those of joined errors stand behind each
 		hint, _ = e.(*engine.HintError) //nolint:errorlint // one step of the walk
 	}
 	if hint != nil {
-		fmt.Fprintf(w, "hint: %s\n", oneLine(hint.Hint))
+		fmt.Fprintf(w, "hint: %s\n", oneLine(engine.MaskAddresses(hint.Hint)))
 	}
 }
 

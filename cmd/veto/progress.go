@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/advisory/feed"
 )
 
@@ -60,7 +61,7 @@ func (p *progress) say(line string) {
 	p.done()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	fmt.Fprintf(p.w, "veto: %s\n", line)
+	fmt.Fprintf(p.w, "veto: %s\n", engine.MaskAddresses(line))
 }
 
 // done clears the bar.

@@ -53,8 +53,9 @@ func parseSource(source string) (kind, rest string, err error) {
 		return kindRegistry, source, nil
 	}
 	if strings.HasPrefix(after, "//") {
-		err := engine.Usage("%q is a URL, not an image", source)
-		return "", "", engine.Hint(err, "a registry reference has no scheme: %s", strings.TrimPrefix(after, "//"))
+		shown := engine.MaskAddresses(source)
+		_, bare, _ := strings.Cut(shown, "//")
+		return "", "", engine.Hint(engine.Usage("%q is a URL, not an image", shown), "a registry reference has no scheme: %s", bare)
 	}
 	return "", "", engine.UnknownWord("source prefix", word, prefixes())
 }

@@ -52,7 +52,7 @@ func (o Options) readLocation(ctx context.Context, location string, limit int64)
 		return nil, location, "", err
 	}
 	data, asOf, err = o.get(ctx, u.String(), limit)
-	return data, u.Redacted(), asOf, err
+	return data, engine.MaskAddresses(u.String()), asOf, err
 }
 
 // ParseEPSS parses FIRST's CSV, plain or in gzip: a line "#model_version:…,score_date:…" (lists before 2022 have none), the names of

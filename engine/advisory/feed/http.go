@@ -54,7 +54,7 @@ func parseURL(raw string) (*url.URL, error) {
 		return nil, engine.Usage("%q is no URL", raw)
 	}
 	if err := checkURL(u); err != nil {
-		return nil, engine.Hint(engine.Usage("%s: %w", u.Redacted(), err), "use an https URL")
+		return nil, engine.Hint(engine.Usage("%s: %w", engine.MaskAddresses(u.String()), err), "use an https URL")
 	}
 	return u, nil
 }
@@ -191,14 +191,15 @@ func (o Options) attempt(ctx context.Context, client *http.Client, url string, l
 	}
 	defer func() { _ = resp.Body.Close() }() // what was read has been judged; the connection is all that is left
 	if resp.StatusCode != http.StatusOK {
-		return "", waitAfterStatus(resp), fmt.Errorf("%s answered %s", req.URL.Redacted(), resp.Status)
+		return "", waitAfterStatus(resp), fmt.Errorf("%s answered %s", engine.MaskAddresses(req.URL.String()), resp.Status)
 	}
 	if resp.ContentLength > limit {
-		return "", never, &engine.LimitError{What: "size of " + req.URL.Redacted(), Limit: limit}
+		return "", never, &engine.LimitError{What: "size of " + engine.MaskAddresses(req.URL.String()), Limit: limit}
 	}
-	body := &limitedBody{r: resp.Body, left: limit, what: req.URL.Redacted(), limit: limit, onRead: func() { timer.Reset(stall) }}
+	body := &limitedBody{r: resp.Body, left: limit, what: engine.MaskAddresses(req.URL.String()), limit: limit,
+		onRead: func() { timer.Reset(stall) }}
 	if err := use(body, resp.ContentLength); err != nil {
-		return "", waitAfterError(err), fmt.Errorf("reading %s: %w", req.URL.Redacted(), stallOr(ctx, err))
+		return "", waitAfterError(err), fmt.Errorf("reading %s: %w", engine.MaskAddresses(req.URL.String()), stallOr(ctx, err))
 	}
 	if at, err := http.ParseTime(resp.Header.Get("Last-Modified")); err == nil {
 		asOf = at.UTC().Format(time.RFC3339)

@@ -42,7 +42,7 @@ func OpenOSV(location string, o Options) (*OSV, error) {
 			return nil, err
 		}
 		osv.url = u
-		osv.name = u.Redacted()
+		osv.name = engine.MaskAddresses(u.String())
 		return osv, nil
 	}
 	info, err := os.Stat(location)
@@ -165,7 +165,7 @@ func (osv *OSV) Export(ctx context.Context, ecosystem string) (*Export, error) {
 	if err != nil {
 		return nil, fmt.Errorf("fetching the %s advisories: %w", ecosystem, err)
 	}
-	x := &Export{Name: u.Redacted(), AsOf: asOf, Ecosystem: ecosystem, file: f, temp: true, options: osv.options}
+	x := &Export{Name: engine.MaskAddresses(u.String()), AsOf: asOf, Ecosystem: ecosystem, file: f, temp: true, options: osv.options}
 	if x.size, err = f.Seek(0, io.SeekEnd); err != nil {
 		return nil, errors.Join(err, x.Close())
 	}
