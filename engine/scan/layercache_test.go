@@ -129,9 +129,10 @@ func TestTheCacheKnowsDiffIDs(t *testing.T) {
 	if n := readAs("sha256:1"); n != 1 {
 		t.Fatalf("%d walks", n)
 	}
-	for diffID, walks := range map[engine.Digest]int{"sha256:1": 0, "sha256:2": 1} {
-		if n := readAs(diffID); n != walks {
-			t.Errorf("%s: %d walks, want %d", diffID, n, walks)
-		}
+	if n := readAs("sha256:1"); n != 0 {
+		t.Errorf("the same diff ID: %d walks", n)
+	}
+	if n := readAs("sha256:2"); n != 1 { // and it takes the place of the first
+		t.Errorf("another diff ID: %d walks", n)
 	}
 }

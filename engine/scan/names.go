@@ -157,7 +157,7 @@ func (s *search) add(as string, n *engine.Node, insp engine.Inspector) {
 	if s.names[name][id]++; s.names[name][id] > maxNames {
 		return // the same content under yet another name
 	}
-	if _, placed := insp.(engine.Placed); walked && (!placed || samePlace(as, n.BodyPath)) {
+	if placed, ok := insp.(engine.Placed); walked && (!ok || samePlace(as, n.BodyPath) || !forItsName(placed, as, n.BodyPath)) {
 		s.copyEvidence(as, n, s.found[name][id])
 		return
 	}
@@ -173,6 +173,16 @@ const maxNames = 16
 // samePlace says whether two paths end in the same folder and name: an inspector reads the same under both.
 func samePlace(a, b string) bool {
 	return path.Base(a) == path.Base(b) && path.Base(path.Dir(a)) == path.Base(path.Dir(b))
+}
+
+// forItsName says whether one of two paths has a base name for which an inspector wants it: else it reads the same under both.
+func forItsName(placed engine.Placed, paths ...string) bool {
+	return slices.ContainsFunc(placed.BaseNames(), func(name string) bool {
+		return slices.ContainsFunc(paths, func(p string) bool {
+			end, any := strings.CutPrefix(name, "*")
+			return any && strings.HasSuffix(p, end) || path.Base(p) == name
+		})
+	})
 }
 
 // copyEvidence adds evidence under another name. Secrets are reported where they were found.
