@@ -43,9 +43,12 @@ func (java) Fits(p string, _ fs.FileMode, _ int64, e *engine.Edges) bool {
 // PassedBy implements engine.Passing. What is in such an archive behind other bytes is not known: the list at its end says that it is
 // Java's.
 func (java) PassedBy(_ string, e *engine.Edges, tail []byte) *engine.Gap {
+	if !bytes.Contains(tail, []byte(zipEndSig)) { // of nearly all files, and many times faster than LastIndex
+		return nil
+	}
 	head := string(e.Head)
 	i := bytes.LastIndex(tail, []byte(zipEndSig))
-	if i < 0 || head == jmodSig || head == "\x7fELF" || !bytes.Contains(tail[:i], []byte(zipListSig)) {
+	if head == jmodSig || head == "\x7fELF" || !bytes.Contains(tail[:i], []byte(zipListSig)) {
 		return nil
 	}
 	for _, mark := range []string{manifestMark, mavenMark, classMark} {
