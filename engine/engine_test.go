@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 	"math/rand/v2"
+	"path"
+	"slices"
 	"strings"
 	"testing"
 
@@ -151,6 +153,68 @@ func tree(nodes ...Node) *Tree {
 func link(p, to string) Node { return Node{Entry: Entry{Path: p, Type: TypeSymlink, Link: to}} }
 func dir(p string) Node      { return Node{Entry: Entry{Path: p, Type: TypeDir}} }
 func file(p string) Node     { return Node{Entry: Entry{Path: p}} }
+
+// resolveSlowly is Tree.Resolve by lists of path elements.
+func resolveSlowly(tr *Tree, p string) *Node {
+	var done []string
+	rest := strings.Split(p, "/")
+	for links := 0; len(rest) > 0; {
+		part := rest[0]
+		rest = rest[1:]
+		switch part {
+		case "", ".":
+			continue
+		case "..":
+			done = done[:max(len(done)-1, 0)]
+			continue
+		}
+		n := tr.Nodes[strings.Join(append(slices.Clone(done), part), "/")]
+		switch {
+		case n == nil:
+			return nil
+		case n.Type != TypeSymlink:
+			done = append(done, part)
+			continue
+		}
+		if links++; links > MaxLinks {
+			return nil
+		}
+		if strings.HasPrefix(n.Link, "/") {
+			done = nil
+		}
+		rest = append(strings.Split(n.Link, "/"), rest...)
+	}
+	return tr.Nodes[strings.Join(done, "/")]
+}
+
+// TestResolveRandomTrees compares Resolve with resolveSlowly over trees of few names, so that paths and links meet.
+func TestResolveRandomTrees(t *testing.T) {
+	r := rand.New(rand.NewPCG(1, 2))
+	random := func(parts ...string) string {
+		p := ""
+		for range 1 + r.IntN(4) {
+			p += "/" + parts[r.IntN(len(parts))]
+		}
+		return p[r.IntN(2):]
+	}
+	for range 5000 {
+		tr := &Tree{Nodes: map[string]*Node{}}
+		for range r.IntN(12) {
+			p := path.Clean(random("a", "b", "ab"))
+			p = strings.TrimPrefix(p, "/")
+			n := &Node{Entry: Entry{Path: p, Type: []EntryType{TypeDir, TypeFile, TypeSymlink}[r.IntN(3)]}}
+			if n.Type == TypeSymlink {
+				n.Link = random("a", "b", "ab", "..", ".", "")
+			}
+			tr.Nodes[p] = n
+		}
+		p := random("a", "b", "ab", ".", "")
+		got, err := tr.Resolve(p)
+		if want := resolveSlowly(tr, p); got != want || (err == nil) != (got != nil) {
+			t.Fatalf("%q in %v is %v (%v), not %v", p, tr.Nodes, got, err, want)
+		}
+	}
+}
 
 func TestTreeResolve(t *testing.T) {
 	tr := tree(dir("usr"), dir("usr/lib"), file("usr/lib/os-release"), dir("etc"), link("etc/os-release", "../usr/lib/os-release"),

@@ -71,7 +71,9 @@ func summed(r io.Reader, by Algorithms) *sumReader {
 			to = append(to, s.sums[i])
 		}
 	}
-	s.Reader = io.TeeReader(r, io.MultiWriter(to...))
+	if s.Reader = r; len(to) > 0 {
+		s.Reader = io.TeeReader(r, io.MultiWriter(to...))
+	}
 	return s
 }
 
@@ -86,20 +88,20 @@ func (s *sumReader) hex(i int) string {
 func (f *File) Seekable() bool { return f.at != nil }
 
 // Stream returns the body from its first byte, for who does not want to hold it. It can be called once; but for Head before it and Sums
-// after it, no other method can be used beside it where the source does not seek.
-func (f *File) Stream() io.Reader {
+// after it, no other method can be used beside it where the source does not seek. On the way such a body is hashed by the algorithms named.
+func (f *File) Stream(by Algorithms) io.Reader {
 	if f.at != nil {
 		return io.NewSectionReader(f.at, 0, f.Size)
 	}
-	f.passed = summed(io.LimitReader(io.MultiReader(bytes.NewReader(f.buf), f.body), f.Size), AllSums)
+	f.passed = summed(io.LimitReader(io.MultiReader(bytes.NewReader(f.buf), f.body), f.Size), by)
 	return f.passed
 }
 
-// Sums returns checksums of the whole body, at least by the algorithms named.
+// Sums returns checksums of the whole body, at least by the algorithms named; after Stream by those that it was given.
 func (f *File) Sums(by Algorithms) (Sums, error) {
 	s := f.passed
 	if s == nil && f.at == nil && f.Size > MaxProgramHeld { // too large to be held for this alone: nobody can read it afterwards
-		f.Stream()
+		f.Stream(by)
 		s = f.passed
 	}
 	if s == nil {
@@ -160,6 +162,9 @@ func (f *File) Release() {
 	if f.memory != nil && f.held > 0 {
 		f.memory.give(f.held)
 	}
+	if f.memory != nil {
+		f.memory.putBuffer(f.buf)
+	}
 	f.held, f.buf = 0, nil
 }
 
@@ -188,7 +193,7 @@ func (f *File) Bytes(limit int64) ([]byte, error) {
 		if err := f.take(f.Size); err != nil {
 			return nil, err
 		}
-		b := make([]byte, f.Size)
+		b := f.memory.buffer(f.Size)
 		if n, err := f.at.ReadAt(b, 0); int64(n) < f.Size {
 			return nil, f.short(err)
 		}
@@ -223,7 +228,7 @@ func (f *File) fill(n int64) error {
 	if err := f.take(n - have); err != nil {
 		return err
 	}
-	b := make([]byte, n)
+	b := f.memory.buffer(n)
 	copy(b, f.buf)
 	if _, err := io.ReadFull(f.body, b[have:]); err != nil {
 		return f.short(err)
@@ -264,6 +269,37 @@ type Budget struct {
 	mu    sync.Mutex
 	free  int64
 	given chan struct{} // closed when something is given back
+	spare []byte        // the largest that a file has given back: a new one would have to be cleared, and mapped
+}
+
+// minSpare is the size in bytes from which a buffer is worth keeping.
+const minSpare = 64 << 10
+
+// buffer returns a buffer of n bytes with any content; b may be nil.
+func (b *Budget) buffer(n int64) []byte {
+	if b == nil || n < minSpare {
+		return make([]byte, n)
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if int64(cap(b.spare)) < n {
+		return make([]byte, n)
+	}
+	kept := b.spare[:n]
+	b.spare = nil
+	return kept
+}
+
+// putBuffer keeps a buffer that nobody uses any more.
+func (b *Budget) putBuffer(buf []byte) {
+	if cap(buf) < minSpare {
+		return
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if cap(buf) > cap(b.spare) {
+		b.spare = buf[:0]
+	}
 }
 
 // NewBudget makes a budget of size bytes for one scan. Whoever waits for room gets the error of ctx when that ends.

@@ -56,44 +56,46 @@ func (t *Tree) Visible(layer int, p string) bool {
 // Resolve follows links inside the image, as a process with the image as its root would: ".." and absolute targets never leave it.
 // The error is fs.ErrNotExist or ErrLinkLoop.
 func (t *Tree) Resolve(p string) (*Node, error) {
-	var done []string
-	rest := strings.Split(path.Clean("/" + p)[1:], "/")
-	var node *Node
-	for links := 0; len(rest) > 0; {
-		part := rest[0]
-		rest = rest[1:]
+	done, rest := "", path.Clean("/" + p)[1:] // what has been followed, without links, and what has not
+	whole := rest                             // so that where nothing leads elsewhere, done is its beginning, which needs no copy
+	for links := 0; rest != ""; {
+		part, after, _ := strings.Cut(rest, "/")
+		rest = after
 		switch part {
 		case "", ".":
 			continue
 		case "..":
-			if len(done) > 0 {
-				done = done[:len(done)-1]
-			}
-			node = nil
+			done = done[:max(strings.LastIndexByte(done, '/'), 0)]
 			continue
 		}
-		at := strings.Join(append(done[:len(done):len(done)], part), "/")
+		at := part
+		if done != "" {
+			end := len(done) + 1 + len(part)
+			if end <= len(whole) && whole[:len(done)] == done && whole[len(done)] == '/' && whole[len(done)+1:end] == part {
+				at = whole[:end]
+			} else {
+				at = done + "/" + part
+			}
+		}
 		n, ok := t.Nodes[at]
 		if !ok {
 			return nil, fmt.Errorf("%s: %w", p, fs.ErrNotExist)
 		}
 		if n.Type != TypeSymlink {
-			done, node = append(done, part), n
+			done = at
 			continue
 		}
 		if links++; links > MaxLinks {
 			return nil, fmt.Errorf("%s: %w", p, ErrLinkLoop)
 		}
 		if strings.HasPrefix(n.Link, "/") {
-			done = nil
+			done = ""
 		}
-		rest = append(strings.Split(n.Link, "/"), rest...)
-		node = nil
+		rest = n.Link + "/" + rest
 	}
+	node := t.Nodes[done]
 	if node == nil {
-		if node = t.Nodes[strings.Join(done, "/")]; node == nil {
-			return nil, fmt.Errorf("%s: %w", p, fs.ErrNotExist)
-		}
+		return nil, fmt.Errorf("%s: %w", p, fs.ErrNotExist)
 	}
 	return node, nil
 }

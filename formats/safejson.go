@@ -34,6 +34,11 @@ func (s *safeJSON) Write(p []byte) (int, error) {
 		return err
 	}
 	for i := 0; i < len(b); {
+		if c := b[i]; c < 0x7f && c != '#' {
+			s.hash = false
+			i++
+			continue
+		}
 		r, size := rune(b[i]), 1
 		if r >= utf8.RuneSelf {
 			if !utf8.FullRune(b[i:]) {

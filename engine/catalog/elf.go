@@ -255,7 +255,7 @@ func (e *elfProgram) onlyDebug() bool {
 
 // symbol returns the address of a symbol that the program defines, from the table of which strings are the names.
 func (e *elfProgram) symbol(table *elfSection, names []byte, name string) (address uint64, ok bool) {
-	i := bytes.Index(names, append(append([]byte{0}, name...), 0))
+	i := indexMark(names, "\x00"+name+"\x00")
 	if i < 0 {
 		return 0, false
 	}

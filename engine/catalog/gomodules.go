@@ -1,7 +1,6 @@
 package catalog
 
 import (
-	"bytes"
 	"debug/buildinfo"
 	"debug/elf"
 	"errors"
@@ -35,9 +34,9 @@ func (e *elfProgram) goSign() (sign goSign) {
 	}
 	for _, s := range e.segments {
 		switch {
-		case s.typ == elf.PT_NOTE && e.contains(s, []byte("Go\x00\x00")):
+		case s.typ == elf.PT_NOTE && e.contains(s, goNote):
 			return goSure
-		case s.typ == elf.PT_LOAD && s.flags&elf.PF_W != 0 && e.contains(s, []byte(goMagic)):
+		case s.typ == elf.PT_LOAD && s.flags&elf.PF_W != 0 && e.contains(s, goMagic):
 			sign = goMaybe
 		}
 	}
@@ -69,12 +68,12 @@ func (e *elfProgram) goTableMark() string {
 }
 
 // contains says whether a segment of at most maxSegmentHeld bytes has a text in the file.
-func (e *elfProgram) contains(s elfSegment, text []byte) bool {
+func (e *elfProgram) contains(s elfSegment, text string) bool {
 	const block = 64 << 10
 	b := make([]byte, min(s.filed, block+uint64(len(text))))
 	for from := uint64(0); from < s.filed; from += block {
 		n, _ := e.at.ReadAt(b[:min(uint64(len(b)), s.filed-from)], int64(s.offset+from)) // within the file, as cutOff says
-		if bytes.Contains(b[:n], text) {
+		if indexMark(b[:n], text) >= 0 {
 			return true
 		}
 		if n == 0 {

@@ -23,7 +23,8 @@ const (
 	goInline      = 0b10 // flag: the strings are inline, not behind pointers
 	goSentinel    = 16   // bytes before and after the text of the modules
 	goSearchBlock = 2 * engine.MaxBuildInfo
-	maxBuildInfos = 100 // different ones in one program
+	maxBuildInfos = 100          // different ones in one program
+	goNote        = "Go\x00\x00" // the owner of the note with the build ID, at the beginning of a program (cmd/internal/buildid)
 )
 
 // searchBuildInfo looks for the build information in a program that is too large to be held, as it is streamed, and writes what it reads to
@@ -38,7 +39,11 @@ func searchBuildInfo(f *engine.File, tee io.Writer) (all []*debug.BuildInfo, err
 	if err := checkSegments(head, f.Size); err != nil {
 		return nil, err
 	}
-	r := bufio.NewReaderSize(io.TeeReader(f.Stream(), &lenientWriter{tee}), goSearchBlock)
+	by := engine.AllSums
+	if f.Mode&0o111 == 0 && !bytes.Contains(head, []byte(goNote)) {
+		by = 0 // nearly always a library of which there is nothing to say, hashed for nothing
+	}
+	r := bufio.NewReaderSize(io.TeeReader(f.Stream(by), &lenientWriter{tee}), goSearchBlock)
 	old, known := false, map[string]bool{}
 	for at := int64(0); ; {
 		b, err := r.Peek(goSearchBlock)
@@ -87,7 +92,7 @@ func (u *lenientWriter) Write(b []byte) (int, error) {
 // the magic without information behind it: programs that search for it hold it too.
 func searchBlock(b []byte, end bool) (info *debug.BuildInfo, pointers bool, step int) {
 	for from := 0; ; {
-		i := bytes.Index(b[from:], []byte(goMagic))
+		i := indexMark(b[from:], goMagic)
 		if i < 0 {
 			return nil, pointers, max(len(b)-goAlign, 0) / goAlign * goAlign
 		}

@@ -118,7 +118,7 @@ const (
 // passArchive looks for Java in an archive without its name that is too large to be held and can be read only once.
 func passArchive(f *engine.File) error {
 	seen := newMarkSearch(manifestMark, mavenMark, classMark)
-	if _, err := io.CopyBuffer(seen, struct{ io.Reader }{f.Stream()}, make([]byte, signatureBlock)); err != nil {
+	if _, err := io.CopyBuffer(seen, struct{ io.Reader }{f.Stream(engine.AllSums)}, make([]byte, signatureBlock)); err != nil {
 		return err
 	}
 	if seen.has(manifestMark) || seen.has(mavenMark) || seen.has(classMark) {

@@ -23,8 +23,8 @@ func readNativeImage(e *elfProgram) (ev engine.Evidence, err error) {
 			continue
 		}
 		names := e.data(&e.sections[table.link])
-		if !bytes.Contains(names, []byte(nativeImageSBOM)) {
-			if !image && bytes.Contains(names, []byte(nativeImageMark)) {
+		if indexMark(names, nativeImageSBOM) < 0 {
+			if !image && indexMark(names, nativeImageMark) >= 0 {
 				_, image = e.symbol(table, names, nativeImageMark[1:len(nativeImageMark)-1])
 			}
 			continue

@@ -40,6 +40,9 @@ func isPythonMetadata(p string) bool {
 
 // isPythonInfo says whether a folder holds the metadata of a package.
 func isPythonInfo(dir string) bool {
+	if dir == "" || dir[len(dir)-1]|0x20 != 'o' { // as nearly all
+		return false
+	}
 	if endsFold(dir, "/EGG-INFO") {
 		return endsFold(dir[:len(dir)-len("/EGG-INFO")], ".egg")
 	}

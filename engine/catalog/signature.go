@@ -155,7 +155,7 @@ func (signature) Inspect(_ context.Context, f *engine.File) (engine.Evidence, er
 	var body io.Reader
 	switch {
 	case f.Seekable(), f.Size > engine.MaxProgramHeld && f.Mode&0o111 == 0:
-		body = f.Stream()
+		body = f.Stream(engine.AllSums)
 	case f.Size > engine.MaxProgramHeld:
 		return engine.Evidence{}, nil // programs streams it, and looks for signatures too
 	default:
@@ -223,7 +223,7 @@ func (s *versionSearch) scan(block []byte) {
 // block, which may go on in the next one: versionSearch scans that together with the end of this one.
 func (m versionMark) find(block []byte, name string) string {
 	for from := 0; ; {
-		i := bytes.Index(block[from:], []byte(m.text))
+		i := indexMark(block[from:], m.text)
 		if i < 0 {
 			return ""
 		}

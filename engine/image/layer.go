@@ -147,7 +147,7 @@ func (l *layer) walkStream(
 			return "", err
 		}
 	}
-	stored := newReadAhead(raw, l.blob.size)
+	stored := newReadAhead(raw, l.blob.size, nil)
 	diff, err := l.inflate(ctx, stored, visit)
 	stored.Close()
 	if err != nil {
@@ -164,7 +164,7 @@ func (l *layer) walkStream(
 
 // inflate walks the tar that stored inflates to, and reads stored to its end. It returns the hash of the tar; nil where stored is the tar
 // and hashed already.
-func (l *layer) inflate(ctx context.Context, stored io.Reader, visit func(*engine.File) error) (hash.Hash, error) {
+func (l *layer) inflate(ctx context.Context, stored io.Reader, visit func(*engine.File) error) (diff hash.Hash, err error) {
 	compressed := bufio.NewReaderSize(stored, 1<<16)
 	kind, err := peekForm(compressed)
 	if err = cmp.Or(err, checkForm(l.blob.mediaType, kind)); err != nil {
@@ -178,18 +178,18 @@ func (l *layer) inflate(ctx context.Context, stored io.Reader, visit func(*engin
 	plain := newLimitedReader(content, l.blob.size)
 	plain.budget = l.budget
 	if kind != uncompressed || l.blob.digest == "" && l.streamed == nil {
-		if plain.h, err = newHash(cmp.Or(l.info.DiffID, anySHA256)); err != nil {
+		if diff, err = newHash(cmp.Or(l.info.DiffID, anySHA256)); err != nil {
 			return nil, err
 		}
 	}
-	inflated := newReadAhead(plain, 8*l.blob.size)
+	inflated := newReadAhead(plain, 8*l.blob.size, diff)
 	err = drain(ctx, inflated, visit)
 	inflated.Close() // before stored, whose bytes the decompressor may be waiting for
 	if err != nil {
 		return nil, err
 	}
 	_, err = io.Copy(io.Discard, compressed) // what the decompressor has left unread
-	return plain.h, err
+	return diff, err
 }
 
 // anySHA256 stands for a digest that is not known yet: such content is hashed with SHA-256, as nearly every image names it.
@@ -259,7 +259,6 @@ func (r *hashingReader) Read(p []byte) (int, error) {
 type limitedReader struct {
 	r      io.Reader
 	limit  *engine.LimitError // the error at the limit; its Limit is bytes of content
-	h      hash.Hash          // of the content; may be nil
 	budget *inflateBudget     // may be nil
 	n      int64              // bytes read
 }
@@ -287,9 +286,6 @@ func (r *limitedReader) Read(p []byte) (int, error) {
 	r.n += int64(n)
 	if err := r.budget.spend(int64(n)); err != nil {
 		return 0, err
-	}
-	if r.h != nil {
-		r.h.Write(p[:n])
 	}
 	return n, err
 }

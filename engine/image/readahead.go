@@ -2,13 +2,14 @@ package image
 
 import (
 	"errors"
+	"hash"
 	"io"
 	"math"
 	"sync"
 )
 
 // readAhead reads a stream in a goroutine of its own, some chunks ahead of its reader: so a layer is hashed, inflated and looked at in
-// parallel. Close ends the goroutine and waits for it; it does not close the stream.
+// parallel. Close ends its goroutines and waits for them; it does not close the stream.
 type readAhead struct {
 	filled   chan chunk
 	free     chan []byte
@@ -34,18 +35,34 @@ const (
 )
 
 // newReadAhead begins to read r. sizeHint is about how many bytes r has, so that a small layer takes little memory.
-func newReadAhead(r io.Reader, sizeHint int64) *readAhead {
+// Where h is not nil, a second goroutine hashes what has been read, before the reader gets it.
+func newReadAhead(r io.Reader, sizeHint int64, h hash.Hash) *readAhead {
 	size := int(min(max(sizeHint, readAheadMin), readAheadBytes))
 	a := &readAhead{filled: make(chan chunk, readAheadChunks), free: make(chan []byte, readAheadChunks), stop: make(chan struct{})}
 	for range readAheadChunks {
 		a.free <- make([]byte, size)
 	}
-	go a.run(r)
+	if h == nil {
+		go a.run(r, a.filled)
+		return a
+	}
+	unhashed := make(chan chunk, readAheadChunks)
+	go a.run(r, unhashed)
+	go a.hash(h, unhashed)
 	return a
 }
 
-func (a *readAhead) run(r io.Reader) {
+// hash passes on the chunks of unhashed until run closes it. It never waits for the reader: filled has room for all chunks there are.
+func (a *readAhead) hash(h hash.Hash, unhashed <-chan chunk) {
 	defer close(a.filled)
+	for c := range unhashed {
+		h.Write(c.data)
+		a.filled <- c
+	}
+}
+
+func (a *readAhead) run(r io.Reader, filled chan<- chunk) {
+	defer close(filled)
 	for {
 		var buf []byte
 		select {
@@ -62,7 +79,7 @@ func (a *readAhead) run(r io.Reader) {
 		select {
 		case <-a.stop:
 			return
-		case a.filled <- chunk{buf[:n], buf, err}:
+		case filled <- chunk{buf[:n], buf, err}:
 		}
 		if err != nil {
 			return
@@ -124,11 +141,11 @@ func (a *readAhead) Seek(offset int64, whence int) (int64, error) {
 	return a.offset + offset, nil
 }
 
-// Close ends the goroutine. No Read may follow.
+// Close ends the goroutines. No Read may follow.
 func (a *readAhead) Close() {
 	a.stopOnce.Do(func() {
 		close(a.stop)
-		for range a.filled { // run closes it when it returns
+		for range a.filled { // it is closed when the goroutines have ended
 		}
 	})
 }

@@ -18,8 +18,15 @@ type recording struct {
 func (r recording) Records() engine.Algorithms { return r.by }
 
 // Large files are hashed by what the databases of their layer record, wherever those stand in it; small ones, and those of layers without a
-// database, by all.
+// database, by all. What the databases of other layers record only says by what to begin.
 func TestSumsByNeed(t *testing.T) {
+	for _, others := range []engine.Algorithms{0, engine.MD5, engine.SHA1, engine.AllSums} {
+		testSumsByNeed(t, others)
+	}
+}
+
+func testSumsByNeed(t *testing.T, others engine.Algorithms) {
+	t.Helper()
 	large, small := strings.Repeat("x", minDeferredSum), "small"
 	files := []engine.Node{
 		{Entry: engine.Entry{Path: "large/want", Type: engine.TypeFile, Link: large}},
@@ -37,6 +44,7 @@ func TestSumsByNeed(t *testing.T) {
 			inspectors = append(inspectors, recording{reader{func(*engine.File) (engine.Evidence, error) { return engine.Evidence{}, nil }}, c.by})
 		}
 		s := &walker{inspectors: inspectors, memory: engine.NewBudget(t.Context(), 1<<20)}
+		s.recorded.Store(uint32(others))
 		lf, err := s.readLayer(t.Context(), &lastingLayer{memoryLayer{info: engine.LayerInfo{Index: 1}, files: files, again: true}})
 		if err != nil {
 			t.Fatal(err)
@@ -76,9 +84,8 @@ func TestSumsOfWhatCannotBeRead(t *testing.T) {
 	f := engine.NewFileAt(engine.Entry{Path: "a", Type: engine.TypeFile, Size: minDeferredSum},
 		brokenAt{strings.NewReader(strings.Repeat("x", minDeferredSum))})
 	list := []engine.Evidence{{Inspector: "one"}, {Inspector: "two"}}
-	if err := setSums(t.Context(), f, engine.AllSums, list, engine.LayerInfo{DiffID: "sha256:01"}); err != nil {
-		t.Fatal(err)
-	}
+	sums, err := f.Sums(engine.AllSums)
+	setSums(sums, err, f.Path, list, engine.LayerInfo{DiffID: "sha256:01"})
 	if len(list[0].Gaps) != 1 || list[0].Gaps[0].Path != "a" || list[0].Gaps[0].Layer != "sha256:01" || list[0].Sums != (engine.Sums{}) {
 		t.Errorf("%+v", list)
 	}

@@ -43,16 +43,13 @@ func needsSums(insp engine.Inspector, ev *engine.Evidence) bool {
 	return always || len(ev.Packages) > 0 || len(ev.Gaps) > 0 || ev.Traits != nil && len(ev.Traits.Secrets) > 0
 }
 
-// setSums gives the evidence of one file its checksums. That the file cannot be read is a gap of the first; the only error is that of the
-// context.
-func setSums(ctx context.Context, f *engine.File, by engine.Algorithms, list []engine.Evidence, layer engine.LayerInfo) error {
-	sums, err := f.Sums(by)
+// setSums gives the evidence of one file its checksums. That the file cannot be read is a gap of the first.
+func setSums(sums engine.Sums, err error, path string, list []engine.Evidence, layer engine.LayerInfo) {
 	for i := range list {
 		list[i].Sums = sums
 	}
 	if err != nil {
-		list[0].Gaps = append(list[0].Gaps, engine.Gap{Kind: gapKind(err), Path: engine.Maybe(f.Path), Layer: engine.Maybe(layer.DiffID),
+		list[0].Gaps = append(list[0].Gaps, engine.Gap{Kind: gapKind(err), Path: engine.Maybe(path), Layer: engine.Maybe(layer.DiffID),
 			Detail: err.Error()})
 	}
-	return ctx.Err()
 }

@@ -24,7 +24,7 @@ func (w *walker) readLayer(ctx context.Context, l engine.Layer) (*engine.LayerFa
 	// What passes by has nothing but its content to say which layer of the image it is, and after a limit that has not been hashed.
 	again := l.Rereadable()
 	verified, err := l.Walk(ctx, func(f *engine.File) error { return walk.visit(ctx, f) })
-	walk.workers.Wait()
+	walk.endWalk()
 	walk.sumDeferred(ctx)
 	err = walk.gather(cmp.Or(err, walk.failed))
 	if limit := (*engine.LimitError)(nil); errors.As(err, &limit) && again && ctx.Err() == nil {
@@ -59,7 +59,10 @@ type layerWalk struct {
 	mu       sync.Mutex // over what workers share
 	evidence int64      // bytes
 	failed   error
-	deferred []deferredSum
+	deferred []*deferredSum
+	summed   int  // how many of them sumAhead has taken
+	summing  bool // sumAhead runs
+	ended    bool // the walk has
 }
 
 // found is what one entry gave.

@@ -16,6 +16,7 @@ type walker struct {
 	memory     *engine.Budget
 	cache      *layerCache
 	total      totals
+	recorded   atomic.Uint32 // engine.Algorithms, by which the databases of layers that have been walked record checksums
 }
 
 // progress counts the layers that have been read.

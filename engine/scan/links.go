@@ -156,9 +156,8 @@ func (w *walker) walkAgain(ctx context.Context, l engine.Layer, info engine.Laye
 			}
 			list := append(byPath[body], ev)
 			if byPath[body] = list; needsSums(r.by, &ev) {
-				if err := setSums(ctx, f, engine.AllSums, list[len(list)-1:], info); err != nil {
-					return err
-				}
+				sums, err := f.Sums(engine.AllSums)
+				setSums(sums, err, r.as, list[len(list)-1:], info)
 			}
 			f.Path = body
 		}
