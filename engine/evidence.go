@@ -35,6 +35,11 @@ type Sparse interface {
 	FindsLittle()
 }
 
+// Unlisted is the ability of an Inspector that wants only files which no package database of their own layer lists.
+type Unlisted interface {
+	SkipsListed()
+}
+
 // Hashing is the ability of an Inspector that wants the checksums of every file that it is shown, whatever else it finds.
 type Hashing interface {
 	HashesFiles()

@@ -9,5 +9,5 @@ func All() []engine.Inspector {
 	all := []engine.Inspector{osRelease{}, dpkg{}, dpkgFiles{}, chisel{}, apk{},
 		rpm{}, rpmManifest{}, pacman{}, npm{}, python{}, pythonArchives{}, java{}}
 	all = append(all, manifestReaders()...)
-	return append(all, programs{}, signature{}, accounts{}, licenseFiles{}, sbomFiles{}, unsupported{}, verify{})
+	return append(all, programs{}, signature{}, renamed{}, accounts{}, licenseFiles{}, sbomFiles{}, unsupported{}, verify{})
 }

@@ -113,14 +113,34 @@ func readOther(e *elfProgram) (ev engine.Evidence, err error) {
 	return readNativeImage(e)
 }
 
+// passingSignatures look for the version of a program as it passes by.
+type passingSignatures interface {
+	io.Writer
+	evidence() engine.Evidence
+}
+
+// signaturesOf returns what looks for signatures in a program of that name, or in one of any other name; nil for what needs none.
+func signaturesOf(f *engine.File) (passingSignatures, error) {
+	if kind := programByName(f.Path); kind != nil {
+		return &versionSearch{kind: kind}, nil
+	}
+	head, err := f.Head(64 << 10)
+	if err != nil || f.Mode&0o111 == 0 || indexMark(head, goNote) >= 0 {
+		return nil, err
+	}
+	return newIdentifiedSearch(), nil
+}
+
 // inspectStreamed reads a program that is too large to be held and can be read only once. It looks for signatures at the same time, because
 // the inspector for those cannot read it again.
 func inspectStreamed(f *engine.File) (ev engine.Evidence, err error) {
-	var signatures *versionSearch
+	var signatures passingSignatures
 	seen := newMarkSearch(crateSection, goTableMark, bundleSignature, nativeImageMark, nativeImageSBOM)
 	tee := io.Writer(seen)
-	if kind := programByName(f.Path); kind != nil {
-		signatures = &versionSearch{kind: kind}
+	if signatures, err = signaturesOf(f); err != nil {
+		return ev, err
+	}
+	if signatures != nil {
 		tee = io.MultiWriter(seen, &lenientWriter{signatures})
 	}
 	all, err := searchBuildInfo(f, tee)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"path"
+	"strconv"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
@@ -286,7 +287,8 @@ func versionAfter(b []byte, name string) string {
 			}
 		}
 		rest = bytes.TrimPrefix(rest, []byte("+"))
-		if len(rest) == 0 || rest[0] != 0 {
+		minor, _, _ := strings.Cut(strings.TrimPrefix(v, "3."), ".")
+		if n, _ := strconv.Atoi(minor); len(rest) == 0 || rest[0] != 0 || n > maxPythonMinor {
 			return ""
 		}
 	}

@@ -43,7 +43,7 @@ func (w *layerWalk) deferSum(ctx context.Context, f *engine.File, of *found) boo
 		return false
 	}
 	w.deferred = append(w.deferred, &deferredSum{file: f, found: of})
-	if by := engine.Algorithms(w.recorded.Load()); by != 0 && !w.summing {
+	if by := engine.Algorithms(w.recorded.Load()); by != 0 && !w.summing && !w.ended {
 		w.summing = true
 		w.workers.Go(func() { w.sumAhead(ctx, by) })
 	}

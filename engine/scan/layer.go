@@ -25,6 +25,7 @@ func (w *walker) readLayer(ctx context.Context, l engine.Layer) (*engine.LayerFa
 	again := l.Rereadable()
 	verified, err := l.Walk(ctx, func(f *engine.File) error { return walk.visit(ctx, f) })
 	walk.endWalk()
+	walk.inspectUnlisted(ctx)
 	walk.sumDeferred(ctx)
 	err = walk.gather(cmp.Or(err, walk.failed))
 	if limit := (*engine.LimitError)(nil); errors.As(err, &limit) && again && ctx.Err() == nil {
@@ -59,6 +60,7 @@ type layerWalk struct {
 	mu       sync.Mutex // over what workers share
 	evidence int64      // bytes
 	failed   error
+	unlisted []unlistedFile
 	deferred []*deferredSum
 	summed   int  // how many of them sumAhead has taken
 	summing  bool // sumAhead runs
@@ -97,6 +99,9 @@ func (w *layerWalk) visit(ctx context.Context, f *engine.File) error {
 		return ctx.Err()
 	}
 	of := w.expect(f)
+	if wanted = w.deferUnlisted(f, wanted, of); len(wanted) == 0 {
+		return ctx.Err()
+	}
 	if f.ReadableLater() {
 		select {
 		case w.room <- struct{}{}:
