@@ -11,8 +11,8 @@ import (
 	"github.com/vetoci/veto/engine"
 )
 
-// renamed recognises well-known programs that no package manager installed by their content, whatever their name is: an nginx that is called
-// "web".
+// renamed recognises well-known programs that no package manager installed by their content, whatever their name is: an nginx that is
+// called "web".
 type renamed struct{}
 
 func (renamed) Name() string { return "renamed/1" }
@@ -39,8 +39,8 @@ type programIdentity struct {
 	sure    bool   // nothing else can have it: without a version it is a gap
 }
 
-// programIdentities returns texts of usage messages, banners and settings, from the programs' sources. A program whose version cannot be found
-// without the name of its file is recognised by that alone: openssl, curl, mysqld, mariadbd, mongod.
+// programIdentities returns texts of usage messages, banners and settings, from the programs' sources. A program whose version cannot be
+// found without the name of its file is recognised by that alone: openssl, curl, mysqld, mariadbd, mongod.
 func programIdentities() []programIdentity {
 	return []programIdentity{
 		{"node.js/v", "node", false},
