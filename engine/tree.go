@@ -31,6 +31,9 @@ type Tree struct {
 	// Moved maps a layer's own spelling of a path to its place in the tree, where a linked parent directory makes them differ; to ""
 	// when a later entry of the same layer took that place, so that it is nowhere in the tree.
 	Moved map[int]map[string]string
+	// Unseen are files whose bodies nobody has looked at, sorted by path: hard links to a file, or files behind a linked directory, whose
+	// path a later entry of their layer has as well.
+	Unseen []*Node
 	// Wasted is for each layer, oldest first, how many bytes of its bodies the tree does not show; Efficiency as Space has it.
 	Wasted     []int64
 	Efficiency float64

@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"os"
 	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/vetoci/veto/engine"
@@ -84,7 +85,8 @@ func look(t *testing.T, name string, executable bool, body []byte, stream bool) 
 		}
 		ev, err := insp.Inspect(t.Context(), fileOf(e, body, stream))
 		for _, p := range ev.Packages {
-			out.packages[p.Name+"@"+p.Version] = true
+			line, _, _ := strings.Cut(p.Name+"@"+p.Version, "\n") // the go command prints a version with a line feed in two lines
+			out.packages[line] = true
 		}
 		for _, g := range ev.Gaps {
 			out.gap += g.Detail + "; "

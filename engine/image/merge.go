@@ -3,6 +3,7 @@ package image
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sort"
 	"strings"
 
@@ -65,14 +66,14 @@ func newMerger(layers []engine.LayerFacts) *merger {
 	for _, l := range layers {
 		total += len(l.Entries)
 	}
-	m := &merger{tree: &engine.Tree{Nodes: make(map[string]*engine.Node, total), Moved: map[int]map[string]string{}}}
+	m := &merger{lost: map[bodyID]bool{}, tree: &engine.Tree{Nodes: make(map[string]*engine.Node, total), Moved: map[int]map[string]string{}}}
 	m.waste.wasted = make([]int64, len(layers))
 	return m
 }
 
 // applyAll applies the entries of the current layer.
 func (m *merger) applyAll(l *engine.LayerFacts, of int) error {
-	m.cleared, m.hidden, m.resolved = nil, nil, nil
+	m.cleared, m.hidden, m.resolved, m.apart = nil, nil, nil, map[string]bool{}
 	aufs := false
 	for i := range l.Entries {
 		e := &l.Entries[i]
@@ -97,6 +98,14 @@ func (m *merger) finish(layers []engine.LayerFacts) *engine.Tree {
 		}
 		return a.Path < b.Path
 	})
+	if len(m.lost) > 0 {
+		for p, n := range m.tree.Nodes {
+			if n.Type == engine.TypeFile && m.lost[bodyID{n.BodyLayer, n.BodyPath}] && m.tree.PathOf(n.BodyLayer, n.BodyPath) != p {
+				m.tree.Unseen = append(m.tree.Unseen, n)
+			}
+		}
+		slices.SortFunc(m.tree.Unseen, func(a, b *engine.Node) int { return strings.Compare(a.Path, b.Path) })
+	}
 	m.tree.Wasted, m.tree.Efficiency = m.waste.wasted, m.waste.efficiency(layers)
 	return m.tree
 }
@@ -113,6 +122,8 @@ type merger struct {
 	alone    *alone          // set while a layer is unpacked into a folder of its own
 	hidden   map[string]bool // paths for which this layer has a whiteout
 	differ   bool            // overlay file systems could show something else
+	apart    map[string]bool // paths of this layer whose bodies stand elsewhere in the tree: behind a linked parent, or as a hard link
+	lost     map[bodyID]bool // such bodies whose path a later entry of their layer has taken: what was found in them is of that one
 
 	pathBytes int               // see maxPathBytes
 	resolved  map[string]string // where directories behind links are; emptied whenever that may change
@@ -148,12 +159,16 @@ func (m *merger) apply(e *engine.Entry) error {
 	if strings.HasPrefix(base, whiteoutPrefix) && (base == whiteoutOpaque || dir != "" || !strings.HasPrefix(base, whiteoutMeta)) {
 		return m.whiteout(dir, base[len(whiteoutPrefix):])
 	}
+	if m.apart[e.Path] {
+		m.lost[bodyID{m.layer, e.Path}] = true
+	}
 	parent, err := m.resolve(dir, true)
 	if err != nil {
 		return err
 	}
 	at := e.Path
 	if parent != dir {
+		m.apart[e.Path] = true
 		at = joinPath(parent, base)
 		if err := m.checkPath(at, false); err != nil {
 			return err
@@ -177,6 +192,9 @@ func (m *merger) apply(e *engine.Entry) error {
 			target.Mode, target.UID, target.GID = e.Mode, e.UID, e.GID
 		}
 		m.differ = m.differ || target.Layer != m.layer
+		if target.BodyLayer == m.layer {
+			m.apart[target.BodyPath] = true
+		}
 		if n.Type == engine.TypeFile {
 			m.waste.addName(n)
 		}

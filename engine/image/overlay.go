@@ -3,6 +3,7 @@ package image
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"sort"
 	"strings"
 
@@ -79,6 +80,7 @@ func (m *merger) stack(upper *merger) error {
 	}
 	sort.Strings(paths)
 	m.waste.shareBodies(names)
+	maps.Copy(m.lost, upper.lost)
 	for _, p := range paths {
 		n, ok := upper.tree.Nodes[p]
 		old := m.tree.Nodes[p]

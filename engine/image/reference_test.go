@@ -16,6 +16,7 @@ type inode struct {
 	kind engine.EntryType
 	link string
 	body string // "layer:path" of a regular file's content
+	made int    // by which entry of the layer
 	list map[string]*dirent
 }
 
@@ -28,6 +29,7 @@ type dirent struct {
 type machine struct {
 	root  *inode
 	layer int
+	entry int
 	gone  map[string]bool   // what whiteouts of this layer took from lower layers
 	put   map[string]string // where each "layer:path" was unpacked, the last time
 }
@@ -174,7 +176,7 @@ func (m *machine) unpack(e engine.Entry) error {
 	case engine.TypeDir:
 		made = newDirectory()
 	case engine.TypeFile:
-		made.body = fmt.Sprintf("%d:%s", m.layer, e.Path)
+		made.body, made.made = fmt.Sprintf("%d:%s", m.layer, e.Path), m.entry
 	case engine.TypeHardlink:
 		if made, err = m.linked(e.Link); err != nil {
 			return err
@@ -239,6 +241,7 @@ type seen struct {
 	Type    engine.EntryType
 	Link    string
 	Body    string
+	Made    int // by which entry of the layer; -1 where Merge says that nobody has seen the body
 	Layer   int
 	Brought int
 }
@@ -250,14 +253,15 @@ func reference(layers []engine.LayerFacts) (map[string]seen, []engine.Removal, m
 	var removals []engine.Removal
 	for i, l := range layers {
 		m.layer, m.gone = i+1, map[string]bool{}
-		for _, e := range l.Entries {
+		for k, e := range l.Entries {
+			m.entry = k
 			if err := m.unpack(e); err != nil {
 				return nil, nil, nil, err
 			}
 		}
 		now := map[string]seen{}
 		m.each(func(p string, d *dirent) {
-			s := seen{Type: d.in.kind, Link: d.in.link, Body: d.in.body, Layer: d.layer, Brought: i + 1}
+			s := seen{Type: d.in.kind, Link: d.in.link, Body: d.in.body, Made: d.in.made, Layer: d.layer, Brought: i + 1}
 			if before, ok := out[p]; ok && before.Type == s.Type && !m.gone[p] {
 				s.Brought = before.Brought
 			}

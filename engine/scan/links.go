@@ -35,6 +35,16 @@ func (w *walker) followLinks(ctx context.Context, layers []engine.Layer, facts [
 	return nil
 }
 
+// addUnseen makes gaps of the files whose bodies nobody has looked at.
+func addUnseen(facts []engine.LayerFacts, tree *engine.Tree) {
+	for _, n := range tree.Unseen {
+		lf := &facts[n.BodyLayer-1]
+		lf.Evidence = append(lf.Evidence, engine.Evidence{Layer: n.Layer, Path: n.Path, Gaps: []engine.Gap{{Kind: engine.GapUnreadable,
+			Path: engine.Maybe(n.Path), Layer: engine.Maybe(lf.Info.DiffID),
+			Detail: "its layer has two files of one path, and this is the first of them under another name: its content is not looked at"}}})
+	}
+}
+
 // eachAnchor calls found for each file that an anchor leads to by way of a link.
 func eachAnchor(tree *engine.Tree, anchors []string, found func(as string, n *engine.Node)) error {
 	var loops error

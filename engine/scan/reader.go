@@ -158,6 +158,7 @@ func (r *Reader) content(ctx context.Context, img engine.Image, passed passing) 
 		if len(trees) > 1 {
 			ofTree = clone(layers) // what one tree reveals is no evidence of another
 		}
+		addUnseen(ofTree, tree)
 		if err := w.followLinks(ctx, img.Layers(), ofTree, tree); err != nil {
 			return nil, err
 		}
