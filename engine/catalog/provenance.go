@@ -53,7 +53,8 @@ func (a *assembly) origin(v *provenance, p *engine.Package, c *packageContent) e
 	}
 	switch p.Type {
 	case "deb":
-		return engine.PackageOrigin{Own: ofDebianOrUbuntu(string(p.Vendor)), Plausible: a.hasDebianNotices(p.Name, c)}
+		by, noticed := ofDebianOrUbuntu(string(p.Vendor)), a.hasDebianNotices(p.Name, c) // anybody can write an address
+		return engine.PackageOrigin{Own: by && noticed, Plausible: by || noticed}
 	case "rpm":
 		by := signedBy{string(p.Vendor), p.Signer}
 		if len(v.rpms) == 0 { // an image that somebody reduced: the vendor's name is all that there is
@@ -103,8 +104,18 @@ func (a *assembly) hasDebianNotices(name string, c *packageContent) bool {
 	return changelog && copyright
 }
 
-// ofDebianOrUbuntu says whether a maintainer, "Name <address>", has an address at a domain that only the distribution's people have.
+// debianDomains returns the domains at which only Debian's people have addresses.
+func debianDomains() []string { return []string{"debian.org", "debian.net"} }
+
+func ubuntuDomains() []string { return []string{"ubuntu.com", "canonical.com", "launchpad.net"} }
+
+// ofDebianOrUbuntu says whether a maintainer has an address at a domain that only the distribution's people have.
 func ofDebianOrUbuntu(maintainer string) bool {
+	return hasDomain(maintainer, append(debianDomains(), ubuntuDomains()...))
+}
+
+// hasDomain says whether a maintainer, "Name <address>", has an address at one of some domains, or below it.
+func hasDomain(maintainer string, domains []string) bool {
 	_, address, ok := strings.Cut(maintainer, "<")
 	address, _, closed := strings.Cut(address, ">")
 	_, domain, at := strings.Cut(address, "@")
@@ -112,7 +123,7 @@ func ofDebianOrUbuntu(maintainer string) bool {
 		return false
 	}
 	domain = strings.ToLower(strings.TrimSpace(domain))
-	for _, own := range []string{"debian.org", "debian.net", "ubuntu.com", "canonical.com", "launchpad.net"} {
+	for _, own := range domains {
 		if domain == own || strings.HasSuffix(domain, "."+own) {
 			return true
 		}

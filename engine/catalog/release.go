@@ -57,10 +57,14 @@ func releaseGaps(os *engine.OS, all []*occurrence) []engine.Gap {
 	if foreign := foreignBase(os, all); foreign != "" {
 		return []engine.Gap{contradiction(os, 1, "the package "+foreign+" is another distribution's")}
 	}
+	if whose := otherDistribution(os, all); whose != "" {
+		return []engine.Gap{contradiction(os, 1, "its packages are "+whose+"'s")}
+	}
 	says, same, other := map[string]int{}, 0, 0
 	most := ""
 	for _, o := range all {
-		if o.ThirdParty || o.Ecosystem == "" {
+		theRelease := o.Name == "base-files" || o.Name == "alpine-release"
+		if o.ThirdParty && !theRelease || o.Ecosystem == "" {
 			continue
 		}
 		r := releaseByVersion(os, &o.Package)
@@ -68,7 +72,7 @@ func releaseGaps(os *engine.OS, all []*occurrence) []engine.Gap {
 			continue
 		}
 		weight := 1
-		if o.Name == "base-files" || o.Name == "alpine-release" {
+		if theRelease {
 			weight = len(all) // it is the release
 		}
 		if isRelease(os, r) {
@@ -116,6 +120,45 @@ func foreignBase(os *engine.OS, all []*occurrence) string {
 		}
 		if !own {
 			return o.Name
+		}
+	}
+	return ""
+}
+
+// otherDistribution returns the distribution of the same package format that built most of the packages, "" where it is that of os-release
+// or nobody can tell. Ubuntu writes its own address into what it builds of Debian's sources; Wolfi has glibc, and Alpine has musl.
+func otherDistribution(os *engine.OS, all []*occurrence) string {
+	count, libc := map[string]int{}, map[string]bool{}
+	for _, o := range all {
+		by := string(o.Vendor)
+		switch {
+		case o.Type == "deb" && (hasDomain(by, ubuntuDomains()) || strings.Contains(o.Version, "ubuntu")):
+			count["ubuntu"]++
+		case o.Type == "deb" && hasDomain(by, debianDomains()):
+			count["debian"]++
+		case o.Type == "apk":
+			libc[o.Name] = o.Name == "musl" || o.Name == "glibc"
+			if hasDomain(by, []string{"alpinelinux.org"}) {
+				count["alpine"]++
+			}
+		}
+	}
+	switch os.ID {
+	case "debian":
+		if count["ubuntu"] > count["debian"] {
+			return "Ubuntu"
+		}
+	case "ubuntu":
+		if count["debian"] > count["ubuntu"] {
+			return "Debian"
+		}
+	case "alpine":
+		if libc["glibc"] && !libc["musl"] {
+			return "another distribution"
+		}
+	case "wolfi", "chainguard":
+		if count["alpine"] > 0 || libc["musl"] && !libc["glibc"] {
+			return "Alpine"
 		}
 	}
 	return ""

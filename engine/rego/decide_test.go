@@ -88,8 +88,8 @@ deny["one"] contains "x" if {
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := engine.Maybe("own.rego:3: took more than " + limit.String() + " of processor time and was stopped")
-		if (rules[0].Note == want) != stopped ||
+		want := "own.rego:3: took more than " + limit.String() + " of processor time" // and where it was stopped
+		if strings.HasPrefix(string(rules[0].Note), want) != stopped ||
 			(rules[0].Status == engine.StatusError) != stopped {
 			t.Errorf("after %v: %s, %s", limit, rules[0].Status, rules[0].Note)
 		}
