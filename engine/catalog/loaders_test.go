@@ -74,6 +74,7 @@ func TestPythonArchives(t *testing.T) {
 		"a folder with another name": {"x.whl", zipWith(t, "", "y-3.dist-info/METADATA", header), "y 3; x 1"},
 		"an egg":                     {"x-1-py3.9.egg", zipWith(t, "", "EGG-INFO/PKG-INFO", header), "x 1"},
 		"an egg without metadata":    {"x-1-py3.9.egg", zipWith(t, "", "EGG-INFO/zip-safe", ""), "x 1"},
+		"information in a file":      {"x.pyz", zipWith(t, "", "x-1-py3.9.egg-info", header), "x 1 in x-1-py3.9.egg-info"},
 		"an egg that says nothing":   {"x.egg", zipWith(t, "", "x.py", ""), "malformed"},
 		"a program": {"app", zipWith(t, line, "__main__.py", "", "lib/x-1.dist-info/METADATA", header),
 			"x 1 in lib/x-1.dist-info"},

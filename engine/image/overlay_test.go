@@ -73,6 +73,13 @@ func TestRuntimesThatDiffer(t *testing.T) {
 		"an opaque root":               {[]string{"file a", "file .wh..wh..opq, file b"}, []string{"a=1:a b=2:b", "b=2:b"}},
 		"an opaque folder":             {[]string{"file d/a", "dir d, file d/.wh..wh..opq, file d/b"}, []string{"d/b=2:d/b"}},
 		"an opaque folder over a file": {[]string{"file d", "file d/.wh..wh..opq"}, []string{"d/", "d=1:d"}},
+		"an opaque folder within a link's place": {[]string{"file d/e/a", "dir d/e, file d/e/.wh..wh..opq", "file d/e/b"},
+			[]string{"d/e/b=3:d/e/b"}},
+		"an opaque marker over a link": {[]string{"file x/a, link d x", "dir d, file d/.wh..wh..opq, file d/b"},
+			[]string{"d/b=2:d/b x/a=1:x/a"}},
+		"an entry through a link, then a whiteout": {
+			[]string{"file c", "dir u, link l u, file l/a, file .wh.c, dir d", "file .wh..wh..opq, file l/b"},
+			[]string{"d/ l/b=3:l/b u/a=2:l/a", "l/b=3:l/b"}},
 		"AUFS's own folder": {[]string{"file .wh..wh.x/evil, file a"},
 			[]string{".wh..wh.x/evil=1:.wh..wh.x/evil a=1:a", "a=1:a"}},
 		"a folder over its own whiteout": {[]string{"file d/a", "file .wh.d, dir d, file d/b"},
@@ -106,6 +113,7 @@ func TestRuntimesThatDiffer(t *testing.T) {
 		"a file below a file of its own layer": {"file a, file a/b"}, "a hard link to nothing": {"hard a b"},
 		"a hard link to a folder":      {"dir a, hard b a"},
 		"a link loop of its own layer": {"link a b, link b a, file a/x"}, "a whiteout without a name": {"file .wh."},
+		"a whiteout of the folder itself": {"file a/b", "file a/.wh.."}, "a whiteout of what is above": {"file a/b", "file a/.wh..."},
 	} {
 		if trees, err := image.Merge(stack(layers...)); err == nil {
 			t.Errorf("%s: %q, and no runtime unpacks it", name, content(trees[0]))

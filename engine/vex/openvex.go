@@ -73,9 +73,9 @@ func (d *Document) parseOpenVEX(data []byte) error {
 		return err
 	}
 	switch {
-	case doc.ID == "":
+	case strings.TrimSpace(doc.ID) == "":
 		return errors.New("@id: it has none")
-	case doc.Author == "":
+	case strings.TrimSpace(doc.Author) == "":
 		return errors.New("author: it has none")
 	case doc.Timestamp == "":
 		return errors.New("timestamp: it has none")

@@ -49,6 +49,7 @@ func TestMistakes(t *testing.T) {
 		{goodOpenVEX, `"https://openvex.dev/ns/v0.2.0"`, `["https://openvex.dev/ns/v0.2.0"]`, "@context"},
 		{goodOpenVEX, `"@id":"https://example.test/vex/1",`, ``, "@id"},
 		{goodOpenVEX, `"author":"Example"`, `"author":""`, "author"},
+		{goodOpenVEX, `"author":"Example"`, `"author":" \t"`, "author"},
 		{goodOpenVEX, `"timestamp":"2026-01-02T03:04:05Z"`, `"timestamp":""`, "timestamp"},
 		{goodOpenVEX, `2026-01-02T03:04:05Z`, `yesterday`, "timestamp"},
 		{goodOpenVEX, `"statements":[{`, `"statements":[],"other":[{`, "statements: it has none"},
