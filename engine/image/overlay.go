@@ -44,6 +44,9 @@ type alone struct {
 // place is of this one, and then the runtime fails to make the device.
 func (m *merger) markWhiteout(dir, base string) error {
 	parent, err := m.resolve(dir, true)
+	if errors.Is(err, errNotDir) {
+		return nil // some tools write a whiteout for a folder and for what was in it: the device of the first is in the second's way
+	}
 	if err != nil {
 		return err
 	}

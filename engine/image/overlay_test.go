@@ -75,6 +75,8 @@ func TestRuntimesThatDiffer(t *testing.T) {
 		"an opaque folder over a file": {[]string{"file d", "file d/.wh..wh..opq"}, []string{"d/", "d=1:d"}},
 		"an opaque folder within a link's place": {[]string{"file d/e/a", "dir d/e, file d/e/.wh..wh..opq", "file d/e/b"},
 			[]string{"d/e/b=3:d/e/b"}},
+		"an opaque marker in a file":       {[]string{"file d", "file d, file d/.wh..wh..opq"}, []string{"d=2:d"}},
+		"a whiteout in what is whited out": {[]string{"file d/a, file e", "file .wh.d, file d/.wh.a, file f"}, []string{"e=1:e f=2:f"}},
 		"an opaque marker over a link": {[]string{"file x/a, link d x", "dir d, file d/.wh..wh..opq, file d/b"},
 			[]string{"d/b=2:d/b x/a=1:x/a"}},
 		"an entry through a link, then a whiteout": {

@@ -317,6 +317,9 @@ func (s *layerStack) argued(p, what string) bool {
 	if what == "refused by veto alone" && s.linksWhiteout() {
 		return true // a hard link to the device that podman makes of a whiteout is a whiteout too: nobody builds that
 	}
+	if what == "refused by veto alone" && len(s.shown) == 1 && s.shown["podman vfs"] != nil && s.marksLink() {
+		return true // podman does not follow the link, so that a hard link finds its target; containerd does, and refuses it too
+	}
 	if what == "refused by all runtimes" || what == "shown by veto" && (s.refused["podman vfs"] != "" || overlayRefuses) {
 		// containerd's native snapshotter unpacks one layer over the other, follows links as containerd does and makes what they lead to. It
 		// cannot be asked here, and podman refuses what leads through a link to nothing.
@@ -330,6 +333,20 @@ func replacesFolder(entries []engine.Entry) bool {
 	for i, e := range entries {
 		for _, o := range entries[:i] {
 			if e.Type != engine.TypeDir && (strings.HasPrefix(o.Path, e.Path+"/") || o.Path == e.Path && o.Type == engine.TypeDir) {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// marksLink says whether an opaque marker stands in what is a link.
+func (s *layerStack) marksLink() bool {
+	links := map[string]bool{}
+	for _, l := range s.layers {
+		for _, e := range l.Entries {
+			links[e.Path] = links[e.Path] || e.Type == engine.TypeSymlink
+			if dir, base := path.Split(e.Path); base == ".wh..wh..opq" && links[strings.TrimSuffix(dir, "/")] {
 				return true
 			}
 		}
