@@ -3,20 +3,26 @@ package advisory
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
+	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/version"
 )
 
 // lookupName is a name and version by which advisories may know a source package, and the module that it is from.
-type lookupName struct{ name, version, module string }
+type lookupName struct {
+	name, version, module string
+	untagged              bool // the version says only of which commit the main module of a Go program is
+}
 
 // lookupNames returns the name of the source package and, in a distribution, the other names of its binary packages. Most distributions
 // name sources (ossf.github.io/osv-schema, "Defined Ecosystems"), but AlmaLinux, Red Hat and Wolfi name what is installed, and a record
 // elsewhere that does so must not be missed: of Debian 12's 63,436 binaries, 14 have the name of a source that they are not built from.
 func (p *sourcePackage) lookupNames() []lookupName {
-	names := []lookupName{{p.name, p.version, string(p.packages[0].Module)}}
+	names := []lookupName{{p.name, p.version, string(p.packages[0].Module), p.untagged()}}
 	if !isDistribution(p.ecosystem) {
 		return names
 	}
@@ -25,7 +31,7 @@ func (p *sourcePackage) lookupNames() []lookupName {
 		names = names[:0]
 	}
 	for _, b := range p.packages {
-		n := lookupName{b.Name, b.Version, string(b.Module)}
+		n := lookupName{b.Name, b.Version, string(b.Module), false}
 		if (binariesOnly || b.Name != p.name) && !slices.Contains(names, n) {
 			names = append(names, n)
 		}
@@ -39,6 +45,14 @@ func (p *sourcePackage) lookupNames() []lookupName {
 	})
 	return names
 }
+
+// untagged says whether the package is the main module of a Go program, and was built where none of its releases was known.
+func (p *sourcePackage) untagged() bool {
+	return p.ecosystem == "Go" && version.IsUntagged(p.version) && slices.ContainsFunc(p.packages, func(q engine.Package) bool { return q.Main })
+}
+
+// errUntagged says why such a version cannot be compared with releases.
+var errUntagged = errors.New("it names a commit, and was built where no release of the module was known (a shallow clone has no tags)")
 
 // matchesOf evaluates every record that names the source package or one of its binaries, each record once. What cannot be evaluated becomes
 // a gap.
@@ -81,9 +95,14 @@ func (s *matchState) matchesByName(ctx context.Context, ecosystem string, name l
 	slices.SortStableFunc(records, func(a, b Advisory) int { return cmp.Compare(a.ID, b.ID) })
 	v, invalid := version.Parse(ecosystem, name.version)
 	var matches []match
+	untagged := 0
 	unknown := 0 // records that only a valid version could be compared with
 	for i := range records {
 		a := &records[i]
+		if invalid == nil && name.untagged && a.namesReleases(ecosystem, name.name) {
+			untagged++
+			continue
+		}
 		if invalid != nil {
 			if a.listsVersionText(ecosystem, name) {
 				matches = append(matches, match{record: a, evaluation: evaluation{affected: true, reason: listedReason}, installed: name.version})
@@ -104,7 +123,23 @@ func (s *matchState) matchesByName(ctx context.Context, ecosystem string, name l
 		s.addMalformedGap(ecosystem+"/"+name.name, unknown,
 			fmt.Errorf("%d advisories could not be compared with the installed version: %w", unknown, invalid))
 	}
+	if untagged > 0 {
+		s.addMalformedGap(ecosystem+"/"+name.name, untagged,
+			fmt.Errorf("%d advisories could not be compared with the installed version %s: %w", untagged, name.version, errUntagged))
+	}
 	return matches, ctx.Err()
+}
+
+// namesReleases says whether what the record says of a Go module is about releases, and not about commits alone.
+func (a *Advisory) namesReleases(ecosystem, name string) bool {
+	release := func(v string) bool { return v != "" && v != "0" && !version.IsUntagged("v"+strings.TrimPrefix(v, "v")) }
+	return slices.ContainsFunc(a.Affected, func(f Affected) bool {
+		return f.isAbout(ecosystem, name) && slices.ContainsFunc(f.Ranges, func(r Range) bool {
+			return slices.ContainsFunc(r.Events, func(e Event) bool {
+				return release(e.Introduced) || release(e.Fixed) || release(e.LastAffected) || release(e.Limit)
+			})
+		})
+	})
 }
 
 // listsVersionText says whether the record lists a version that does not parse, letter by letter.

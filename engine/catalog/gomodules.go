@@ -101,8 +101,7 @@ func modulesOf(info *debug.BuildInfo, paths []string) (ev engine.Evidence) {
 		p.Main = main
 		ev.Packages = append(ev.Packages, *p)
 	}
-	goVersion, _, _ := strings.Cut(strings.TrimPrefix(info.GoVersion, "go"), " ")
-	if goVersion == "" || strings.HasPrefix(info.GoVersion, "devel") {
+	if goVersion := releaseOfGo(info.GoVersion); goVersion == "" {
 		detail := fmt.Sprintf("built with an unreleased Go: %.80q", info.GoVersion)
 		ev.Gaps = append(ev.Gaps, engine.Gap{Kind: engine.GapUnsupported, Detail: detail})
 	} else {
@@ -133,6 +132,20 @@ func modulesOf(info *debug.BuildInfo, paths []string) (ev engine.Evidence) {
 	}
 	ev.Gaps = append(ev.Gaps, withoutModules(info, paths)...)
 	return ev
+}
+
+// releaseOfGo returns the release in the name of a Go toolchain, "" for one between releases ("devel …", "go1.27-devel_…"). What follows the
+// release says how the toolchain was built or who did it (go.dev/doc/toolchain, "Go toolchain names"): "go1.26.8-X:jsonv2", "go1.21.3-acme",
+// "go1.22.1 (Red Hat 1.22.1-1.el9)", "go1.20.7 X:boringcrypto".
+func releaseOfGo(toolchain string) string {
+	rest, ok := strings.CutPrefix(toolchain, "go")
+	if !ok || strings.Contains(toolchain, "devel") {
+		return ""
+	}
+	if i := strings.IndexAny(rest, " -+"); i >= 0 {
+		rest = rest[:i]
+	}
+	return rest
 }
 
 // ownFolder says whether a module is the main module's own: named below it, and in a folder of it. Its version is as unknown as that one's.
@@ -211,10 +224,10 @@ func someOf(list []string) string {
 	return out
 }
 
-// mainVersion returns the version of the main module. Where the go command knew none, the linker's flags may have set the one that the
-// program prints: -X main.version=1.2.3. It counts when there is only one.
+// mainVersion returns the version of the main module. Where the go command knew none, or only a commit, the linker's flags may have set the
+// one that the program prints: -X main.version=1.2.3. It counts when there is only one.
 func mainVersion(info *debug.BuildInfo) string {
-	if info.Main.Version != "(devel)" {
+	if info.Main.Version != "(devel)" && !version.IsPseudo(info.Main.Version) {
 		return info.Main.Version
 	}
 	found := ""

@@ -2,6 +2,7 @@ package catalog
 
 import (
 	"bytes"
+	"fmt"
 	"io/fs"
 	"math/rand/v2"
 	"slices"
@@ -204,6 +205,13 @@ func TestMainVersion(t *testing.T) {
 	ev, err := programs{}.Inspect(t.Context(), fileAt("usr/bin/x", program("go1.21.1", known)))
 	if got := evidenceLine(ev, err); got != "Go stdlib 1.21.1, Go x v2.0.0 main" {
 		t.Errorf("a version that the go command knew: %q", got)
+	}
+	const pseudo = "path\tx\nmod\tx\t%s\t\nbuild\t-ldflags=\"-X main.version=1.2.3\"\n"
+	for _, v := range []string{"v0.0.0-20250503120000-0dd7d1fa893c", "v1.2.3-0.20250503120000-0dd7d1fa893c+dirty"} {
+		ev, err := programs{}.Inspect(t.Context(), fileAt("usr/bin/x", program("go1.21.1", fmt.Sprintf(pseudo, v))))
+		if got := evidenceLine(ev, err); got != "Go stdlib 1.21.1, Go x v1.2.3 main" {
+			t.Errorf("a commit that the go command knew, %s: %q", v, got)
+		}
 	}
 }
 
