@@ -39,6 +39,7 @@ const (
 	MaxArchiveEntries = 200_000   // files of one, with those of the archives in it
 	MaxArchiveList    = 24 << 20  // the list of files of one archive
 	MaxNestedBytes    = 256 << 20 // that is unpacked of one archive, with such lists
+	MaxArchiveFolders = 64        // of classes of an archive without coordinates, that are compared with those of known packages
 	MaxNestedArchives = 4         // depth of archives in archives
 	MaxRPMDatabase    = 64 << 20  // one rpm database of a compressed layer, which memory holds
 	MaxRPMHeader      = 16 << 20  // one package in it; rpm itself takes 256 MB, real ones have up to 4

@@ -87,6 +87,8 @@ type Package struct {
 	// pacman); each at most MaxRelations bytes.
 	Depends  string `json:"-"`
 	Provides string `json:"-"`
+	// Archive is set of an archive of Java that does not name its coordinates; the matcher looks for them among those that advisories name.
+	Archive *JavaArchive `json:"-"`
 	// Symbols are, of a Go module, the functions of each program that holds it; nil of a program whose functions are not known.
 	Symbols []*Symbols `json:"-"`
 }
@@ -101,6 +103,12 @@ type PackageOrigin struct {
 	Plausible bool
 	// Unjudged says that it holds programs that no other ecosystem judges.
 	Unjudged bool
+}
+
+// JavaArchive is what an archive of Java says of itself that does not name its coordinates.
+type JavaArchive struct {
+	Names   []string // artifacts that it may be, the likeliest first
+	Folders []string // of its classes, sorted: "org/springframework/beans"; at most MaxArchiveFolders
 }
 
 // Symbols are what programs hold: sorted 64-bit FNV-1a hashes of "import/path", "import/path.Function" and "import/path.Type.Method".

@@ -48,7 +48,8 @@ func (p *sourcePackage) lookupNames() []lookupName {
 
 // untagged says whether the package is the main module of a Go program, and was built where none of its releases was known.
 func (p *sourcePackage) untagged() bool {
-	return p.ecosystem == "Go" && version.IsUntagged(p.version) && slices.ContainsFunc(p.packages, func(q engine.Package) bool { return q.Main })
+	main := func(q engine.Package) bool { return q.Main }
+	return p.ecosystem == "Go" && version.IsUntagged(p.version) && slices.ContainsFunc(p.packages, main)
 }
 
 // errUntagged says why such a version cannot be compared with releases.

@@ -58,6 +58,9 @@ type matchState struct {
 // and more than engine.MaxFindings findings are an engine.LimitError.
 func (m *Matcher) Match(ctx context.Context, inv *engine.Inventory, now time.Time) (*engine.Matches, error) {
 	s := &matchState{store: m.store, now: now, shards: map[string]*Shard{}}
+	if err := s.nameArchives(ctx, inv); err != nil {
+		return nil, err
+	}
 	sources, err := s.sourcePackages(ctx, inv)
 	if err != nil {
 		return nil, err
@@ -147,6 +150,9 @@ func (s *matchState) sourcePackages(ctx context.Context, inv *engine.Inventory) 
 		if shard == nil {
 			noShard[ecosystem]++
 			continue
+		}
+		if p.Archive != nil {
+			continue // no advisory is about it
 		}
 		if p.ThirdParty && p.Origin.Unjudged {
 			thirdParty[ecosystem]++

@@ -55,6 +55,19 @@ func (m *memoryStore) Shard(ctx context.Context, ecosystem string) (Shard, bool,
 	return s, ok, ctx.Err()
 }
 
+func (m *memoryStore) Names(_ context.Context, ecosystem string) ([]string, error) {
+	var names []string
+	for _, a := range m.records {
+		for _, f := range a.Affected {
+			if f.Ecosystem == ecosystem {
+				names = append(names, PackageKey(ecosystem, f.Name))
+			}
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names), nil
+}
+
 func (m *memoryStore) Affecting(ctx context.Context, ecosystem, name string) ([]Advisory, error) {
 	return filter(m.records, func(a Advisory) bool {
 		return slices.ContainsFunc(a.Affected, func(f Affected) bool { return f.isAbout(ecosystem, name) })

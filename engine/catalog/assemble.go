@@ -1,6 +1,8 @@
 package catalog
 
 import (
+	"cmp"
+	"slices"
 	"sort"
 	"strings"
 
@@ -152,6 +154,19 @@ func (a *assembly) removedBetween(path string, from, to int) bool {
 	return false
 }
 
+// uniteArchives joins what two archives of one name and version say.
+func uniteArchives(a, b *engine.JavaArchive) *engine.JavaArchive {
+	if a == nil || b == nil {
+		return cmp.Or(a, b)
+	}
+	both := func(x, y []string) []string {
+		out := slices.Concat(x, y)
+		slices.Sort(out)
+		return slices.Compact(out)
+	}
+	return &engine.JavaArchive{Names: both(a.Names, b.Names), Folders: both(a.Folders, b.Folders)}
+}
+
 // mergeOccurrences makes one package of those that are equal, with all their locations, sorted. It has an owner only if each occurrence
 // has.
 func mergeOccurrences(all []*occurrence) []engine.Package {
@@ -171,6 +186,7 @@ func mergeOccurrences(all []*occurrence) []engine.Package {
 		p.Locations = append(p.Locations, o.Locations...)
 		p.Main = p.Main || o.Main
 		p.Symbols = append(p.Symbols, o.Symbols...)
+		p.Archive = uniteArchives(p.Archive, o.Archive)
 		if o.layer < layers[i] {
 			layers[i], p.Layer = o.layer, o.Layer
 		}

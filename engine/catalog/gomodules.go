@@ -134,9 +134,9 @@ func modulesOf(info *debug.BuildInfo, paths []string) (ev engine.Evidence) {
 	return ev
 }
 
-// releaseOfGo returns the release in the name of a Go toolchain, "" for one between releases ("devel …", "go1.27-devel_…"). What follows the
-// release says how the toolchain was built or who did it (go.dev/doc/toolchain, "Go toolchain names"): "go1.26.8-X:jsonv2", "go1.21.3-acme",
-// "go1.22.1 (Red Hat 1.22.1-1.el9)", "go1.20.7 X:boringcrypto".
+// releaseOfGo returns the release in the name of a Go toolchain, "" for one between releases ("devel …", "go1.27-devel_…"). What follows
+// the release says how the toolchain was built or who did it (go.dev/doc/toolchain, "Go toolchain names"): "go1.26.8-X:jsonv2",
+// "go1.21.3-acme", "go1.22.1 (Red Hat 1.22.1-1.el9)", "go1.20.7 X:boringcrypto".
 func releaseOfGo(toolchain string) string {
 	rest, ok := strings.CutPrefix(toolchain, "go")
 	if !ok || strings.Contains(toolchain, "devel") {

@@ -21,7 +21,7 @@ import (
 // front of it.
 type java struct{}
 
-func (java) Name() string { return "java/4" }
+func (java) Name() string { return "java/5" }
 
 func (java) Wants(p string, _ fs.FileMode, size int64) bool {
 	return size >= zipEndSize || javaArchive(p)
@@ -158,8 +158,10 @@ func (r *archiveReader) spend(n int64) error {
 // jar is what an archive says of itself.
 type jar struct {
 	poms     []pom             // of META-INF/maven
+	models   map[string]pom    // what pom.xml says, by the folder; without a version where it cannot be told
 	manifest map[string]string // main attributes of META-INF/MANIFEST.MF, by their names in lower case
 	classes  bool              // it has classes, which some package has to be of
+	folders  map[string]bool   // of the classes
 }
 
 // pom names a package of Maven.
@@ -248,7 +250,7 @@ func (r *archiveReader) readEntry(z *zipReader, e *zipEntry, j *jar, name archiv
 	case strings.HasSuffix(in, "/"):
 		return nil
 	case strings.HasSuffix(in, ".class"):
-		j.classes = true
+		j.addFolder(in)
 		return nil
 	case strings.EqualFold(in, manifestMark):
 		body, err := r.readBody(z, e, engine.MaxMetadata)
@@ -264,6 +266,15 @@ func (r *archiveReader) readEntry(z *zipReader, e *zipEntry, j *jar, name archiv
 		p, err := readPom(body)
 		if err == nil {
 			j.poms = append(j.poms, p)
+		}
+		return err
+	case isPomModel(in):
+		body, err := r.readBody(z, e, engine.MaxMetadata)
+		if err == nil && len(j.models) < engine.MaxGaps {
+			if j.models == nil {
+				j.models = map[string]pom{}
+			}
+			j.models[path.Dir(in)] = readModel(body, in)
 		}
 		return err
 	case javaArchive(in):
@@ -291,6 +302,11 @@ func isPomProperties(name string) bool {
 		return false
 	}
 	return strings.HasPrefix(name, mavenMark) || strings.Contains(name, "/"+mavenMark)
+}
+
+// isPomModel says whether a file is the model of a package of Maven, which stands beside its properties, or alone.
+func isPomModel(name string) bool {
+	return strings.HasSuffix(name, "/pom.xml") && (strings.HasPrefix(name, mavenMark) || strings.Contains(name, "/"+mavenMark))
 }
 
 // readNested reads a file in an archive that is one itself: by its name, or by its first bytes.

@@ -87,10 +87,8 @@ func damagedBody(t *testing.T) string {
 // What an archive says of itself is bounded: files that are larger than any real one, lists that are longer, and gaps without end are
 // limits.
 func TestJavaLimits(t *testing.T) {
-	class := member{"a/B.class", "x"}
-	var anonymous, damaged []member
+	var damaged []member
 	for i := range engine.MaxGaps + 1 {
-		anonymous = append(anonymous, member{fmt.Sprintf("%d.jar", i), zipped(t, class)})
 		damaged = append(damaged, member{fmt.Sprintf("%d.jar", i), "no archive"})
 	}
 	const limitOfFile = "limit bytes of a file in an archive"
@@ -106,7 +104,6 @@ func TestJavaLimits(t *testing.T) {
 		"a large manifest": {zipped(t, member{"META-INF/MANIFEST.MF", strings.Repeat("x", engine.MaxMetadata)}), map[string]int{}},
 		"a larger manifest": {zipped(t, member{"META-INF/MANIFEST.MF", strings.Repeat("x", engine.MaxMetadata+1)}),
 			map[string]int{limitOfFile: 1}},
-		"many without coordinates":    {zipped(t, anonymous...), map[string]int{"gap unsupported": engine.MaxGaps}},
 		"as many damaged ones as may": {zipped(t, damaged[1:]...), map[string]int{"gap malformed": engine.MaxGaps}},
 		"more damaged ones": {zipped(t, damaged...),
 			map[string]int{"gap malformed": engine.MaxGaps, "limit number of faults of one database": 1}},
@@ -168,22 +165,22 @@ func TestJavaCoordinates(t *testing.T) {
 		"Specification-Version":  {"lib.jar", group + "Specification-Version: 1\r\n", "org.example:lib 1"},
 		"a version that is none": {"lib.jar",
 			group + "Implementation-Version: unknown\r\nBundle-Version: 1 beta\r\nSpecification-Version: 4\r\n", "org.example:lib 4"},
-		"no version": {"lib.jar", group, "gap unsupported"},
+		"no version": {"lib.jar", group, "? lib"},
 		"a directive": {"lib-1.jar",
 			"Implementation-Vendor-Id: org.example\r\nBundle-SymbolicName: org.example.lib;singleton:=true\r\n", "org.example:lib 1"},
-		"only a vendor":        {"lib-1.jar", "Implementation-Vendor-Id: org.example\r\n", "gap unsupported"},
-		"only a symbolic name": {"lib-1.jar", "Bundle-SymbolicName: org.example.lib\r\n", "gap unsupported"},
+		"only a vendor":        {"lib-1.jar", "Implementation-Vendor-Id: org.example\r\n", "? lib 1"},
+		"only a symbolic name": {"lib-1.jar", "Bundle-SymbolicName: org.example.lib\r\n", "? lib 1"},
 		"another vendor": {"lib-1.jar", "Implementation-Vendor-Id: org\r\nBundle-SymbolicName: org.example.lib\r\n",
-			"gap unsupported"},
+			"? lib 1"},
 		"a symbolic name of another": {"lib-1.jar", "Implementation-Vendor-Id: org.example\r\nBundle-SymbolicName: org.example.other\r\n",
-			"gap unsupported"},
+			"? lib 1"},
 		"a symbolic name that is a group": {"lib-1.jar", "Implementation-Vendor-Id: org.example\r\nBundle-SymbolicName: org.example\r\n",
-			"gap unsupported"},
+			"? lib 1"},
 		"a line that goes on": {"lib-1.jar",
 			"Implementation-Vendor-Id: org.\r\n example\r\nBundle-SymbolicName: org.exa\r\n mple.lib\r\n", "org.example:lib 1"},
 		"line feeds alone":       {"lib-1.jar", strings.ReplaceAll(group, "\r\n", "\n"), "org.example:lib 1"},
 		"carriage returns alone": {"lib-1.jar", strings.ReplaceAll(group, "\r\n", "\r"), "org.example:lib 1"},
-		"an entry of a file":     {"lib-1.jar", "\r\nName: x\r\n" + group, "gap unsupported"},
+		"an entry of a file":     {"lib-1.jar", "\r\nName: x\r\n" + group, "? lib 1"},
 	} {
 		body := zipped(t, member{"META-INF/MANIFEST.MF", c.manifest}, member{"a/B.class", "x"})
 		if got := strings.Join(opened(t, "srv/"+c.file, body), ", "); got != c.want {
@@ -205,10 +202,10 @@ func TestJavaOwnPom(t *testing.T) {
 		"by its name without a version": {"core.jar", []string{"g:api:1", "g:core:1"}, "g:api 1, g:core 1 MIT"},
 		"the longest name": {"core-api-1.jar", []string{"g:core:1", "g:core-api:1", "g:core-a:1"},
 			"g:core 1, g:core-api 1 MIT, g:core-a 1"},
-		"a name that only begins so": {"corelib-2.jar", []string{"g:core:1"}, "g:core 1, gap unsupported"},
+		"a name that only begins so": {"corelib-2.jar", []string{"g:core:1"}, "g:core 1, ? corelib 2"},
 		"by its version":             {"app-2.jar", []string{"g:api:1", "g:core:2", "g:x:2"}, "g:api 1, g:core 2 MIT, g:x 2"},
 		"a name without a version":   {"app.jar", []string{"g:api:1", "g:core:2"}, "g:api 1 MIT, g:core 2"},
-		"another name and version":   {"app-3.jar", []string{"g:api:1", "g:core:2"}, "g:api 1, g:core 2, gap unsupported"},
+		"another name and version":   {"app-3.jar", []string{"g:api:1", "g:core:2"}, "g:api 1, g:core 2, ? app 3"},
 		"a dash at the end":          {"app-.jar", []string{"g:api:1"}, "g:api 1 MIT"},
 	} {
 		members := []member{{"META-INF/MANIFEST.MF", license}, {"a/B.class", "x"}}

@@ -49,6 +49,9 @@ func opened(t testing.TB, name, body string) []string {
 	var out []string
 	for _, p := range ev.Packages {
 		line := p.Name + " " + p.Version
+		if p.Archive != nil {
+			line = strings.TrimSpace("? " + line)
+		}
 		for _, l := range p.Locations {
 			line += " @" + l.Path
 		}
@@ -95,17 +98,26 @@ func TestJava(t *testing.T) {
 				"Bundle-License: http://www.apache.org/licenses/LICENSE-2.0.txt\r\n"), class),
 			[]string{"com.fasterxml.jackson.core:jackson-databind 2.9.8 Apache-2.0"}},
 		"a name of the organisation": {"lib/gson-2.8.1.jar", zipped(t, manifest("Bundle-SymbolicName: com.google.gson\r\n"), class),
-			[]string{"gap unsupported"}},
+			[]string{"? gson 2.8.1"}},
 		"a vendor's id is no group": {"lib/commons-collections-3.1.jar",
-			zipped(t, manifest("Implementation-Vendor-Id: org.apache\r\nImplementation-Version: 3.1\r\n"), class), []string{"gap unsupported"}},
+			zipped(t, manifest("Implementation-Vendor-Id: org.apache\r\nImplementation-Version: 3.1\r\n"), class),
+			[]string{"? commons-collections 3.1"}},
 		"nobody says whose": {"lib/commons-thing-1.0.jar", zipped(t, manifest("Main-Class: a.B\r\n"), class),
-			[]string{"gap unsupported"}},
+			[]string{"? commons-thing 1.0"}},
 		"no classes":    {"lib/resources-1.0.jar", zipped(t, member{"a.txt", "x"}), nil},
 		"the JDK's own": {"lib/jrt-fs.jar", zipped(t, manifest("Implementation-Title: Java Runtime Environment\r\n"), class), nil},
 		"properties that are not done": {"lib/x-1.jar", zipped(t, pomOf("a", "b", "${project.version}"), class),
-			[]string{"gap malformed", "gap unsupported"}},
-		"a script in front": {"srv/app.jar", "#!/bin/sh\nexec java -jar $0\n" + lib, []string{"org.slf4j:slf4j-api 1.7.36"}},
-		"too deep":          {"srv/app.jar", deep, []string{"limit depth of archives in archives"}},
+			[]string{"? x 1", "gap malformed"}},
+		"a model alone": {"lib/app.jar", zipped(t, member{"META-INF/maven/g/a/pom.xml",
+			"<project><parent><groupId>p</groupId><version>3</version></parent><artifactId>a</artifactId></project>"}, class),
+			[]string{"p:a 3"}},
+		"a model beside properties": {"lib/app.jar", zipped(t, pomOf("g", "a", "1"), member{"META-INF/maven/g/a/pom.xml", "<project/>"}),
+			[]string{"g:a 1"}},
+		"a model without a version": {"lib/app.jar",
+			zipped(t, member{"META-INF/maven/g/a/pom.xml", "<project><version>${v}</version></project>"}), []string{"gap malformed"}},
+		"a model that is none": {"lib/app.jar", zipped(t, member{"META-INF/maven/g/a/pom.xml", "<project"}), []string{"gap malformed"}},
+		"a script in front":    {"srv/app.jar", "#!/bin/sh\nexec java -jar $0\n" + lib, []string{"org.slf4j:slf4j-api 1.7.36"}},
+		"too deep":             {"srv/app.jar", deep, []string{"limit depth of archives in archives"}},
 		"an archive in it is damaged": {"srv/app.jar", zipped(t, pomOf("a", "b", "1"), member{"lib/x.jar", "no archive"}),
 			[]string{"a:b 1", "gap malformed"}},
 		"truncated": {"srv/app.jar", lib[:len(lib)-10], []string{"error"}},

@@ -1,8 +1,13 @@
 package catalog
 
 import (
+	"cmp"
+	"encoding/xml"
 	"errors"
+	"fmt"
+	"maps"
 	"path"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,11 +15,15 @@ import (
 )
 
 // addPackages adds the packages of one archive: those that Maven's properties name, or what the manifest and the file's name say for
-// certain. An archive of classes that does not say whose they are is a gap: a guessed group is the source of most false findings.
+// certain. A guessed group is the source of most false findings: of an archive of classes that does not say whose they are, the matcher
+// asks whether its name and its folders are those of a package that an advisory is about.
 func (r *archiveReader) addPackages(j *jar, name archiveName) error {
 	stem := name.base
 	if ext := path.Ext(stem); len(ext) > 1 && !isDigit(ext[1]) {
 		stem = strings.TrimSuffix(stem, ext)
+	}
+	if err := r.addModels(j); err != nil {
+		return err
 	}
 	p, known := j.coordinates(stem)
 	poms, own := j.poms, j.ownPom(stem)
@@ -36,12 +45,103 @@ func (r *archiveReader) addPackages(j *jar, name archiveName) error {
 	if own >= 0 || !j.classes || strings.HasPrefix(j.manifest["implementation-title"], "Java Runtime") {
 		return nil
 	}
-	if len(r.ev.Gaps) < engine.MaxGaps {
-		r.ev.Gaps = append(r.ev.Gaps, engine.Gap{Kind: engine.GapUnsupported, Subject: "java archives without coordinates",
-			Detail: "neither Maven's properties nor the manifest say which group, artifact and version its classes are of"})
+	k := languagePackage("maven", "Maven", p.artifact, p.version)
+	k.Archive = &engine.JavaArchive{Names: j.names(p.artifact), Folders: slices.Sorted(maps.Keys(j.folders))}
+	if name.inner != "" {
+		k.Locations = []engine.Location{{Path: name.inner}}
+	}
+	return addPackage(r.ev, k)
+}
+
+// addModels adds the packages that have a pom.xml in the archive and no properties beside it.
+func (r *archiveReader) addModels(j *jar) error {
+	for _, dir := range slices.Sorted(maps.Keys(j.models)) {
+		m := j.models[dir]
+		if slices.ContainsFunc(j.poms, func(p pom) bool { return p.group == m.group && p.artifact == m.artifact }) {
+			continue
+		}
+		if m.version == "" {
+			if err := addMalformed(r.ev, fmt.Sprintf("%.200q in it does not say its version", dir+"/pom.xml")); err != nil {
+				return err
+			}
+			continue
+		}
+		j.poms = append(j.poms, m)
 	}
 	return nil
 }
+
+// readModel reads a pom.xml (maven.apache.org/pom.html, "Maven Coordinates"): what it does not say of itself it has from its parent. Group
+// and artifact are those of the folder that it is in, where it does not say them.
+func readModel(body []byte, name string) pom {
+	var m struct {
+		Group    string `xml:"groupId"`
+		Artifact string `xml:"artifactId"`
+		Version  string `xml:"version"`
+		Parent   struct {
+			Group   string `xml:"groupId"`
+			Version string `xml:"version"`
+		} `xml:"parent"`
+	}
+	if err := xml.Unmarshal(body, &m); err != nil {
+		m.Version, m.Parent.Version = "", "" // the package is there, whatever its model is
+	}
+	folder := path.Dir(name)
+	p := pom{cmp.Or(m.Group, m.Parent.Group), m.Artifact, cmp.Or(m.Version, m.Parent.Version)}
+	if p.group == "" || strings.Contains(p.group, "${") {
+		p.group = path.Base(path.Dir(folder))
+	}
+	if p.artifact == "" || strings.Contains(p.artifact, "${") {
+		p.artifact = path.Base(folder)
+	}
+	if p.version = strings.TrimSpace(p.version); strings.Contains(p.version, "${") {
+		p.version = ""
+	}
+	p.group, p.artifact = strings.TrimSpace(p.group), strings.TrimSpace(p.artifact)
+	return p
+}
+
+// names returns the artifacts that an archive without coordinates may be, by its file's name and by its manifest (JAR File Specification;
+// OSGi Core; JEP 261 for Automatic-Module-Name, whose dots are an artifact's hyphens).
+func (j *jar) names(artifact string) []string {
+	symbolic, _, _ := strings.Cut(j.manifest["bundle-symbolicname"], ";")
+	out := []string{}
+	for _, n := range []string{artifact, j.manifest["implementation-title"], j.manifest["bundle-name"], symbolic,
+		symbolic[strings.LastIndexByte(symbolic, '.')+1:], strings.ReplaceAll(j.manifest["automatic-module-name"], ".", "-")} {
+		if n = strings.ToLower(strings.TrimSpace(n)); n != "" && len(n) <= 200 && !slices.Contains(out, n) {
+			out = append(out, n)
+		}
+	}
+	return out
+}
+
+// addFolder notes the folder of a class. In front of it may stand where an application has its own, and for which release of Java it is.
+func (j *jar) addFolder(class string) {
+	j.classes = true
+	dir := path.Dir(class)
+	for _, place := range []string{"BOOT-INF/classes", "WEB-INF/classes", "META-INF/versions/"} {
+		if rest, ok := strings.CutPrefix(dir, place); ok {
+			if strings.HasSuffix(place, "/") {
+				_, rest, _ = strings.Cut(rest, "/")
+			}
+			dir = strings.TrimPrefix(rest, "/")
+		}
+	}
+	const loader = "org/springframework/boot/loader" // of the archive, not of what is in it
+	if parts := strings.SplitN(dir, "/", maxFolderDepth+1); len(parts) > maxFolderDepth {
+		dir = strings.Join(parts[:maxFolderDepth], "/")
+	}
+	if dir == "" || dir == "." || strings.HasPrefix(dir+"/", loader+"/") || len(j.folders) >= engine.MaxArchiveFolders || len(dir) > 200 {
+		return
+	}
+	if j.folders == nil {
+		j.folders = map[string]bool{}
+	}
+	j.folders[dir] = true
+}
+
+// maxFolderDepth is how many parts of a folder's name count: those of a group and an artifact.
+const maxFolderDepth = 6
 
 // ownPom returns the index of Maven's properties that are the archive's own, and not of a library shaded into it; -1 when none are. That is
 // so only when the file's name has another artifact and another version than all of them: an application is often built under a name of its

@@ -149,11 +149,11 @@ func TestLanguagesHonest(t *testing.T) {
 	}
 }
 
-// A library shaded into an archive does not hide the gap that the archive's own group is unknown.
+// A library shaded into an archive does not hide the archive itself, whose group is unknown.
 func TestJavaOwn(t *testing.T) {
 	shaded, class := pomOf("cglib", "cglib", "3.2.12"), member{"a/B.class", "x"}
 	for path, want := range map[string]string{
-		"lib/guice-4.2.3.jar":    "cglib:cglib 3.2.12, gap unsupported",
+		"lib/guice-4.2.3.jar":    "cglib:cglib 3.2.12, ? guice 4.2.3",
 		"lib/cglib-3.2.12.jar":   "cglib:cglib 3.2.12",
 		"lib/service-3.2.12.jar": "cglib:cglib 3.2.12", // built under a name of its own
 		"srv/app.jar":            "cglib:cglib 3.2.12",

@@ -28,13 +28,19 @@ func setPURL(p *engine.Package, os *engine.OS) {
 			}
 		}
 	case "maven":
-		namespace, base, _ = strings.Cut(p.Name, ":")
+		if p.Archive == nil {
+			namespace, base, _ = strings.Cut(p.Name, ":")
+		}
 	case "npm", "golang", "composer":
 		if i := strings.LastIndexByte(p.Name, '/'); i > 0 {
 			namespace, base = p.Name[:i], p.Name[i+1:]
 		}
 	}
-	p.PURL = purl.New(p.Type, namespace, base, version, qualifiers)
+	typ := p.Type
+	if p.Archive != nil { // Maven's have a group
+		typ = "generic"
+	}
+	p.PURL = purl.New(typ, namespace, base, version, qualifiers)
 }
 
 // isNativeType says whether a distribution's own packages are of this type: a dpkg database in an Alpine image is not Alpine's.

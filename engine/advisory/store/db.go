@@ -186,6 +186,28 @@ func (d *DB) Affecting(ctx context.Context, ecosystem, name string) ([]advisory.
 	})
 }
 
+// Names returns the names of all packages that records of an ecosystem are about, as advisory.PackageKey writes them, sorted.
+func (d *DB) Names(ctx context.Context, ecosystem string) ([]string, error) {
+	info, ok := d.shardFor(ecosystem)
+	if !ok {
+		return nil, nil
+	}
+	t, err := d.table(ctx, info)
+	if err != nil {
+		return nil, err
+	}
+	var names []string
+	err = t.each(keyPackage, func(key string, _ []byte) error {
+		names = append(names, key[len(keyPackage):])
+		return ctx.Err()
+	})
+	if err != nil {
+		return nil, shardError(d.dir, info, err)
+	}
+	slices.Sort(names)
+	return names, nil
+}
+
 // ByID returns, sorted by id, the records of all shards that have one of ids as their id or name it as an alias, reduced to their ids,
 // ratings, CWEs and withdrawal. It leaves out records that have none of these, by which nothing can be joined.
 func (d *DB) ByID(ctx context.Context, ids []string) ([]advisory.Advisory, error) {

@@ -240,7 +240,13 @@ func (c *coder) pkg(p *engine.Package) {
 	boolean(c, &p.Origin.Own)
 	boolean(c, &p.Origin.Plausible)
 	boolean(c, &p.Origin.Unjudged)
+	pointer(c, &p.Archive, (*coder).archive)
 	list(c, &p.Symbols, 1, func(c *coder, s **engine.Symbols) { pointer(c, s, (*coder).symbols) })
+}
+
+func (c *coder) archive(a *engine.JavaArchive) {
+	list(c, &a.Names, stringBytes, text)
+	list(c, &a.Folders, stringBytes, text)
 }
 
 func (c *coder) location(l *engine.Location) {
