@@ -178,7 +178,7 @@ func (l *ruleset) gate(id engine.Identity, more []engine.Relaxation) (*engine.Ga
 		marks = l.waivers.For(id, l.at)
 	}
 	return engine.NewGate(engine.GateParts{
-		VEX:      func(f *engine.Facts) error { return vex.Mark(l.vex, f) },
+		VEX:      func(f *engine.Facts) error { return vex.Mark(l.vex, f, l.at) },
 		Waivers:  marks,
 		Policy:   l.watched(),
 		Plan:     remedy.Plan,

@@ -1,6 +1,7 @@
 package vex
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -15,7 +16,7 @@ func told(t *testing.T, text string) string {
 		return "refused"
 	}
 	f := facts()
-	if err := Mark([]*Document{d}, f); err != nil {
+	if err := Mark([]*Document{d}, f, clock()); err != nil {
 		t.Fatal(err)
 	}
 	return string(f.Findings[0].VEXStatus)
@@ -136,7 +137,7 @@ func TestCSAFOfADistribution(t *testing.T) {
 			t.Fatal(err)
 		}
 		f := facts()
-		if err := Mark([]*Document{d}, f); err != nil {
+		if err := Mark([]*Document{d}, f, clock()); err != nil {
 			t.Fatal(err)
 		}
 		if got := f.Findings[3].VEXStatus; string(got) != c.want {
@@ -173,6 +174,13 @@ func TestCycloneDXSaysMore(t *testing.T) {
 		{components(lodash(`,"purl":"pkg:npm/lodash","cpe":"cpe:2.3:a:other:appliance:1:*:*:*:*:*:*:*"`)), `{"ref":"a"}`, ""},
 		{components(lodash(`,"purl":"pkg:npm/lodash","cpe":"cpe:2.3:a:lodash:lodash:4.17.20:*:*:*:*:*:*:*"`)), `{"ref":"a"}`, "not_affected"},
 		{components(lodash(`,"purl":"lodash"`)), `{"ref":"a"}`, ""},
+		{components(lodash(`,"purl":"pkg:npm/lodash","hashes":[{"alg":"SHA-256","content":"00"}]`)), `{"ref":"a"}`, "not_affected"},
+		{components(lodash(`,"purl":"pkg:npm/lodash","versionRange":"vers:npm/>=5"`)), `{"ref":"a"}`, ""},
+		{components(lodash(`,"purl":"pkg:npm/lodash","modified":true`)), `{"ref":"a"}`, ""},
+		{components(lodash(`,"purl":"pkg:npm/lodash","pedigree":{"patches":[{"type":"backport"}]}`)), `{"ref":"a"}`, ""},
+		{components(lodash(`,"purl":"pkg:npm/lodash","group":"@acme"`)), `{"ref":"a"}`, ""},
+		{components(lodash(`,"purl":"pkg:npm/lodash","swid":{"tagId":"x","name":"y"}`)), `{"ref":"a"}`, ""},
+		{components(`{"type":"library","name":"other","bom-ref":"a","purl":"pkg:npm/lodash"}`), `{"ref":"a"}`, ""},
 
 		{components(`{"type":"application","name":"other","components":[` + lodash(`,"purl":"pkg:npm/lodash@4.17.20"`) + `]}`),
 			`{"ref":"a"}`, ""},
@@ -282,6 +290,7 @@ func TestAliasOfOneCVE(t *testing.T) {
 		{"GHSA-1", `"CVE-2024-0001"`, ""},
 		{"GHSA-2", `"CVE-2024-0001","CVE-2024-0002"`, "not_affected"},
 		{"X-1", both, "not_affected"},
+		{"GHSA-1", both, ""},
 		{"CVE-2024-0001", `],"@id":"https://example.test/GHSA-12","more":[`, ""},
 	} {
 		f := facts()
@@ -292,7 +301,7 @@ func TestAliasOfOneCVE(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := Mark([]*Document{d}, f); err != nil {
+		if err := Mark([]*Document{d}, f, clock()); err != nil {
 			t.Fatal(err)
 		}
 		if got := f.Findings[2]; got.VEXStatus != engine.Maybe(c.want) || len(got.VEX) != 1 {
@@ -312,6 +321,48 @@ func TestMayHold(t *testing.T) {
 	} {
 		if got := mayHold(text, "1.5.0"); got != want {
 			t.Errorf("%s: %v", text, got)
+		}
+	}
+}
+
+// A later version of a document replaces the earlier one, whatever the times of its statements, and nothing counts in a finding's favour
+// before its time.
+func TestVersionsAndTimes(t *testing.T) {
+	doc := func(version int, status, at string) string {
+		text := openvex(`{"@id":"pkg:deb/debian/curl"}`, "DSA-5678-1", status)
+		return strings.Replace(text, `"2026-01-02T03:04:05Z","version":1`, fmt.Sprintf(`"%s","version":%d`, at, version), 1)
+	}
+	for name, c := range map[string]struct {
+		texts []string
+		want  string
+	}{
+		"alone": {[]string{doc(1, "not_affected", "2026-01-01T00:00:00Z")}, "not_affected"},
+		"a newer statement": {[]string{doc(1, "not_affected", "2026-01-01T00:00:00Z"), doc(1, "affected", "2026-02-01T00:00:00Z")},
+			"affected"},
+		"an older statement of a newer version": {[]string{doc(1, "not_affected", "2026-03-01T00:00:00Z"),
+			doc(2, "affected", "2026-02-01T00:00:00Z")}, "affected"},
+		"tomorrow's":         {[]string{doc(1, "not_affected", "2030-01-01T00:00:00Z")}, ""},
+		"tomorrow's warning": {[]string{doc(1, "affected", "2030-01-01T00:00:00Z")}, "affected"},
+	} {
+		var docs []*Document
+		for i, text := range c.texts {
+			d, err := Parse(fmt.Sprint(i), []byte(text))
+			if err != nil {
+				t.Fatal(name, err, text)
+			}
+			docs = append(docs, d)
+		}
+		f := facts()
+		if err := Mark(docs, f, clock()); err != nil {
+			t.Fatal(err)
+		}
+		if got := f.Findings[2].VEXStatus; got != engine.Maybe(c.want) {
+			t.Errorf("%s: %q, want %q", name, got, c.want)
+		}
+	}
+	for v, want := range map[[2]string]int{{"1", "2"}: -1, {"1.10.0", "1.9.0"}: 1, {"1.0.0-1", "1.0.0"}: 0, {"", "1"}: -1} {
+		if got := compareVersions(v[0], v[1]); got != want {
+			t.Errorf("%v: %d", v, got)
 		}
 	}
 }

@@ -113,6 +113,10 @@ func (d *Document) parseCSAF(data []byte, version string) error {
 		return &engine.LimitError{What: "number of vulnerabilities", Limit: engine.MaxVEXStatements}
 	}
 	d.id, d.author = doc.Document.Tracking.ID, doc.Document.Publisher.Name
+	d.format, d.version = "CSAF "+doc.Document.Publisher.Name, doc.Document.Tracking.Version
+	if known := csafCategories(); !slices.Contains(known, doc.Document.Category) {
+		return fmt.Errorf("document.category: %w", engine.UnknownWord("category", doc.Document.Category, known))
+	}
 	if err := checkCSAFStatus(doc.Document.Tracking.Status, doc.Document.Tracking.Version); err != nil {
 		return err
 	}

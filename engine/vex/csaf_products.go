@@ -101,3 +101,9 @@ func withoutArch(u purl.URL, text string) string {
 	}
 	return text
 }
+
+// csafCategories are the profiles of CSAF 2.0 whose product statuses are their author's word (section 4). One that was withdrawn or
+// superseded (CSAF 2.1) says nothing any more.
+func csafCategories() []string {
+	return []string{"csaf_vex", "csaf_security_advisory", "csaf_base", "csaf_informational_advisory", "csaf_security_incident_response"}
+}

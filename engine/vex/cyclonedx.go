@@ -2,8 +2,10 @@ package vex
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
@@ -35,8 +37,15 @@ type cycloneDX struct {
 type cycloneDXComponent struct {
 	Ref        string               `json:"bom-ref"`
 	Type       string               `json:"type"`
+	Group      string               `json:"group"`
 	Name       string               `json:"name"`
 	Version    string               `json:"version"`
+	Range      string               `json:"versionRange"`
+	Modified   bool                 `json:"modified"`
+	Pedigree   *json.RawMessage     `json:"pedigree"`
+	SWID       *json.RawMessage     `json:"swid"`
+	Omnibor    []string             `json:"omniborId"`
+	SWHID      []string             `json:"swhid"`
 	PURL       string               `json:"purl"`
 	CPE        string               `json:"cpe"`
 	Hashes     []cycloneDXHash      `json:"hashes"`
@@ -119,6 +128,7 @@ func (d *Document) parseCycloneDX(data []byte) error {
 		return &engine.LimitError{What: "number of vulnerabilities", Limit: engine.MaxVEXStatements}
 	}
 	d.id, d.author = doc.Serial, doc.Metadata.Supplier.Name
+	d.format, d.version = "CycloneDX", strconv.Itoa(max(doc.Version, 1))
 	for _, a := range doc.Metadata.Authors {
 		d.author = cmp.Or(d.author, a.Name)
 	}

@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/vetoci/veto/engine/purl"
 )
 
 // cycloneDXRefs are what the refs of a document's affects[] may name.
@@ -128,6 +130,9 @@ func (c cycloneDXComponent) product() product {
 			out.addHash(h.Algorithm, h.Content)
 		}
 	}
+	if c.isOther() {
+		out.unmatchable = true
+	}
 	digest, isDigest := strings.CutPrefix(c.Version, "sha256:")
 	switch {
 	case len(out.purls) > 0 && c.Version != "":
@@ -136,4 +141,27 @@ func (c cycloneDXComponent) product() product {
 		out.addHash("sha256", digest)
 	}
 	return out.settle()
+}
+
+// isOther says whether a component is, or may be, something else than its package URL names: a copy that somebody changed, content with an
+// id of its own, some versions that a range names, or a package that is called otherwise.
+func (c cycloneDXComponent) isOther() bool {
+	if c.Modified || c.Pedigree != nil || c.Range != "" || c.SWID != nil || len(c.Omnibor)+len(c.SWHID) > 0 {
+		return true
+	}
+	u, err := purl.Parse(c.PURL)
+	if c.PURL == "" || err != nil {
+		return false
+	}
+	whole := strings.Trim(u.Namespace+"/"+u.Name, "/")
+	for _, sep := range []string{"/", ":", "."} { // groups are written in the ways of their ecosystems
+		named := c.Name
+		if c.Group != "" {
+			named = c.Group + sep + c.Name
+		}
+		if strings.EqualFold(strings.ReplaceAll(named, ":", "/"), strings.ReplaceAll(whole, ":", "/")) {
+			return false
+		}
+	}
+	return !(c.Group == "" || strings.EqualFold(c.Group, u.Namespace)) || !strings.EqualFold(c.Name, u.Name)
 }

@@ -40,7 +40,7 @@ func TestFindingPackages(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := Mark([]*Document{d}, f); err != nil {
+		if err := Mark([]*Document{d}, f, clock()); err != nil {
 			t.Fatal(err)
 		}
 		if f.Findings[1].VEXStatus != c.want {
@@ -96,7 +96,7 @@ func TestSeveralCVEs(t *testing.T) {
 				docs = append(docs, d)
 			}
 			f := facts()
-			if err := Mark(docs, f); err != nil {
+			if err := Mark(docs, f, clock()); err != nil {
 				t.Fatal(err)
 			}
 			got := f.Findings[2]
@@ -138,7 +138,7 @@ func TestWontFix(t *testing.T) {
 		}
 		f := facts()
 		f.Findings[0].Fix = c.fix
-		if err := Mark([]*Document{d}, f); err != nil {
+		if err := Mark([]*Document{d}, f, clock()); err != nil {
 			t.Fatal(err)
 		}
 		if got := f.Findings[0]; got.Fix != c.want || len(got.VEX) != 1 || string(got.VEX[0].Action) != c.action {

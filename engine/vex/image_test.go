@@ -38,7 +38,7 @@ func applies(t *testing.T, f *engine.Facts, product string) bool {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := Mark([]*Document{d}, f); err != nil {
+	if err := Mark([]*Document{d}, f, clock()); err != nil {
 		t.Fatal(err)
 	}
 	return f.Findings[0].VEXStatus == "not_affected"
@@ -148,7 +148,7 @@ func TestPlatform(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := Mark([]*Document{d}, f); err != nil {
+		if err := Mark([]*Document{d}, f, clock()); err != nil {
 			t.Fatal(err)
 		}
 		if got := f.Findings[0].VEXStatus == "not_affected"; got != c.want {

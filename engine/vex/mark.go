@@ -109,26 +109,49 @@ func contradict(names []string) bool {
 	return false
 }
 
-// answeredBy returns the CVEs of a finding that a statement speaks of, [""] for all of it. One that is called by a CVE speaks of that one
-// only, whatever its aliases are.
+// answeredBy returns the CVEs of a finding that a statement speaks of, [""] for all of it. What it calls the vulnerability counts before its
+// aliases: an advisory that has four CVEs may be the alias of one. Where nobody knows what a name speaks of, the CVEs among the aliases do.
 func (f finding) answeredBy(s *statement) []string {
-	ids := slices.DeleteFunc(slices.Clone(s.names), func(id string) bool { return issuer(id) != "CVE" })
-	if len(ids) == 0 {
-		ids = slices.Concat(s.names, s.aliases)
+	isCVE := func(id string) bool { return issuer(id) == "CVE" }
+	if !slices.ContainsFunc(s.names, func(id string) bool { return isCVE(id) || slices.Contains(f.ids, id) }) {
+		return f.spokenOf(s.aliases)
 	}
-	var cves []string
+	if cves := f.spokenOf(s.names); len(cves) > 0 {
+		return cves
+	}
+	if slices.ContainsFunc(s.names, isCVE) {
+		return nil
+	}
+	return f.spokenOf(slices.DeleteFunc(slices.Clone(s.aliases), func(id string) bool { return !isCVE(id) }))
+}
+
+// spokenOf returns the CVEs of a finding that ids speak of, [""] for all of it: of the CVEs among them, else of those that stand for some
+// of the finding's CVEs, else of those that stand for all.
+func (f finding) spokenOf(ids []string) []string {
+	var named, some []string
+	whole := false
 	for _, own := range slices.Concat([]string{f.ID}, f.Aliases, f.CVEs) {
-		if !slices.Contains(ids, strings.ToUpper(strings.TrimSpace(own))) {
+		id := strings.ToUpper(strings.TrimSpace(own))
+		if !slices.Contains(ids, id) {
 			continue
 		}
-		of, whole := f.SpeaksOf(own)
-		if whole {
-			return []string{""}
+		switch of, all := f.SpeaksOf(own); {
+		case all:
+			whole = true
+		case issuer(id) == "CVE":
+			named = append(named, of...)
+		default:
+			some = append(some, of...)
 		}
-		cves = append(cves, of...)
 	}
-	slices.Sort(cves)
-	return slices.Compact(cves)
+	if len(named) == 0 {
+		named = some
+	}
+	if len(named) == 0 && whole {
+		return []string{""}
+	}
+	slices.Sort(named)
+	return slices.Compact(named)
 }
 
 // newest returns the newest answer; its status is "" when there is none. Each of several CVEs needs an answer, and the most severe of them

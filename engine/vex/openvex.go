@@ -19,6 +19,7 @@ type openVEX struct {
 	Author     string             `json:"author"`
 	Timestamp  string             `json:"timestamp"`
 	Updated    string             `json:"last_updated"`
+	Version    json.RawMessage    `json:"version"`
 	Statements []openVEXStatement `json:"statements"`
 }
 
@@ -85,6 +86,7 @@ func (d *Document) parseOpenVEX(data []byte) error {
 		return &engine.LimitError{What: "number of statements", Limit: engine.MaxVEXStatements}
 	}
 	d.id, d.author = doc.ID, doc.Author
+	d.format, d.version = "OpenVEX", strings.Trim(string(doc.Version), `"`)
 	for i, in := range doc.Statements {
 		s, err := in.statement(doc.Timestamp)
 		if err == nil {

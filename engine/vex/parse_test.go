@@ -35,7 +35,7 @@ func status(t *testing.T, text string) (string, error) {
 		return "", err
 	}
 	f := facts()
-	if err := Mark([]*Document{d}, f); err != nil {
+	if err := Mark([]*Document{d}, f, clock()); err != nil {
 		t.Fatal(err)
 	}
 	return string(f.Findings[0].VEXStatus), nil

@@ -10,6 +10,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -35,6 +36,8 @@ func statusRank(status string) int { return len(statuses()) - slices.Index(statu
 type Document struct {
 	name       string // as the user gave it
 	id, author string
+	format     string // and version: of two documents of one format and id, the higher version is the author's word
+	version    string
 	statements []*statement
 	products   int // how many products its statements name, bounded by engine.MaxVEXProducts
 }
@@ -163,12 +166,20 @@ func byAge(a, b sourcedStatement) int {
 		cmp.Compare(a.impact, b.impact), cmp.Compare(a.action, b.action))
 }
 
-// Mark sets VEX and VEXStatus of each finding to what the documents say of it, in place of what was there. It fails with an
+// maxClockSkew is how far ahead of this machine's clock the time of a statement may be.
+const maxClockSkew = 24 * time.Hour
+
+// Mark sets VEX and VEXStatus of each finding to what the documents say of it at the time now, in place of what was there: what later
+// versions of a document replace does not count, nor does what a document will say one day in a finding's favour. It fails with an
 // engine.LimitError when that takes more than engine.MaxVEXWork comparisons.
-func Mark(docs []*Document, f *engine.Facts) error {
+func Mark(docs []*Document, f *engine.Facts, now time.Time) error {
 	byID := map[string][]sourcedStatement{}
-	for _, d := range docs {
+	latest := now.UTC().Add(maxClockSkew).Format(time.RFC3339)
+	for _, d := range current(docs) {
 		for _, s := range d.statements {
+			if s.time > latest && (s.status == notAffected || s.status == fixed) {
+				continue
+			}
 			for _, id := range plainIDs(slices.Concat(s.names, s.aliases)) {
 				byID[id] = append(byID[id], sourcedStatement{s, d})
 			}
@@ -186,4 +197,38 @@ func Mark(docs []*Document, f *engine.Facts) error {
 		}
 	}
 	return nil
+}
+
+// current returns the documents that no later version of theirs replaces.
+func current(docs []*Document) []*Document {
+	type identity struct{ format, id string }
+	newest := map[identity]string{}
+	for _, d := range docs {
+		key := identity{d.format, d.id}
+		if have, known := newest[key]; !known || compareVersions(d.version, have) > 0 {
+			newest[key] = d.version
+		}
+	}
+	var out []*Document
+	for _, d := range docs {
+		if d.id == "" || compareVersions(d.version, newest[identity{d.format, d.id}]) == 0 {
+			out = append(out, d)
+		}
+	}
+	return out
+}
+
+// compareVersions compares the numbers of two versions of a document: "2", "1.10.0" (CSAF 2.0, 3.1.11). What follows "-" or "+" counts for
+// nothing, and what is no number is 0.
+func compareVersions(a, b string) int {
+	numbers := func(v string) (out [3]int) {
+		v, _, _ = strings.Cut(v, "+")
+		v, _, _ = strings.Cut(v, "-")
+		for i, part := range strings.SplitN(v, ".", 3) {
+			out[i], _ = strconv.Atoi(part)
+		}
+		return out
+	}
+	x, y := numbers(a), numbers(b)
+	return slices.Compare(x[:], y[:])
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/rogpeppe/go-internal/txtar"
@@ -109,7 +110,7 @@ func TestCases(t *testing.T) {
 			}
 			got := facts()
 			for range 2 { // marking again replaces the marks
-				if err := Mark(docs, got); err != nil {
+				if err := Mark(docs, got, clock()); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -202,7 +203,7 @@ func TestProducts(t *testing.T) {
 			continue
 		}
 		f := facts()
-		if err := Mark([]*Document{d}, f); err != nil {
+		if err := Mark([]*Document{d}, f, clock()); err != nil {
 			t.Fatal(err)
 		}
 		var got []string
@@ -237,7 +238,7 @@ func TestWhatIsNotCertain(t *testing.T) {
 			}
 			f := facts()
 			f.Image.Named = named
-			if err := Mark([]*Document{d}, f); err != nil {
+			if err := Mark([]*Document{d}, f, clock()); err != nil {
 				t.Fatal(err)
 			}
 			if got := f.Findings[0].VEXStatus == "fixed"; got != (want && (named || strings.Contains(product, "npm"))) {
@@ -269,7 +270,7 @@ func TestNewest(t *testing.T) {
 			}
 			docs = append(docs, d)
 		}
-		if err := Mark(docs, f); err != nil || f.Findings[0].VEXStatus != c.want || len(f.Findings[0].VEX) != len(docs) {
+		if err := Mark(docs, f, clock()); err != nil || f.Findings[0].VEXStatus != c.want || len(f.Findings[0].VEX) != len(docs) {
 			t.Errorf("%+v, %v, want %s", f.Findings[0].VEX, err, c.want)
 		}
 	}
@@ -292,7 +293,7 @@ func TestLimits(t *testing.T) {
 	for range 50 {
 		d.statements = append(d.statements, &statement{names: []string{"CVE-2021-23337"}, status: affected, products: many})
 	}
-	if err := Mark([]*Document{d}, facts()); !errors.As(err, &limit) {
+	if err := Mark([]*Document{d}, facts(), clock()); !errors.As(err, &limit) {
 		t.Errorf("work: %v", err)
 	}
 }
@@ -317,10 +318,10 @@ func FuzzParse(f *testing.F) {
 			return
 		}
 		once, twice := facts(), facts()
-		if Mark([]*Document{d}, once) != nil {
+		if Mark([]*Document{d}, once, clock()) != nil {
 			return
 		}
-		if err := Mark([]*Document{d, d}, twice); err != nil {
+		if err := Mark([]*Document{d, d}, twice, clock()); err != nil {
 			return
 		}
 		for i := range once.Findings {
@@ -330,3 +331,6 @@ func FuzzParse(f *testing.F) {
 		}
 	})
 }
+
+// clock is the time at which the tests' documents are read.
+func clock() time.Time { return time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC) }
