@@ -31,6 +31,45 @@ func Decode(data []byte, v any) error {
 	if err := json.Unmarshal(data, v); err != nil {
 		return errors.New(strings.TrimPrefix(err.Error(), "json: "))
 	}
+	return checkEnums(reflect.ValueOf(v).Elem())
+}
+
+// checkEnums returns an error for a word that is none of those which its field can have: rules compare with these, and another one would
+// fire none. What facts of an earlier version lack is empty and no error, but for the kind of a gap.
+func checkEnums(v reflect.Value) error {
+	switch v.Kind() {
+	case reflect.Pointer:
+		if !v.IsNil() {
+			return checkEnums(v.Elem())
+		}
+	case reflect.Slice:
+		for i := range v.Len() {
+			if err := checkEnums(v.Index(i)); err != nil {
+				return below(fmt.Sprintf("[%d]", i), err)
+			}
+		}
+	case reflect.Struct:
+		for i := range v.NumField() {
+			f := v.Type().Field(i)
+			name, _, _ := strings.Cut(f.Tag.Get("json"), ",")
+			if !f.IsExported() || name == "-" {
+				continue
+			}
+			step := "." + name
+			if name == "" {
+				step = ""
+			}
+			if words := f.Tag.Get("enum"); words != "" && f.Type.Kind() == reflect.String {
+				word, known := v.Field(i).String(), strings.Split(words, ",")
+				if (word != "" || f.Type == reflect.TypeFor[GapKind]()) && !slices.Contains(known, word) {
+					return &shapeError{at: step, what: UnknownWord(strings.ReplaceAll(name, "_", " "), word, known)}
+				}
+			}
+			if err := checkEnums(v.Field(i)); err != nil {
+				return below(step, err)
+			}
+		}
+	}
 	return nil
 }
 

@@ -62,7 +62,7 @@ func TestReadRunRefuses(t *testing.T) {
 		"unknown verdict": {replace(good, `"decision": {
         "verdict": "undecided"`, `"decision": {
         "verdict": "fine"`), `reports[0].decision.verdict: unknown verdict "fine"`},
-		"unknown verdict of the run": {replace(good, `"verdict": "undecided"`, `"verdict": "fine"`), `the verdict is "fine"`},
+		"unknown verdict of the run": {replace(good, `"verdict": "undecided"`, `"verdict": "fine"`), `verdict: unknown verdict "fine"`},
 	} {
 		run, err := ReadRun(strings.NewReader(c.text))
 		if err == nil || run != nil || !strings.HasPrefix(err.Error(), "reading a run: ") || !strings.Contains(err.Error(), c.says) {

@@ -99,6 +99,31 @@ func namedOutputs(sys *system) (paths []string) {
 	return paths
 }
 
+// isFolderOfData says whether a folder is an image layout or a vulnerability database, whose every file is an input.
+func isFolderOfData(dir string) bool {
+	for _, mark := range []string{"oci-layout", "manifest.json", "as_of.txt", "kev.json"} {
+		if info, err := os.Stat(filepath.Join(dir, mark)); err == nil && info.Mode().IsRegular() {
+			return true
+		}
+	}
+	return false
+}
+
+// isBelow says whether a file is in a folder, or in one of its folders.
+func isBelow(path string, folder fs.FileInfo) bool {
+	at, err := filepath.EvalSymlinks(path)
+	if err == nil {
+		at, err = filepath.Abs(at)
+	}
+	for err == nil && at != filepath.Dir(at) {
+		at = filepath.Dir(at)
+		if info, err := os.Stat(at); err == nil && os.SameFile(info, folder) {
+			return true
+		}
+	}
+	return false
+}
+
 // isInput says whether a file is one that the words of a command or its configuration name: as they are, behind a prefix (oci:DIR,
 // osv=DIR), by another spelling or through a link. The word that names the output itself, FORMAT=PATH, is none.
 func isInput(path string, words []string) bool {
@@ -111,7 +136,7 @@ func isInput(path string, words []string) bool {
 	}
 	same := func(p string) bool {
 		other, err := os.Stat(p)
-		return err == nil && os.SameFile(file, other)
+		return err == nil && (os.SameFile(file, other) || other.IsDir() && isFolderOfData(p) && isBelow(path, other))
 	}
 	for i, word := range words {
 		if i > 0 && words[i-1] == "--out" {

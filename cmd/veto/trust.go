@@ -49,6 +49,10 @@ func findRepository(sys *system) (*repository, error) {
 	for dir := sys.dir; ; dir = filepath.Dir(dir) {
 		dot := filepath.Join(dir, ".git")
 		if _, err := os.Lstat(dot); err == nil {
+			if isSubmodule(dot) {
+				err := engine.Usage("%s is a submodule, and a pull request can put another repository there", dir)
+				return nil, engine.Hint(err, "run veto in the repository that it belongs to")
+			}
 			return &repository{sys: sys, dir: dot, top: dir}, nil
 		} else if !errors.Is(err, fs.ErrNotExist) {
 			return nil, err
@@ -57,6 +61,32 @@ func findRepository(sys *system) (*repository, error) {
 			return nil, errors.New("there is no git repository here")
 		}
 	}
+}
+
+// isSubmodule says whether a .git is the file that leads to a repository in the modules of another one (gitsubmodules(7)). That of a work
+// tree (git-worktree(1)) leads to the worktrees of its own.
+func isSubmodule(dot string) bool {
+	text, err := os.ReadFile(dot)
+	if err != nil || len(text) > 8<<10 {
+		return false
+	}
+	target, ok := strings.CutPrefix(strings.TrimSpace(string(text)), "gitdir:")
+	target = strings.TrimSpace(target)
+	if !ok {
+		return false
+	}
+	if !filepath.IsAbs(target) {
+		target = filepath.Join(filepath.Dir(dot), target)
+	}
+	for dir := filepath.Clean(target); dir != filepath.Dir(dir); dir = filepath.Dir(dir) {
+		if filepath.Base(dir) != "modules" {
+			continue
+		}
+		if info, err := os.Stat(filepath.Join(filepath.Dir(dir), "HEAD")); err == nil && !info.IsDir() {
+			return true
+		}
+	}
+	return false
 }
 
 // command makes a command of git's plumbing that looks for no other repository, reads no configuration but the machine's and the
@@ -72,7 +102,7 @@ func (r *repository) command(ctx context.Context, args ...string) *exec.Cmd {
 			cmd.Env = append(cmd.Env, kv)
 		}
 	}
-	cmd.Env = append(cmd.Env, "GIT_TERMINAL_PROMPT=0", "GIT_ATTR_NOSYSTEM=1", "LC_ALL=C")
+	cmd.Env = append(cmd.Env, "GIT_TERMINAL_PROMPT=0", "GIT_NO_LAZY_FETCH=1", "GIT_ATTR_NOSYSTEM=1", "LC_ALL=C")
 	return cmd
 }
 
@@ -91,6 +121,9 @@ func (r *repository) run(ctx context.Context, args ...string) (string, error) {
 // openCommit trusts the files of one commit, of the repository around the working directory.
 func (ws *workspace) openCommit(ctx context.Context, rev string) error {
 	r, err := findRepository(ws.sys)
+	if hinted := (*engine.HintError)(nil); errors.As(err, &hinted) {
+		return engine.Hint(engine.Usage("--trust %s: %w", rev, hinted.Err), "%s", hinted.Hint)
+	}
 	if err != nil {
 		return engine.Hint(engine.Usage("--trust %s: %v", rev, err), "a directory to trust is written ./%s", rev)
 	}

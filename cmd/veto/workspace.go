@@ -101,6 +101,29 @@ func (ws *workspace) explain(p string, err error) error {
 // settingsName is the configuration file that is looked for.
 const settingsName = "veto.yaml"
 
+// refuseMisnamed returns an error when a folder has a configuration under a name that veto does not read: rules that nobody applies are
+// worse than none. rel is how the folder is called.
+func refuseMisnamed(files fs.FS, dir, rel string) error {
+	entries, err := fs.ReadDir(files, dir)
+	if err != nil {
+		return nil //nolint:nilerr // whoever looks for the file itself says it
+	}
+	for _, e := range entries {
+		name := strings.ToLower(e.Name())
+		for strings.HasSuffix(name, ".yaml.yaml") || strings.HasSuffix(name, ".yaml.yml") {
+			name = strings.TrimSuffix(name, path.Ext(name))
+		}
+		switch strings.TrimPrefix(name, ".") {
+		case "veto.yaml", "veto.yml":
+			if e.Name() != settingsName {
+				return engine.Hint(engine.Usage("%s%s is not read: the configuration is called %s", rel, e.Name(), settingsName),
+					"rename it, or name it with --config")
+			}
+		}
+	}
+	return nil
+}
+
 // findSettings looks for veto.yaml from the working directory upward to the repository's root; without a repository in the
 // working directory only. It returns the path relative to the working directory, "" when there is none.
 func (ws *workspace) findSettings() (string, error) {
@@ -111,6 +134,9 @@ func (ws *workspace) findSettings() (string, error) {
 	dir, rel := ws.sys.dir, ""
 	for {
 		p := filepath.Join(dir, settingsName)
+		if err := refuseMisnamed(os.DirFS(dir), ".", rel); err != nil {
+			return "", err
+		}
 		if _, err := os.Lstat(p); err == nil {
 			return rel + settingsName, nil
 		} else if !errors.Is(err, fs.ErrNotExist) {
@@ -137,6 +163,9 @@ func (ws *workspace) repositoryRoot() (string, bool) {
 func (ws *workspace) findTrusted() (string, error) {
 	rel := ""
 	for dir := ws.base; ; dir = path.Dir(dir) {
+		if err := refuseMisnamed(ws.trusted, dir, rel); err != nil {
+			return "", err
+		}
 		_, err := fs.Stat(ws.trusted, path.Join(dir, settingsName))
 		switch {
 		case err == nil:

@@ -94,6 +94,7 @@ type Shard struct {
 // that says nothing.
 type Store interface {
 	Records
+	Contents
 	Catalogues
 }
 
@@ -103,11 +104,17 @@ type Records interface {
 	Shard(ctx context.Context, ecosystem string) (s Shard, ok bool, err error)
 	// Affecting returns the records with an affected entry for the package in that ecosystem and release, withdrawn ones too.
 	Affecting(ctx context.Context, ecosystem, name string) ([]Advisory, error)
-	// Names returns the names of all packages that records of that ecosystem and release are about, in the form of PackageKey, sorted.
-	Names(ctx context.Context, ecosystem string) ([]string, error)
 	// ByID returns, from all shards, the records whose id is one of ids and those that name one of ids as an alias. They may lack what no
 	// other record can be joined by: summary, versions, ranges. They have ids, ratings, CWEs and withdrawal.
 	ByID(ctx context.Context, ids []string) ([]Advisory, error)
+}
+
+// Contents are what a Store has advisories of.
+type Contents interface {
+	// Ecosystems lists the shards there are, sorted, with their releases.
+	Ecosystems() []string
+	// Names returns the names of all packages that records of that ecosystem and release are about, in the form of PackageKey, sorted.
+	Names(ctx context.Context, ecosystem string) ([]string, error)
 }
 
 // Catalogues are what others than its advisories say of a CVE, whatever package has it. Each look-up takes CVEs in any order, also several

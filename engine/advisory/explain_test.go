@@ -88,7 +88,7 @@ func TestExplainAgrees(t *testing.T) {
 // explainAgrees compares the explanation of one record with its match, and says whether the version is affected.
 func explainAgrees(t *testing.T, a *Advisory, f Affected, v string) (affected bool) {
 	t.Helper()
-	s := &matchState{store: newStore([]Advisory{*a}, "")}
+	s := &matchState{store: newStore([]Advisory{*a}, ""), now: clock()}
 	matches, err := s.matchesByName(t.Context(), f.Ecosystem, lookupName{name: f.Name, version: v})
 	if err != nil {
 		t.Fatal(err)

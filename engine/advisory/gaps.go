@@ -1,6 +1,8 @@
 package advisory
 
 import (
+	"context"
+	"fmt"
 	"strings"
 
 	"github.com/vetoci/veto/engine"
@@ -47,4 +49,21 @@ func whyNoEcosystem(typ string) string {
 		return "these crates are not from crates.io, whose advisories speak of no others"
 	}
 	return ""
+}
+
+// addUnknownEcosystems makes a gap of each shard whose ecosystem nobody knows: its advisories judge nothing, whatever their author meant.
+func (s *matchState) addUnknownEcosystems(ctx context.Context) error {
+	for _, ecosystem := range s.store.Ecosystems() {
+		base, _ := engine.SplitEcosystem(ecosystem)
+		if KnowsEcosystem(base) {
+			continue
+		}
+		shard, _, err := s.store.Shard(ctx, ecosystem)
+		if err != nil {
+			return fmt.Errorf("reading the advisories of %.60q: %w", ecosystem, err)
+		}
+		s.gaps = append(s.gaps, engine.Gap{Kind: engine.GapNoAdvisories, Subject: engine.Maybe("ecosystem " + ecosystem), Count: shard.Advisories,
+			Detail: "the database has advisories of an ecosystem that OSV does not define: no package is compared with them"})
+	}
+	return nil
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/vetoci/veto/engine"
 	"github.com/vetoci/veto/engine/version"
@@ -90,8 +91,9 @@ func (s *matchState) matchesByName(ctx context.Context, ecosystem string, name l
 	if err != nil {
 		return nil, fmt.Errorf("looking up %s in the advisories of %s: %w", name.name, ecosystem, err)
 	}
+	now := s.now.UTC().Format(time.RFC3339)
 	records = slices.DeleteFunc(slices.Clone(records), func(a Advisory) bool {
-		return a.Withdrawn != "" || a.isNoVulnerability() || !a.matchesStream(ecosystem, name)
+		return a.Withdrawn != "" && a.Withdrawn <= now || a.isNoVulnerability() || !a.matchesStream(ecosystem, name)
 	})
 	slices.SortStableFunc(records, func(a, b Advisory) int { return cmp.Compare(a.ID, b.ID) })
 	v, invalid := version.Parse(ecosystem, name.version)

@@ -58,6 +58,9 @@ type matchState struct {
 // and more than engine.MaxFindings findings are an engine.LimitError.
 func (m *Matcher) Match(ctx context.Context, inv *engine.Inventory, now time.Time) (*engine.Matches, error) {
 	s := &matchState{store: m.store, now: now, shards: map[string]*Shard{}}
+	if err := s.addUnknownEcosystems(ctx); err != nil {
+		return nil, err
+	}
 	if err := s.nameArchives(ctx, inv); err != nil {
 		return nil, err
 	}

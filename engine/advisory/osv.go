@@ -220,6 +220,11 @@ func (f osvAffected) affected() (Affected, error) {
 	if err := f.checkPackage(); err != nil {
 		return a, err
 	}
+	for i, v := range f.Versions { // each is one version, letter by letter; no version of any scheme has such characters
+		if v == "" || strings.ContainsAny(v, "*<>|, \t\n") {
+			return a, fmt.Errorf("versions[%d]: %.60q is no version; a range is written with events", i, v)
+		}
+	}
 	for i, r := range f.Ranges {
 		out := Range{Type: r.Type}
 		for j, fields := range r.Events {

@@ -2,6 +2,7 @@ package advisory
 
 import (
 	"context"
+	"maps"
 	"slices"
 	"strings"
 
@@ -54,6 +55,8 @@ func (m *memoryStore) Shard(ctx context.Context, ecosystem string) (Shard, bool,
 	}
 	return s, ok, ctx.Err()
 }
+
+func (m *memoryStore) Ecosystems() []string { return slices.Sorted(maps.Keys(m.shards)) }
 
 func (m *memoryStore) Names(_ context.Context, ecosystem string) ([]string, error) {
 	var names []string

@@ -122,6 +122,17 @@ func (c *Client) Resolve(ctx context.Context, reference string) (*Repository, *M
 	return r, m, nil
 }
 
+// masked shows a text that should be a reference as people may see it: who takes an address for one may type a password or a token.
+func masked(reference string) string {
+	if user, rest, ok := strings.Cut(reference, "@"); ok && strings.Contains(user, ":") && strings.Contains(rest, "/") {
+		reference = "***@" + rest
+	}
+	if path, query, ok := strings.Cut(reference, "?"); ok && strings.Contains(query, "=") {
+		reference = path + "?***"
+	}
+	return reference
+}
+
 func (c *Client) parse(reference string) (name.Reference, error) {
 	var options []name.Option
 	ref, err := name.ParseReference(reference)
@@ -130,7 +141,7 @@ func (c *Client) parse(reference string) (name.Reference, error) {
 		ref, err = name.ParseReference(reference, options...)
 	}
 	if err != nil {
-		return nil, engine.Hint(engine.Usage("%q is not a valid image reference", reference),
+		return nil, engine.Hint(engine.Usage("%q is not a valid image reference", masked(reference)),
 			"a reference is [HOST[:PORT]/]REPOSITORY[:TAG][@DIGEST], the repository in lower case: ghcr.io/example/app:1.2")
 	}
 	return ref, nil

@@ -160,9 +160,16 @@ func TestPull(t *testing.T) {
 }
 
 func TestInvalidNames(t *testing.T) {
-	for _, name := range []string{"Nginx", "shop/UPPER:1", "a b", "x@sha256:12", "x:", "x@y@z", "host:port/x", "", "x:\x1b[31m", "a/b?c=d"} {
+	for _, name := range []string{"Nginx", "shop/UPPER:1", "a b", "x@sha256:12", "x:", "x@y@z", "host:port/x", "", "x:\x1b[31m"} {
 		_, _, err := registry.New(options()).Resolve(t.Context(), name)
 		if usage := (*engine.UsageError)(nil); !errors.As(err, &usage) || !strings.Contains(err.Error(), fmt.Sprintf("%q", name)) {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	// Addresses that were typed for a reference:
+	for name, shown := range map[string]string{"a/b?c=SECRET": "a/b?***", "u:SECRET@host/x:1": "***@host/x:1"} {
+		_, _, err := registry.New(options()).Resolve(t.Context(), name)
+		if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", shown)) || strings.Contains(err.Error(), "SECRET") {
 			t.Errorf("%q: %v", name, err)
 		}
 	}

@@ -163,5 +163,5 @@ func (c cycloneDXComponent) isOther() bool {
 			return false
 		}
 	}
-	return !(c.Group == "" || strings.EqualFold(c.Group, u.Namespace)) || !strings.EqualFold(c.Name, u.Name)
+	return c.Group != "" && !strings.EqualFold(c.Group, u.Namespace) || !strings.EqualFold(c.Name, u.Name)
 }

@@ -109,8 +109,9 @@ func contradict(names []string) bool {
 	return false
 }
 
-// answeredBy returns the CVEs of a finding that a statement speaks of, [""] for all of it. What it calls the vulnerability counts before its
-// aliases: an advisory that has four CVEs may be the alias of one. Where nobody knows what a name speaks of, the CVEs among the aliases do.
+// answeredBy returns the CVEs of a finding that a statement speaks of, [""] for all of it. What it calls the vulnerability counts before
+// its aliases: an advisory that has four CVEs may be the alias of one. Where nobody knows what a name speaks of, the CVEs among the aliases
+// do.
 func (f finding) answeredBy(s *statement) []string {
 	isCVE := func(id string) bool { return issuer(id) == "CVE" }
 	if !slices.ContainsFunc(s.names, func(id string) bool { return isCVE(id) || slices.Contains(f.ids, id) }) {

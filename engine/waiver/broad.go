@@ -35,8 +35,32 @@ func databases() []string {
 		"var/lib/rpmmanifest/container-manifest-2"}
 }
 
-// coversAll says whether a pattern over paths names nothing, or a place where all packages of a distribution are found.
+// common are the names of folders and files in which each package of a language is found. Alone they narrow nothing.
+func common() []string {
+	return []string{"node_modules", "package.json", "site-packages", "dist-packages", "metadata", "pkg-info", "egg-info", "dist-info",
+		"record", "meta-inf", "maven", "pom.properties", "pom.xml", "manifest.mf", "vendor", "composer", "installed.json", "installed.php",
+		"specifications", "gems", "gemspec", "ruby", "bundle", "lib", "usr", "local", "python3", "deps.json", "conda-meta", "nuget", "packages"}
+}
+
+// isCommon says whether one part of a path, a pattern, has nothing but such names, their suffixes and releases: "*.dist-info", "python3.*".
+func isCommon(part string) bool {
+	part = strings.ToLower(part)
+	if !says(part) || slices.Contains(common(), part) {
+		return true
+	}
+	for _, word := range strings.FieldsFunc(part, func(r rune) bool { return strings.ContainsRune("*?.[]{}!", r) }) {
+		if !slices.Contains(common(), word) && strings.Trim(word, "0123456789-") != "" {
+			return false
+		}
+	}
+	return strings.ContainsAny(part, "*?[")
+}
+
+// coversAll says whether a pattern over paths names nothing, or places where all packages of a distribution or of a language are found.
 func coversAll(pattern string) bool {
+	if strings.Contains(pattern, "*") && !slices.ContainsFunc(strings.Split(pattern, "/"), func(part string) bool { return !isCommon(part) }) {
+		return true
+	}
 	return !says(pattern) || slices.ContainsFunc(databases(), func(p string) bool { return globMatches(pattern, p) })
 }
 
@@ -61,4 +85,10 @@ func says(pattern string) bool {
 		}
 	}
 	return false
+}
+
+// isVisible says whether a character is a letter or a digit that shows: the fillers of Hangul are letters, and show nothing (Unicode
+// Standard, 18.6).
+func isVisible(r rune) bool {
+	return (unicode.IsLetter(r) || unicode.IsDigit(r)) && !strings.ContainsRune("\u115f\u1160\u3164\uffa0", r)
 }

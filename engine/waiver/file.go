@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -155,7 +154,7 @@ func setKey(y document.File, w *engine.Waiver, key string, n *yaml.Node) (err er
 		w.Rule = engine.Maybe(text())
 	case "reason", "owner":
 		s := text()
-		if err == nil && !strings.ContainsFunc(s, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) }) {
+		if err == nil && !strings.ContainsFunc(s, isVisible) {
 			err = engine.Hint(y.Errorf(n, "%s is %q, which says nothing", key, s), "say why it is acceptable, and who answers for it")
 		}
 		if key == "reason" {

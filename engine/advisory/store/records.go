@@ -22,6 +22,9 @@ func newShardRecords() *shardRecords {
 // add puts a record into the shard of each ecosystem and release that it is about; when base is not "", only into those of that ecosystem.
 // Entries without a package, as ranges of type GIT have them, belong to no ecosystem and are left out.
 func (g *shardRecords) add(a *advisory.Advisory, base string) error {
+	if len(a.Affected) == 0 && a.Withdrawn == "" {
+		return fmt.Errorf("the record %.80q is about no package (affected), and is not withdrawn", a.ID)
+	}
 	byEcosystem := map[string][]advisory.Affected{}
 	for _, affected := range a.Affected {
 		if b, _ := engine.SplitEcosystem(affected.Ecosystem); b == "" || base != "" && b != base {

@@ -21,9 +21,14 @@ type directoryFiles struct {
 	seen   map[string]bool // folders that were listed, without links
 }
 
-// listDirectory lists the files below dir, also behind links to folders. It passes over hidden folders (a mounted Kubernetes ConfigMap has
-// its files a second time in one) and over what is plainly something else, such as a README; what looks like advisories under a name or in
-// a form that is not read is an error.
+// isPassedOver says whether a folder is known to hold no advisories: those of version control, and the one in which a mounted Kubernetes
+// ConfigMap has its files a second time.
+func isPassedOver(folder string) bool {
+	return strings.HasPrefix(folder, "..") || slices.Contains([]string{".git", ".github", ".hg", ".svn"}, folder)
+}
+
+// listDirectory lists the files below dir, also behind links to folders. It passes over folders of version control and over what is plainly
+// something else, such as a README; what looks like advisories under a name or in a form that is not read is an error.
 func listDirectory(dir string) (*directoryFiles, error) {
 	f := &directoryFiles{seen: map[string]bool{}}
 	return f, f.list(dir, 0)
@@ -58,7 +63,7 @@ func (f *directoryFiles) list(dir string, depth int) error {
 			folder = info.IsDir()
 		}
 		switch {
-		case folder && strings.HasPrefix(e.Name(), "."):
+		case folder && isPassedOver(e.Name()):
 		case folder && (isScores(e.Name()) || depth == 0 && e.Name() == asOfFile):
 			return fmt.Errorf("%s is a folder, and has the name of a file", path)
 		case folder:
