@@ -54,7 +54,7 @@ func TestDirectoryFaults(t *testing.T) {
 		"record, hidden":       {".hidden/b.json", "{", "b.json"},
 		"a range in versions": {"b.json", `{"id":"B","affected":[{"package":{"ecosystem":"npm","name":"a"},"versions":["<2.0.0"]}]}`,
 			"is no version"},
-		"null in versions":    {"b.json", `{"id":"B","affected":[{"package":{"ecosystem":"npm","name":"a"},"versions":[null]}]}`,
+		"null in versions": {"b.json", `{"id":"B","affected":[{"package":{"ecosystem":"npm","name":"a"},"versions":[null]}]}`,
 			"is no version"},
 		"record, twice in it": {"b.json", `{"id":"GHSA-2"}`, "holds the record"},
 		"date":                {asOfFile, "soon", asOfFile},
