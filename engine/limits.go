@@ -108,12 +108,15 @@ const (
 
 // Limits of policies.
 const (
-	MaxPolicyEntries = 100_000   // files and folders below one policy path
-	MaxPattern       = 1024      // bytes of a glob: built-ins do not stop at a rule's budget, so each call has to be small
-	MaxRegoShift     = 1 << 20   // bits by which bits.lsh shifts; numbers of policies have 64
-	MaxRegoText      = 256 << 20 // bytes that one built-in makes of a text
-	MaxRegoCopies    = 12        // copies in one JSON patch, each of which may double the document
-	MaxRuleResults   = 1_000_000 // of one rule, which memory holds; over it the rule is an error
+	MaxPolicyEntries  = 100_000   // files and folders below one policy path
+	MaxPattern        = 1024      // bytes of a glob: built-ins do not stop at a rule's budget, so each call has to be small
+	MaxResultText     = 64 << 10  // bytes of a result's message, subject, path or layer
+	MaxRegoShift      = 1 << 20   // bits by which bits.lsh shifts; numbers of policies have 64
+	MaxRegoText       = 256 << 20 // bytes that one built-in makes of a text
+	MaxRegoNesting    = 200       // brackets in brackets of a text that graphql.* and rego.parse_module parse
+	MaxRegoReferences = 10_000    // references that a JSON schema leads to, one after the other
+	MaxRegoCopies     = 12        // copies in one JSON patch, each of which may double the document
+	MaxRuleResults    = 1_000_000 // of one rule, which memory holds; over it the rule is an error
 )
 
 // Limits of the layer cache. A layer over one is read again by each scan.

@@ -120,12 +120,16 @@ func (p *page) addPlan(rep *indexedReport) {
 // addWaiveCommand adds a command that waives some of what denies: the first finding, or the first package with several.
 func (p *page) addWaiveCommand(rep *indexedReport) {
 	fingerprint, pkg := "", ""
+	held := rep.unwaivable()
 	for _, r := range rep.rulesByRank() {
 		if r.Status != engine.StatusDeny || !r.Waivable {
 			continue
 		}
 		packages, messages := rep.rows(r)
 		for _, row := range append(slices.Clone(packages), messages...) {
+			if held[row.fingerprint] {
+				continue
+			}
 			if fingerprint == "" {
 				fingerprint = row.fingerprint
 			}
@@ -151,6 +155,21 @@ func (p *page) addWaiveCommand(rep *indexedReport) {
 		p.addLine(line)
 		p.addLine(strings.Repeat(" ", width(label)) + rest)
 	}
+}
+
+// unwaivable lists the fingerprints of what a rule denies that no waiver can set aside, though another rule's could.
+func (rep *indexedReport) unwaivable() map[string]bool {
+	out := map[string]bool{}
+	for _, r := range rep.rulesByRank() {
+		if r.Status != engine.StatusDeny || r.Waivable {
+			continue
+		}
+		packages, messages := rep.rows(r)
+		for _, row := range append(slices.Clone(packages), messages...) {
+			out[row.fingerprint] = true
+		}
+	}
+	return out
 }
 
 // isShellWord says whether s may stand in a shell command without quotes. People copy the command, and an image chooses the names of its

@@ -51,6 +51,11 @@ func (e *evaluation) parseResult(value any) (engine.Result, error) {
 	if strings.TrimSpace(out.Msg) == "" {
 		return out, errors.New("it has no msg")
 	}
+	for _, s := range []string{out.Msg, string(out.Subject), string(out.Path), string(out.Layer)} {
+		if len(s) > engine.MaxResultText {
+			return out, &engine.LimitError{What: "bytes of a text of a result", Limit: engine.MaxResultText}
+		}
+	}
 	slices.Sort(out.Findings)
 	out.Findings = slices.Compact(out.Findings)
 	return out, nil
