@@ -320,6 +320,9 @@ func (s *layerStack) argued(p, what string) bool {
 	if what == "refused by veto alone" && len(s.shown) == 1 && s.shown["podman vfs"] != nil && s.marksLink() {
 		return true // podman does not follow the link, so that a hard link finds its target; containerd does, and refuses it too
 	}
+	if what == "shown by veto" && s.marksLink() {
+		return true // veto follows it where it unpacks one layer over the other, as containerd does, and podman's vfs driver does not
+	}
 	if what == "refused by all runtimes" || what == "shown by veto" && (s.refused["podman vfs"] != "" || overlayRefuses) {
 		// containerd's native snapshotter unpacks one layer over the other, follows links as containerd does and makes what they lead to. It
 		// cannot be asked here, and podman refuses what leads through a link to nothing.
