@@ -89,6 +89,9 @@ type Package struct {
 	Provides string `json:"-"`
 	// Archive is set of an archive of Java that does not name its coordinates; the matcher looks for them among those that advisories name.
 	Archive *JavaArchive `json:"-"`
+	// Files are the base names, in lower case, of a package's files of which one has to be in the image: what only names it does not install
+	// it. Without any it is installed.
+	Files []string `json:"-"`
 	// Symbols are, of a Go module, the functions of each program that holds it; nil of a program whose functions are not known.
 	Symbols []*Symbols `json:"-"`
 }

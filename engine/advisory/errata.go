@@ -50,6 +50,97 @@ func (a *Advisory) matchesStream(ecosystem string, name lookupName) bool {
 	return len(named) == 0 || slices.Contains(named, name.module)
 }
 
+// buildOf returns what a version says of the build of a module that it is from, "" where it is of none: ".module_el8.10.0+3980+4bd0e2ab".
+// All packages of one build of one stream have the same.
+func buildOf(version string) string {
+	for _, mark := range []string{".module_el", ".module+el"} {
+		if i := strings.LastIndex(version, mark); i >= 0 {
+			return version[i:]
+		}
+	}
+	return ""
+}
+
+// moduleBuilds are the upstream versions of the packages of each build of a module, by build and name.
+func moduleBuilds(inv *engine.Inventory) map[string]map[string]string {
+	out := map[string]map[string]string{}
+	for i := range inv.Packages {
+		p := &inv.Packages[i]
+		build := buildOf(p.Version)
+		if p.Type != "rpm" || build == "" {
+			continue
+		}
+		if out[build] == nil {
+			out[build] = map[string]string{}
+		}
+		out[build][p.Name] = upstreamOf(p.Version)
+	}
+	return out
+}
+
+// streamParts says how many parts of a version are the stream of a module that has a package of its name, and several streams at a time:
+// nodejs 18.20.8 is of nodejs:18, mariadb 10.5.27 of mariadb:10.5. Other modules' streams roll on, or are called otherwise.
+func streamParts(module string) int {
+	switch module {
+	case "nodejs", "postgresql", "redis", "varnish", "squid":
+		return 1
+	case "mysql", "mariadb", "php", "ruby", "nginx", "perl", "httpd", "maven", "subversion":
+		return 2
+	}
+	return 0
+}
+
+// streamOf returns the stream that a version of a module's package is of, "" for a module of which that cannot be told.
+func streamOf(module, version string) string {
+	n := streamParts(module)
+	parts := strings.SplitN(version, ".", n+1)
+	if n == 0 || len(parts) < n {
+		return ""
+	}
+	return strings.Join(parts[:n], ".")
+}
+
+// isOfOtherStream says whether a record is about another stream of a module than a build of it, by the streams that its summary names, or
+// by the version of the module's package that it fixes.
+func (a *Advisory) isOfOtherStream(build map[string]string) bool {
+	other := false
+	for module, v := range build {
+		own := streamOf(module, v)
+		if own == "" {
+			continue
+		}
+		for _, stream := range moduleStream.FindAllString(a.Summary, -1) {
+			if m, name, _ := strings.Cut(stream, ":"); m == module {
+				if other = true; name == own {
+					return false
+				}
+			}
+		}
+		for _, f := range a.Affected {
+			for _, r := range f.Ranges {
+				for _, e := range r.Events {
+					if f.Name != module || e.Fixed == "" {
+						continue
+					}
+					if other = true; streamOf(module, upstreamOf(e.Fixed)) == own {
+						return false
+					}
+				}
+			}
+		}
+	}
+	return other
+}
+
+// upstreamOf returns the version in an rpm's epoch, version and release.
+func upstreamOf(evr string) string {
+	if _, v, found := strings.Cut(evr, ":"); found {
+		evr = v
+	}
+	v, _, _ := strings.Cut(evr, "-")
+	return v
+}
+
 // fixesAreModular says whether the fixed versions of a package are builds of a module.
 func (a *Advisory) fixesAreModular(ecosystem, name string) bool {
 	for _, f := range a.Affected {

@@ -47,8 +47,10 @@ func TestModulesAndEpochs(t *testing.T) {
 			"1:18.19.1-1.module_el8.9.0+3700+aa"), nil},
 		"another stream": {rpm("nodejs", "1:16.20.2-3.module_el8.8.0+3613+ff", "nodejs:16", "nodejs",
 			"1:16.20.2-3.module_el8.8.0+3613+ff"), nil},
-		"a stream that nobody says": {rpm("nodejs", "1:16.20.2-3.module_el8.8.0+3613+ff", "", "nodejs",
-			"1:16.20.2-3.module_el8.8.0+3613+ff"), []string{"ALSA-2024:1"}},
+		"a stream that nobody says": {rpm("nodejs", "1:18.9.1-1.module_el8.7.0+3343+ea", "", "nodejs",
+			"1:18.9.1-1.module_el8.7.0+3343+ea"), []string{"ALSA-2024:1"}},
+		"another that nobody says": {rpm("nodejs", "1:16.20.2-3.module_el8.8.0+3613+ff", "", "nodejs",
+			"1:16.20.2-3.module_el8.8.0+3613+ff"), nil},
 		"outside modules":                {rpm("nodejs", "1:10.0-1.el8", "", "nodejs", "1:10.0-1.el8"), nil},
 		"a binary older than its source": {rpm("perl-Errno", "1.28-421.el8", "", "perl", "5.26.3-421.el8"), []string{"ALSA-2024:2"}},
 		"a binary with the fix":          {rpm("perl-Errno", "1.28-422.el8", "", "perl", "5.26.3-422.el8"), nil},
@@ -149,5 +151,41 @@ func TestExplainErrata(t *testing.T) {
 	}
 	if e := Explain(&Advisory{}, "FreeBSD", "x", "1"); e.Comparator != "" || e.Affected || e.Ranges == nil {
 		t.Errorf("an ecosystem without an order: %+v", e)
+	}
+}
+
+// Where nobody labelled a package of a module, the version of the module's own package in the same build says of which stream it is, if
+// the module's streams are called by versions.
+func TestStreamsWithoutLabels(t *testing.T) {
+	const build = "-1.module_el8.10.0+3980+4b"
+	for name, c := range map[string]struct {
+		packages map[string]string
+		summary  string
+		fixes    string // of the record, of the first package
+		other    bool
+	}{
+		"a fix of the stream":         {map[string]string{"nodejs": "1:18.20.8"}, "x", "1:18.20.9", false},
+		"a fix of another":            {map[string]string{"nodejs": "1:18.20.8"}, "x", "1:20.19.2", true},
+		"a summary of the stream":     {map[string]string{"nodejs": "1:18.20.8"}, "Important: nodejs:18 security update", "", false},
+		"a summary of another":        {map[string]string{"nodejs": "1:18.20.8"}, "Important: nodejs:20 security update", "", true},
+		"two parts":                   {map[string]string{"mariadb": "3:10.5.27"}, "x", "3:10.5.28", false},
+		"two parts, another":          {map[string]string{"mariadb": "3:10.5.27"}, "x", "3:10.11.10", true},
+		"a stream that rolls on":      {map[string]string{"podman": "4:4.9.4"}, "x", "4:5.2.0", false},
+		"nothing of the module's":     {map[string]string{"npm": "1:10.8.2"}, "Important: nodejs:20 security update", "1:11.0.0", false},
+		"the module's beside it":      {map[string]string{"npm": "1:10.8.2", "nodejs": "1:18.20.8"}, "Important: nodejs:20 update", "", true},
+		"a summary of something else": {map[string]string{"nodejs": "1:18.20.8"}, "Important: python39:3.9 security update", "", false},
+	} {
+		inv := &engine.Inventory{}
+		for p, v := range c.packages {
+			inv.Packages = append(inv.Packages, engine.Package{Name: p, Version: v + build, Type: "rpm"})
+		}
+		a := Advisory{Summary: c.summary}
+		if c.fixes != "" {
+			a.Affected = []Affected{{Name: inv.Packages[0].Name, Ranges: []Range{{Events: []Event{{Fixed: c.fixes + build}}}}}}
+		}
+		builds := moduleBuilds(inv)
+		if got := a.isOfOtherStream(builds[buildOf(build)]); got != c.other {
+			t.Errorf("%s: %v, want %v", name, got, c.other)
+		}
 	}
 }

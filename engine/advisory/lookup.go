@@ -95,6 +95,9 @@ func (s *matchState) matchesByName(ctx context.Context, ecosystem string, name l
 	records = slices.DeleteFunc(slices.Clone(records), func(a Advisory) bool {
 		return a.Withdrawn != "" && a.Withdrawn <= now || a.isNoVulnerability() || !a.matchesStream(ecosystem, name)
 	})
+	if build := s.builds[buildOf(name.version)]; name.module == "" && build != nil { // nobody labelled it
+		records = slices.DeleteFunc(records, func(a Advisory) bool { return a.isOfOtherStream(build) })
+	}
 	slices.SortStableFunc(records, func(a, b Advisory) int { return cmp.Compare(a.ID, b.ID) })
 	v, invalid := version.Parse(ecosystem, name.version)
 	var matches []match

@@ -50,6 +50,7 @@ type matchState struct {
 	now        time.Time
 	shards     map[string]*Shard // by ecosystem as asked for; nil when there is none
 	gaps       []engine.Gap
+	builds     map[string]map[string]string // see moduleBuilds
 	ids        idIndex
 	cveRecords map[string]CVERecord // by CVE
 }
@@ -57,7 +58,7 @@ type matchState struct {
 // Match returns the findings, what could not be judged, and the state of the data as of now, all sorted. A fault of the store is an error,
 // and more than engine.MaxFindings findings are an engine.LimitError.
 func (m *Matcher) Match(ctx context.Context, inv *engine.Inventory, now time.Time) (*engine.Matches, error) {
-	s := &matchState{store: m.store, now: now, shards: map[string]*Shard{}}
+	s := &matchState{store: m.store, now: now, shards: map[string]*Shard{}, builds: moduleBuilds(inv)}
 	if err := s.addUnknownEcosystems(ctx); err != nil {
 		return nil, err
 	}

@@ -35,7 +35,7 @@ func Assemble(tree *engine.Tree, layers []engine.LayerFacts) (*engine.Inventory,
 		return x.path < y.path || x.path == y.path && x.inspector < y.inspector
 	})
 	inv := &engine.Inventory{OS: a.os()}
-	occurrences := dropRuntimeTwice(dropListedTwice(a.packages(inv.OS)))
+	occurrences := a.dropUndeployed(dropRuntimeTwice(dropListedTwice(a.packages(inv.OS), inv.OS)))
 	unnamed, unnamedGaps := a.unnamed()
 	occurrences = append(occurrences, unnamed...)
 	unlisted, gone := a.unlisted(inv.OS, occurrences)

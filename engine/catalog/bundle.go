@@ -117,5 +117,9 @@ func readBundle(e *elfProgram, signature int64, ev *engine.Evidence) (bundle boo
 	if n, err := e.at.ReadAt(body, deps.Offset); n < len(body) {
 		return true, err
 	}
-	return true, readDotNet("", bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), ev)
+	err = readDotNet("", bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), ev)
+	for i := range ev.Packages {
+		ev.Packages[i].Files = nil // they are in the program
+	}
+	return true, err
 }

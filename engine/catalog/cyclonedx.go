@@ -16,6 +16,7 @@ type cdxComponent struct {
 	Name     string
 	Version  string
 	PURL     string
+	Scope    string // required, optional, or excluded: of the build and the tests alone
 	Licenses []struct {
 		Expression string
 		License    struct{ ID, Name string }
@@ -43,8 +44,9 @@ func readCycloneDX(raw []byte) (*SBOM, []component, error) {
 	statesSource := strings.Contains(strings.ToLower(string(doc.Metadata.Tools)), "syft")
 	var components []component
 	if from := doc.Metadata.Component; from != nil {
-		components = cdxFlatten(nil, []cdxComponent{*from}, statesSource)
-		components[0].described = true
+		if components = cdxFlatten(nil, []cdxComponent{*from}, statesSource); len(components) > 0 {
+			components[0].described = true
+		}
 	}
 	return &SBOM{Format: "CycloneDX " + doc.SpecVersion}, cdxFlatten(components, doc.Components, statesSource), nil
 }
@@ -53,6 +55,9 @@ func readCycloneDX(raw []byte) (*SBOM, []component, error) {
 func cdxFlatten(flat []component, components []cdxComponent, statesSource bool) []component {
 	for i := range components {
 		from := &components[i]
+		if from.Scope == "excluded" {
+			continue
+		}
 		c := component{
 			group: from.Group, name: from.Name, version: from.Version, purl: from.PURL, statesSource: statesSource,
 			os: from.Type == "operating-system", software: cdxIsSoftware(from),

@@ -184,7 +184,7 @@ func TestLanguageWants(t *testing.T) {
 		"app/vendor/bundle/ruby/3.1.0/gems/x-1/x.gemspec":       "",
 		"b/gems/x-1/vendor/y/y.gemspec":                         "",
 		"srv/vendor/composer/other.json":                        "",
-		"app/x.deps.json":                                       "nuget/2",
+		"app/x.deps.json":                                       "nuget/3",
 		"app/deps.json":                                         "",
 		"opt/conda/conda-meta/x.json":                           "conda/2",
 		"opt/conda/conda-meta/x.txt":                            "",

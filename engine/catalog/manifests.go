@@ -61,7 +61,7 @@ func manifestReaders() []engine.Inspector {
 		manifestReader{"composer-runtime/1", "installed.php", func(dir, base string) bool {
 			return base == "installed.php" && inComposerFolder(dir)
 		}, readComposerRuntime},
-		manifestReader{"nuget/2", "*.json", func(_, base string) bool { return strings.HasSuffix(base, ".deps.json") }, readDotNet},
+		manifestReader{"nuget/3", "*.json", func(_, base string) bool { return strings.HasSuffix(base, ".deps.json") }, readDotNet},
 		manifestReader{"conda/2", "*.json", func(dir, base string) bool {
 			return strings.HasSuffix(dir, "conda-meta/") && strings.HasSuffix(base, ".json")
 		}, readConda},
@@ -122,10 +122,16 @@ func readDotNet(_ string, body []byte, ev *engine.Evidence) error {
 			continue // the application's own projects
 		}
 		deployed, named := false, false
+		var files []string
 		for _, target := range doc.Targets {
 			a, ok := target[key]
 			named = named || ok
-			deployed = deployed || len(a.Runtime)+len(a.RuntimeTargets)+len(a.Native)+len(a.Resources) > 0
+			for _, list := range []map[string]json.RawMessage{a.Runtime, a.RuntimeTargets, a.Native, a.Resources} {
+				deployed = deployed || len(list) > 0
+				for name := range list {
+					files = append(files, strings.ToLower(path.Base(name)))
+				}
+			}
 		}
 		if named && !deployed && kind == "package" {
 			continue // it only depends on others: none of its files is deployed with the application
@@ -135,13 +141,44 @@ func readDotNet(_ string, body []byte, ev *engine.Evidence) error {
 		if name == "" || version == "" {
 			err = addMalformed(ev, fmt.Sprintf("the library %.80q has no name or no version", key))
 		} else {
-			err = addPackage(ev, languagePackage("nuget", "NuGet", name, version))
+			p := languagePackage("nuget", "NuGet", name, version)
+			if kind == "package" {
+				slices.Sort(files)
+				p.Files = slices.Compact(files)
+			}
+			err = addPackage(ev, p)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// dropUndeployed drops packages of which no file is in the image. The host takes a library of .NET from the application's folder, from a
+// store or from NuGet's cache, and one that the shared framework has, in a newer version, from there: that is judged as the framework.
+func (a *assembly) dropUndeployed(all []*occurrence) []*occurrence {
+	wanted := map[string]bool{}
+	for _, o := range all {
+		for _, f := range o.Files {
+			wanted[f] = false
+		}
+	}
+	if len(wanted) == 0 {
+		return all
+	}
+	for p, n := range a.tree.Nodes {
+		if n.Type == engine.TypeDir || strings.Contains("/"+p, "/shared/Microsoft.") {
+			continue
+		}
+		base := strings.ToLower(p[strings.LastIndexByte(p, '/')+1:])
+		if _, asked := wanted[base]; asked {
+			wanted[base] = true
+		}
+	}
+	return slices.DeleteFunc(all, func(o *occurrence) bool {
+		return len(o.Files) > 0 && !slices.ContainsFunc(o.Files, func(f string) bool { return wanted[f] })
+	})
 }
 
 // readConda reads conda's record of an installed package. No feed has advisories for conda's packages; Python's among them have their own

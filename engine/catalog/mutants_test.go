@@ -60,6 +60,7 @@ func (m *mutator) flip(b []byte, from, to int) {
 type seen struct {
 	packages map[string]bool
 	gap      string
+	unnamed  bool // an archive of Java that does not say its coordinates
 }
 
 // look shows a file to all inspectors that want it, seekable or as a stream.
@@ -87,6 +88,7 @@ func look(t *testing.T, name string, executable bool, body []byte, stream bool) 
 		for _, p := range ev.Packages {
 			line, _, _ := strings.Cut(p.Name+"@"+p.Version, "\n") // the go command prints a version with a line feed in two lines
 			out.packages[line] = true
+			out.unnamed = out.unnamed || p.Archive != nil
 		}
 		for _, g := range ev.Gaps {
 			out.gap += g.Detail + "; "

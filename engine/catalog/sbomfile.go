@@ -53,8 +53,9 @@ func (sbomFiles) Inspect(_ context.Context, f *engine.File) (engine.Evidence, er
 	return ev, nil
 }
 
-// dropListedTwice drops the packages of SBOMs in the image whose type a package database of the image lists itself.
-func dropListedTwice(all []*occurrence) []*occurrence {
+// dropListedTwice drops the packages of SBOMs in the image whose type a package database of the image lists itself, and those of another
+// distribution than the image's: what somebody copied out of one (PEP 770's SBOMs, auditwheel's) is not installed as its package.
+func dropListedTwice(all []*occurrence, os *engine.OS) []*occurrence {
 	listed := map[string]bool{}
 	for _, o := range all {
 		if engine.OfDistribution(o.Type) && o.FoundBy != "sbom" {
@@ -63,7 +64,8 @@ func dropListedTwice(all []*occurrence) []*occurrence {
 	}
 	kept := all[:0]
 	for _, o := range all {
-		if o.FoundBy != "sbom" || !listed[o.Type] {
+		foreign := engine.OfDistribution(o.Type) && os != nil && os.Ecosystem != "" && !isNativeType(o.Type, os)
+		if o.FoundBy != "sbom" || !listed[o.Type] && !foreign {
 			kept = append(kept, o)
 		}
 	}

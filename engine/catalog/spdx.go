@@ -15,7 +15,7 @@ func readSPDX(raw []byte) (*SBOM, []component, error) {
 		SPDXVersion       string
 		DocumentDescribes []string
 		CreationInfo      struct{ Creators []string }
-		Relationships     []struct{ SPDXElementID, RelationshipType, RelatedSPDXElement string }
+		Relationships     []spdxRelationship
 		Packages          []struct {
 			SPDXID, Name, VersionInfo, LicenseDeclared, SourceInfo, PrimaryPackagePurpose string
 			ExternalRefs                                                                  []struct{ ReferenceType, ReferenceLocator string }
@@ -32,9 +32,13 @@ func readSPDX(raw []byte) (*SBOM, []component, error) {
 	}
 	statesSource := slices.ContainsFunc(doc.CreationInfo.Creators, func(c string) bool { return strings.Contains(strings.ToLower(c), "syft") })
 	var components []component
+	notInstalled := ofTheBuild(doc.Relationships)
 	slices.Sort(described)
 	described = slices.Compact(described)
 	for _, k := range doc.Packages {
+		if notInstalled[k.SPDXID] {
+			continue
+		}
 		purpose := strings.ReplaceAll(k.PrimaryPackagePurpose, "_", "-") // SPDX's library for Java writes OPERATING_SYSTEM
 		c := component{name: k.Name, version: k.VersionInfo, statesSource: statesSource, os: purpose == "OPERATING-SYSTEM"}
 		purls := []string{""}
@@ -75,4 +79,26 @@ func spdxIsSoftware(purpose, version string) bool {
 		return false
 	}
 	return version != ""
+}
+
+type spdxRelationship struct{ SPDXElementID, RelationshipType, RelatedSPDXElement string }
+
+// ofTheBuild lists the elements that only the build, the tests or the developers use (SPDX 2.3, 11.1).
+func ofTheBuild(all []spdxRelationship) map[string]bool {
+	out, installed := map[string]bool{}, map[string]bool{}
+	for _, r := range all {
+		switch r.RelationshipType {
+		case "DEV_DEPENDENCY_OF", "TEST_DEPENDENCY_OF", "BUILD_DEPENDENCY_OF", "BUILD_TOOL_OF", "DEV_TOOL_OF", "TEST_TOOL_OF", "TEST_OF":
+			out[r.SPDXElementID] = true
+		case "DEPENDENCY_OF", "RUNTIME_DEPENDENCY_OF", "CONTAINED_BY", "DYNAMIC_LINK", "STATIC_LINK", "PREREQUISITE_FOR",
+			"PROVIDED_DEPENDENCY_OF":
+			installed[r.SPDXElementID] = true
+		case "CONTAINS", "DEPENDS_ON", "DESCRIBES", "HAS_PREREQUISITE":
+			installed[r.RelatedSPDXElement] = true
+		}
+	}
+	for id := range installed {
+		delete(out, id)
+	}
+	return out
 }

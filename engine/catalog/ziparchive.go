@@ -32,8 +32,10 @@ const (
 	zipEnd64Size   = 56
 	zipLocatorSize = 20
 
-	zipTail        = zipEndSize + math.MaxUint16 // where an end record can begin, counted from the end of a file
-	maxArchiveEnds = 64                          // archives that one file is the end of, each with a list; real files have one
+	// zipTail is where an end record can begin, counted from the end of a file. Java reads blocks of 128 bytes, and finds one that begins a
+	// little before (java.util.zip.ZipFile, findEND).
+	zipTail        = zipEndSize + math.MaxUint16 + 128
+	maxArchiveEnds = 64 // archives that one file is the end of, each with a list; real files have one
 )
 
 var errNoZipList = errors.New("it has no list of its files")

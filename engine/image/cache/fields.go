@@ -241,6 +241,7 @@ func (c *coder) pkg(p *engine.Package) {
 	boolean(c, &p.Origin.Plausible)
 	boolean(c, &p.Origin.Unjudged)
 	pointer(c, &p.Archive, (*coder).archive)
+	list(c, &p.Files, stringBytes, text)
 	list(c, &p.Symbols, 1, func(c *coder, s **engine.Symbols) { pointer(c, s, (*coder).symbols) })
 }
 

@@ -38,7 +38,7 @@ func isTemp(name string) bool {
 // formatVersion must change whenever the same facts would be written as other bytes, or other facts as the same bytes: a test compares it
 // with the engine's types. It must also change when walking a layer gives other facts of the same tar. What an inspector finds has a
 // version of its own, which is part of the key.
-const formatVersion = 7
+const formatVersion = 8
 
 // A file consists of a magic number for its kind (8 bytes), the format's version (4, little-endian), the key (32), the SHA-256 of all of
 // the rest (32), and the payload.
