@@ -2,6 +2,7 @@ package advisory
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/vetoci/veto/engine"
@@ -186,6 +187,53 @@ func TestStreamsWithoutLabels(t *testing.T) {
 		builds := moduleBuilds(inv)
 		if got := a.isOfOtherStream(builds[buildOf(build)]); got != c.other {
 			t.Errorf("%s: %v, want %v", name, got, c.other)
+		}
+	}
+}
+
+// What Ubuntu publishes for its subscribers decides about a package of theirs; about one of the regular archive it says something once that
+// one's support has ended.
+func TestUbuntuPro(t *testing.T) {
+	const text = `{"id":"UBUNTU-CVE-2025-1","upstream":["CVE-2025-1"],"affected":[
+		{"package":{"ecosystem":"Ubuntu:22.04:LTS","name":"vips"},"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"}]}]},
+		{"package":{"ecosystem":"Ubuntu:Pro:22.04:LTS","name":"vips"},
+			"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"8.12.1-1ubuntu0.1~esm2"}]}]}]}`
+	const regular = `{"id":"UBUNTU-CVE-2025-2","upstream":["CVE-2025-2"],"affected":[{"package":{"ecosystem":"Ubuntu:22.04:LTS","name":"vips"},
+		"ranges":[{"type":"ECOSYSTEM","events":[{"introduced":"0"},{"fixed":"8.13"}]}]}]}`
+	var records []Advisory
+	for _, text := range []string{text, regular} {
+		a, err := ParseOSV([]byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, ecosystem := range []string{"Ubuntu:22.04:LTS", "Ubuntu:Pro:22.04:LTS"} { // as a database keeps them, a shard for each
+			one := *a
+			one.Affected = slices.DeleteFunc(slices.Clone(a.Affected), func(f Affected) bool { return f.Ecosystem != ecosystem })
+			if len(one.Affected) > 0 {
+				records = append(records, one)
+			}
+		}
+	}
+	for _, c := range []struct{ version, ends, want string }{
+		{"8.12.1-1ubuntu0.1~esm1", "", "CVE-2025-1 8.12.1-1ubuntu0.1~esm2, CVE-2025-2 8.13"},
+		{"8.12.1-1ubuntu0.1~esm2", "", "CVE-2025-2 8.13"},
+		{"8.12.1-1", "", "CVE-2025-1 , CVE-2025-2 8.13"},
+		{"8.12.1-1", "2026-01-01", "CVE-2025-1 8.12.1-1ubuntu0.1~esm2, CVE-2025-2 8.13"},
+		{"8.12.1-1", "2027-01-01", "CVE-2025-1 , CVE-2025-2 8.13"},
+	} {
+		p := engine.Package{Name: "vips", Version: c.version, Type: "deb", Ecosystem: "Ubuntu:22.04:LTS",
+			Source: engine.Source{Name: "vips", Version: c.version}}
+		inv := &engine.Inventory{OS: &engine.OS{ID: "ubuntu", SupportEnds: engine.Maybe(c.ends)}, Packages: []engine.Package{p}}
+		got, err := NewMatcher(newStore(records, "")).Match(t.Context(), inv, clock())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var said []string
+		for _, f := range got.Findings {
+			said = append(said, f.ID+" "+strings.Join(f.FixedVersions, " "))
+		}
+		if s := strings.Join(said, ", "); s != c.want {
+			t.Errorf("%s, support until %q: %s, want %s", c.version, c.ends, s, c.want)
 		}
 	}
 }

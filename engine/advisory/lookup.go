@@ -62,7 +62,7 @@ func (s *matchState) matchesOf(ctx context.Context, source *sourcePackage) ([]ma
 	var matches []match
 	index := map[string]int{} // by the record's id
 	for i, name := range source.lookupNames() {
-		found, err := s.matchesByName(ctx, source.ecosystem, name)
+		found, err := s.matchesWithPro(ctx, source.ecosystem, name)
 		if err != nil {
 			return nil, err
 		}
@@ -83,6 +83,54 @@ func (s *matchState) matchesOf(ctx context.Context, source *sourcePackage) ([]ma
 	}
 	slices.SortStableFunc(matches, func(a, b match) int { return cmp.Compare(a.record.ID, b.record.ID) })
 	return matches, ctx.Err()
+}
+
+// proEcosystem is the name under which Ubuntu publishes what its subscribers get for a release: "Ubuntu:Pro:22.04:LTS".
+func proEcosystem(ecosystem string) string {
+	base, release := engine.SplitEcosystem(ecosystem)
+	if base != "Ubuntu" || release == "" || strings.HasPrefix(release, "Pro:") {
+		return ""
+	}
+	return base + ":Pro:" + release
+}
+
+// isPro says whether a version is one that Ubuntu Pro publishes (ubuntu.com/security/esm).
+func isPro(version string) bool {
+	return strings.Contains(version, "~esm") || strings.Contains(version, "+esm")
+}
+
+// matchesWithPro is matchesByName, with what Ubuntu publishes for its subscribers: of a package of theirs, their records say what is fixed,
+// and where none is about it, those of all. Once the regular support has ended, both say something of every package.
+func (s *matchState) matchesWithPro(ctx context.Context, ecosystem string, name lookupName) ([]match, error) {
+	found, err := s.matchesByName(ctx, ecosystem, name)
+	pro := proEcosystem(ecosystem)
+	if err != nil || pro == "" || !isPro(name.version) && !s.supportEnded {
+		return found, err
+	}
+	records, err := s.store.Affecting(ctx, pro, name.name)
+	if err != nil {
+		return nil, fmt.Errorf("looking up %s in the advisories of %s: %w", name.name, pro, err)
+	}
+	of := map[string]bool{}
+	for i := range records {
+		of[records[i].ID] = true
+	}
+	more, err := s.matchesByName(ctx, pro, name)
+	if err != nil {
+		return nil, err
+	}
+	affected := map[string]bool{}
+	for _, m := range more {
+		affected[m.record.ID] = true
+	}
+	for _, m := range found {
+		if isPro(name.version) && of[m.record.ID] || affected[m.record.ID] {
+			continue
+		}
+		more = append(more, m)
+	}
+	slices.SortStableFunc(more, func(a, b match) int { return cmp.Compare(a.record.ID, b.record.ID) })
+	return more, nil
 }
 
 // matchesByName evaluates every record about one name.

@@ -46,19 +46,22 @@ type match struct {
 
 // matchState is the state of one Match.
 type matchState struct {
-	store      Store
-	now        time.Time
-	shards     map[string]*Shard // by ecosystem as asked for; nil when there is none
-	gaps       []engine.Gap
-	builds     map[string]map[string]string // see moduleBuilds
-	ids        idIndex
-	cveRecords map[string]CVERecord // by CVE
+	store  Store
+	now    time.Time
+	shards map[string]*Shard // by ecosystem as asked for; nil when there is none
+	gaps   []engine.Gap
+	builds map[string]map[string]string // see moduleBuilds
+	// supportEnded says that the distribution's regular support has ended: what is fixed since is for its subscribers.
+	supportEnded bool
+	ids          idIndex
+	cveRecords   map[string]CVERecord // by CVE
 }
 
 // Match returns the findings, what could not be judged, and the state of the data as of now, all sorted. A fault of the store is an error,
 // and more than engine.MaxFindings findings are an engine.LimitError.
 func (m *Matcher) Match(ctx context.Context, inv *engine.Inventory, now time.Time) (*engine.Matches, error) {
 	s := &matchState{store: m.store, now: now, shards: map[string]*Shard{}, builds: moduleBuilds(inv)}
+	s.supportEnded = inv.OS != nil && inv.OS.SupportEnds != "" && string(inv.OS.SupportEnds) < now.UTC().Format(time.DateOnly)
 	if err := s.addUnknownEcosystems(ctx); err != nil {
 		return nil, err
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -252,6 +253,43 @@ func TestOrderOfEvidence(t *testing.T) {
 		want.Annotate, got.Annotate, want.Reach, got.Reach = nil, nil, nil, nil
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Fatalf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
+// What only names a package does not install it: a list of a .NET application's libraries of which no file is there, and an SBOM of what
+// was copied out of another distribution or is of the build alone.
+func TestWhatIsNotInstalled(t *testing.T) {
+	const deps = `{"targets":{"net8.0":{"A/1.0.0":{"runtime":{"lib/net8.0/A.dll":{}}},"B/2.0.0":{"runtime":{"lib/net8.0/B.dll":{}}}}},
+		"libraries":{"A/1.0.0":{"type":"package"},"B/2.0.0":{"type":"package"}}}`
+	const sbom = `{"bomFormat":"CycloneDX","specVersion":"1.5","components":[
+		{"type":"library","name":"libgomp","version":"8.5.0-26.el8","purl":"pkg:rpm/almalinux/libgomp@8.5.0-26.el8"},
+		{"type":"library","name":"x","version":"1.0","purl":"pkg:pypi/x@1.0"},
+		{"type":"library","name":"t","version":"1.0","scope":"excluded","purl":"pkg:pypi/t@1.0"}]}`
+	const spdx = `{"spdxVersion":"SPDX-2.3","packages":[
+		{"SPDXID":"SPDXRef-a","name":"a","versionInfo":"1","externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:npm/a@1"}]},
+		{"SPDXID":"SPDXRef-b","name":"b","versionInfo":"1","externalRefs":[{"referenceType":"purl","referenceLocator":"pkg:npm/b@1"}]}],
+		"relationships":[{"spdxElementId":"SPDXRef-b","relationshipType":"TEST_DEPENDENCY_OF","relatedSpdxElement":"SPDXRef-a"}]}`
+	base := []item{{path: "etc/os-release", body: debian}, {path: dpkgStatus, body: status("p=1")}}
+	for name, c := range map[string]struct {
+		items []item
+		want  string
+	}{
+		"one of two libraries": {[]item{{path: "app/x.deps.json", body: deps}, {path: "app/a.dll", body: "MZ"}}, "deb/p@1 nuget/A@1.0.0"},
+		"the framework's": {[]item{{path: "app/x.deps.json", body: deps},
+			{path: "usr/share/dotnet/shared/Microsoft.NETCore.App/8.0.1/B.dll", body: "MZ"}}, "deb/p@1"},
+		"NuGet's cache": {[]item{{path: "app/x.deps.json", body: deps},
+			{path: "root/.nuget/packages/b/2.0.0/lib/net8.0/B.dll", body: "MZ"}}, "deb/p@1 nuget/B@2.0.0"},
+		"another distribution's": {[]item{{path: "opt/x/sboms/auditwheel.cdx.json", body: sbom}}, "deb/p@1 pypi/x@1.0"},
+		"of the tests":           {[]item{{path: "app/sbom.spdx.json", body: spdx}}, "deb/p@1 npm/a@1"},
+	} {
+		inv := assembled(t, layersOf(t, append(slices.Clone(base), c.items...)))
+		var got []string
+		for _, p := range inv.Packages {
+			got = append(got, p.Type+"/"+p.Name+"@"+p.Version)
+		}
+		if s := strings.Join(got, " "); s != c.want || len(inv.Gaps) > 0 {
+			t.Errorf("%s: %s, want %s; %+v", name, s, c.want, inv.Gaps)
 		}
 	}
 }
