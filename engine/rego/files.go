@@ -107,6 +107,13 @@ func (p *program) readPath(s *policySet, given PolicyPath, tests bool) {
 	}
 }
 
+// isPassedOver says whether a file or folder is known to hold no policies: those of version control and of editors, and the folder in which
+// a mounted Kubernetes ConfigMap has its files a second time.
+func isPassedOver(name string) bool {
+	return strings.HasPrefix(name, "..") || strings.HasPrefix(name, ".#") || strings.HasPrefix(name, "._") ||
+		slices.Contains([]string{".git", ".github", ".gitlab", ".hg", ".svn", ".vscode", ".idea", ".regal"}, name)
+}
+
 // listFolder lists the policies and data files below root, and adds to folders those that hold a policy.
 func (p *program) listFolder(s *policySet, given PolicyPath, root string, folders map[string]bool) ([]*file, error) {
 	var found []*file
@@ -125,11 +132,14 @@ func (p *program) listFolder(s *policySet, given PolicyPath, root string, folder
 		if name == root {
 			return nil
 		}
-		if strings.HasPrefix(path.Base(name), ".") { // .git, editors' files, the ..data of Kubernetes
+		if isPassedOver(path.Base(name)) {
 			if d.IsDir() {
 				return fs.SkipDir
 			}
 			return nil
+		}
+		if isPolicy(name) && strings.Contains("/"+rel, "/.") {
+			return fmt.Errorf("%s is hidden, and such policies are not read: rename what begins with a dot, or move it away", rel)
 		}
 		if d.Type()&fs.ModeSymlink != 0 {
 			info, err := fs.Stat(given.FS, name)
@@ -140,7 +150,7 @@ func (p *program) listFolder(s *policySet, given PolicyPath, root string, folder
 				return fmt.Errorf("%s is a link to a folder; links to folders are not followed", rel)
 			}
 		}
-		if d.IsDir() || !isPolicy(name) && !isData(name) {
+		if d.IsDir() || !isPolicy(name) && !isData(name) || strings.Contains("/"+rel, "/.") {
 			return nil
 		}
 		if isPolicy(name) {

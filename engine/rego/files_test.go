@@ -48,7 +48,7 @@ func TestFilesThatAreRead(t *testing.T) {
 		"pol/sub/e.json":             `{"from_sub": 1}`,
 		"pol/veto.yaml":              "from_settings: 1\n",
 		"pol/sub/veto-waivers.yaml":  "from_waivers: 1\n",
-		"pol/.hidden.rego":           "not rego",
+		"pol/.#edited.rego":          "not rego",
 		"pol/.git/x.rego":            "not rego",
 		"pol/.git/y.json":            "not json",
 		"pol/notes.txt":              "not read",
@@ -178,6 +178,9 @@ func TestFilesThatCannotBeRead(t *testing.T) {
 		"open": {failingFS{fstest.MapFS{"pol/own.rego": {Data: []byte(onePolicy)}}, "pol/own.rego"}, "pol/own.rego: cannot open"},
 		"folder": {failingFS{fstest.MapFS{"pol/own.rego": {Data: []byte(onePolicy)}, "pol/sub/x.txt": {}}, "pol/sub"},
 			"pol: reading pol/sub: cannot open"},
+		"hidden folder": {fstest.MapFS{"pol/own.rego": {Data: []byte(onePolicy)}, "pol/.team/x.rego": {Data: []byte(onePolicy)}},
+			".team/x.rego is hidden"},
+		"hidden file": {fstest.MapFS{"pol/own.rego": {Data: []byte(onePolicy)}, "pol/.x.rego": {Data: []byte(onePolicy)}}, ".x.rego is hidden"},
 	} {
 		_, err := load(t, rego.PolicyPath{Name: "pol", FS: c.fsys, Path: "pol"})
 		if err == nil || !strings.Contains(err.Error(), c.says) {

@@ -148,6 +148,9 @@ func (w *walker) reportDisjoint(t, left, right *ast.Term, a, b *valueType, negat
 	case both == 0:
 		w.report(t, Impossible, "", "%s is %s, %s is %s: one %s the other", termText(left), a.kinds, shown, b.kinds, outcome)
 	case both == text && a.literals != nil && b.literals != nil && !overlap(a.literals, b.literals):
+		if !a.enum && !b.enum && right != nil && (w.declOf(left).isConstant() || w.declOf(right).isConstant()) {
+			return // it is there to be changed
+		}
 		w.report(t, Impossible, suggestion(b.literals[0], a.literals), "%s %s %s", termText(left), outcome, shown)
 	case both == text && (a.nonEmpty && onlyEmpty(b) || b.nonEmpty && onlyEmpty(a)):
 		hint := "it is never empty"
@@ -156,6 +159,16 @@ func (w *walker) reportDisjoint(t, left, right *ast.Term, a, b *valueType, negat
 		}
 		w.report(t, Impossible, hint, "%s %s %s", termText(left), outcome, shown)
 	}
+}
+
+// isConstant says whether a declaration is one constant, whatever the input is; d may be nil.
+func (d *decl) isConstant() bool {
+	if d == nil || len(d.defs) != 1 {
+		return false
+	}
+	r := d.defs[0].rule
+	return len(r.Head.Args) == 0 && r.Head.Value != nil && isConstant(r.Head.Value) && len(r.Body) == 1 &&
+		r.Body[0].Equal(ast.NewExpr(ast.BooleanTerm(true)))
 }
 
 func isConstant(t *ast.Term) bool {

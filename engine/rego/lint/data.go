@@ -42,6 +42,7 @@ func (w *walker) dataType(r ast.Ref) *valueType {
 // declType is the type of what a reference to a rule leads to; index i of r is the first key below the rule.
 func (w *walker) declType(d *decl, r ast.Ref, i int) *valueType {
 	w.decl.dependsOnOthers = true
+	d.used = d.used || d != w.decl
 	if d.pkg != w.decl.pkg {
 		d.usedOutside = true
 	}

@@ -21,7 +21,14 @@ func (w *walker) readExpr(e *ast.Expr) {
 	w.pending = nil
 	switch terms := e.Terms.(type) {
 	case *ast.Term:
-		w.typeOf(terms)
+		typ := w.typeOf(terms)
+		if e.Negated && typ != nil && typ.kinds&boolean == 0 && w.isAlwaysThere(terms) {
+			hint := ""
+			if typ.kinds&null != 0 {
+				hint = "what is unknown is null: " + termText(terms) + " == null"
+			}
+			w.report(terms, Impossible, hint, "%s is always there and never false, so that `not` of it never holds", termText(terms))
+		}
 		if d := w.declOf(terms); d != nil && !e.Negated {
 			w.assumeGuarantees(d, nil, true)
 		}
@@ -51,6 +58,34 @@ func (w *walker) readExpr(e *ast.Expr) {
 		}
 	}
 	w.pending, w.input = pending, input
+}
+
+// isAlwaysThere says whether a reference leads through nothing but fields that every input has.
+func (w *walker) isAlwaysThere(t *ast.Term) bool {
+	ref, ok := t.Value.(ast.Ref)
+	if !ok || len(ref) < 2 {
+		return false
+	}
+	v, ok := ref[0].Value.(ast.Var)
+	if !ok {
+		return false
+	}
+	typ := w.input
+	if b := w.lookup(v); b != nil {
+		typ = b.typ
+	} else if v.Compare(ast.InputRootDocument.Value) != 0 {
+		return false
+	}
+	for _, key := range ref[1:] {
+		name, ok := key.Value.(ast.String)
+		if !ok || typ == nil || typ.kinds != object || !typ.closed {
+			return false
+		}
+		if typ, ok = typ.fields[string(name)]; !ok {
+			return false
+		}
+	}
+	return typ != nil
 }
 
 // readWith reads `with target as value`.

@@ -3,13 +3,15 @@ package lint
 import (
 	"fmt"
 	"strings"
+
+	"github.com/open-policy-agent/opa/v1/ast"
 )
 
 // reportNearMisses reports sets called almost like one that veto reads, if no other package refers to them and their own has no set that
-// veto reads.
+// veto reads, or nothing at all refers to them and they are written as rules are: name["id"].
 func (p *program) reportNearMisses() {
 	for _, d := range p.allDecls() {
-		if d.usedOutside || action(d.name) != "" || d.pkg.hasActions() {
+		if d.usedOutside || action(d.name) != "" || d.pkg.hasActions() && (d.used || !d.isLikeRules()) {
 			continue
 		}
 		suggested := nearMiss(d.name)
@@ -17,9 +19,23 @@ func (p *program) reportNearMisses() {
 		if suggested == "" || first.test || first.rule.Head.Key == nil || first.rule.Head.Value != nil {
 			continue
 		}
-		msg := fmt.Sprintf("veto does not read the set %q, and the package has no other", d.name)
+		msg := fmt.Sprintf("veto does not read the set %q, and nothing else does", d.name)
 		p.addIssue(first.file, first.rule.Location, NearMissRule, msg, fmt.Sprintf("did you mean %q?", suggested))
 	}
+}
+
+// isLikeRules says whether all definitions are of sets under an id: deny["house-user"] contains "m".
+func (d *decl) isLikeRules() bool {
+	for _, def := range d.defs {
+		ref := def.rule.Head.Ref()
+		if len(ref) < 2 || def.rule.Head.Key == nil {
+			return false
+		}
+		if _, isText := ref[1].Value.(ast.String); !isText {
+			return false
+		}
+	}
+	return true
 }
 
 // hasActions says whether a package has a set that veto reads.

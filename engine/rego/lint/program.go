@@ -40,6 +40,7 @@ type decl struct {
 	value           *valueType   // of the last round
 	guarantees      []guarantee  // of the last round
 	usedOutside     bool         // another package refers to it; not kept for functions
+	used            bool         // likewise, or its own package does
 	dependsOnOthers bool         // it refers to other declarations, so its type may change from round to round
 }
 

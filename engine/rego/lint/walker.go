@@ -63,6 +63,9 @@ func (w *walker) readRule(r *ast.Rule, negated []*ast.Expr) (*valueType, []guara
 		if v, ok := arg.Value.(ast.Var); ok && !v.IsWildcard() {
 			argIndex[w.declare(v).id] = i
 		}
+		if isConstant(arg) && !isSlip(arg, typ) {
+			continue // a clause that no call of these policies reaches: libraries have such
+		}
 		w.bind(arg, typ)
 	}
 	for _, e := range negated {
@@ -75,6 +78,12 @@ func (w *walker) readRule(r *ast.Rule, negated []*ast.Expr) (*valueType, []guara
 		value = w.typeOf(r.Head.Value)
 	}
 	return value, w.guarantees(argIndex)
+}
+
+// isSlip says whether a text looks like one of those that an argument can be, misspelt.
+func isSlip(t *ast.Term, typ *valueType) bool {
+	s, ok := t.Value.(ast.String)
+	return ok && typ != nil && len(s) >= 4 && slices.ContainsFunc(typ.literals, func(l string) bool { return oneEditApart(string(s), l) })
 }
 
 // guarantees are the facts about arguments (argIndex has their positions by the ids of their variables) and about input.
