@@ -98,10 +98,44 @@ func (w *walker) readWith(with *ast.With) {
 	root := ref[0].Value
 	if root.Compare(ast.InputRootDocument.Value) == 0 || root.Compare(ast.DefaultRootDocument.Value) == 0 {
 		pending := w.pending
-		w.typeOf(with.Target) // a misspelt target replaces nothing
+		typ := w.typeOf(with.Target) // a misspelt target replaces nothing
 		w.pending = pending
+		if root.Compare(ast.InputRootDocument.Value) == 0 && len(ref) == 1 && w.def.test {
+			w.checkMock(with.Value, typ)
+		}
 	}
 	w.typeOf(with.Value)
+}
+
+// checkMock reports keys of a test's input that no input has: the rules never see them, and the test proves nothing.
+func (w *walker) checkMock(t *ast.Term, typ *valueType) {
+	if typ == nil {
+		return
+	}
+	switch v := t.Value.(type) {
+	case ast.Object:
+		if typ.kinds&object == 0 {
+			return
+		}
+		v.Foreach(func(k, e *ast.Term) {
+			name, ok := k.Value.(ast.String)
+			if !ok {
+				return
+			}
+			f, known := typ.restrict(object).field(string(name))
+			if !known {
+				hint := suggestion(string(name), sortedKeys(typ.fields))
+				w.report(k, UnknownField, hint, "the input has no field %q there", string(name))
+			}
+			w.checkMock(e, f)
+		})
+	case *ast.Array:
+		if typ.kinds&array == 0 {
+			return
+		}
+		f, _ := typ.restrict(array).elements()
+		v.Foreach(func(e *ast.Term) { w.checkMock(e, f) })
+	}
 }
 
 // declOf is the declaration that a variable or a whole reference names; nil when it is none, or leads below one.
