@@ -28,6 +28,7 @@ func (w *walker) callType(t, operator *ast.Term, args []*ast.Term, binds bool) *
 			return truth
 		case ast.Member.Name:
 			w.member(t, args[0], args[1])
+			w.checkPath(args[0], args[1])
 			return truth
 		}
 	}
@@ -113,6 +114,9 @@ func (w *walker) callBuiltin(t *ast.Term, b *ast.Builtin, args []*ast.Term) *val
 			w.report(a, UnguardedNull, hint, "%s may be null (unknown), and %s fails on null", termText(a), builtinName(b))
 		}
 		w.narrow(a, takes.kinds)
+	}
+	if b.Name == ast.StartsWith.Name && len(args) == 2 {
+		w.checkPath(args[0], args[1])
 	}
 	result := w.builtinResult(b, args, argTypes)
 	if len(args) == 1 {

@@ -2,6 +2,7 @@ package lint
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/open-policy-agent/opa/v1/ast"
 )
@@ -108,6 +109,8 @@ func (w *walker) bindObject(t *ast.Term, o ast.Object, typ *valueType) {
 func (w *walker) compare(t *ast.Term, negative bool, left, right *ast.Term) {
 	a, b := w.typeOf(left), w.typeOf(right)
 	w.reportDisjoint(t, left, right, a, b, negative)
+	w.checkPath(left, right)
+	w.checkPath(right, left)
 	switch {
 	case !negative:
 		if b != nil {
@@ -120,6 +123,32 @@ func (w *walker) compare(t *ast.Term, negative bool, left, right *ast.Term) {
 		w.narrow(left, anything&^null)
 	case isNull(left):
 		w.narrow(right, anything&^null)
+	}
+}
+
+// checkPath reports a text with a slash at its beginning, or a list with one, that a path of the input is compared with: those have none.
+func (w *walker) checkPath(t, with *ast.Term) {
+	ref, ok := t.Value.(ast.Ref)
+	if !ok || len(ref) < 2 || ref[len(ref)-1].Value.Compare(ast.String("path")) != 0 {
+		return
+	}
+	typ := w.typeQuietly(t)
+	if whole := w.typeQuietly(ast.NewTerm(ref[:len(ref)-1])); typ == nil || typ.kinds&text == 0 || typ.literals != nil ||
+		whole == nil || !whole.closed {
+		return
+	}
+	check := func(e *ast.Term) {
+		if s, ok := e.Value.(ast.String); ok && strings.HasPrefix(string(s), "/") {
+			hint := "leave out the slash: " + strings.TrimLeft(string(s), "/")
+			w.report(e, Impossible, hint, "%s never begins with a slash, as %s does", termText(t), termText(e))
+		}
+	}
+	check(with)
+	switch v := with.Value.(type) {
+	case ast.Set:
+		v.Foreach(check)
+	case *ast.Array:
+		v.Foreach(check)
 	}
 }
 

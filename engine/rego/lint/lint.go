@@ -19,6 +19,7 @@ const (
 	Impossible    = "impossible"     // a comparison that can only go one way
 	WrongType     = "wrong-type"     // a value of a kind that the operation cannot take
 	UnguardedNull = "unguarded-null" // an operation on what may be null
+	MayBeMissing  = "may-be-missing" // a result that is none where a key of a map is not there
 	WordOrder     = "word-order"     // words of an enumeration compared by < or >
 	WrongIndex    = "wrong-index"    // a position used in another list than its own
 	NearMissRule  = "near-miss-rule" // a rule set that veto does not read, called almost like one that it does

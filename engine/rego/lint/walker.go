@@ -74,6 +74,9 @@ func (w *walker) readRule(r *ast.Rule, negated []*ast.Expr) (*valueType, []guara
 	w.readBody(r.Body)
 	w.facts = w.bodyFacts
 	value := w.headType(r.Head)
+	if action(w.decl.name) != "" && r.Head.Key != nil {
+		w.checkResult(r.Head.Key, r.Body)
+	}
 	if len(r.Head.Args) > 0 {
 		value = w.typeOf(r.Head.Value)
 	}
@@ -84,6 +87,52 @@ func (w *walker) readRule(r *ast.Rule, negated []*ast.Expr) (*valueType, []guara
 func isSlip(t *ast.Term, typ *valueType) bool {
 	s, ok := t.Value.(ast.String)
 	return ok && typ != nil && len(s) >= 4 && slices.ContainsFunc(typ.literals, func(l string) bool { return oneEditApart(string(s), l) })
+}
+
+// checkResult reports references in a result to keys of maps, such as labels, that need not be there: then there is no result at all, and
+// nobody hears of it. One that the body has too is there.
+func (w *walker) checkResult(result *ast.Term, body ast.Body) {
+	guarded := func(ref ast.Ref) bool {
+		return slices.ContainsFunc(body, func(e *ast.Expr) bool { return !e.Negated && strings.Contains(e.String(), ref.String()) })
+	}
+	ast.NewGenericVisitor(func(x any) bool {
+		switch x := x.(type) {
+		case *ast.ArrayComprehension, *ast.SetComprehension, *ast.ObjectComprehension:
+			return true // has one element less
+		case *ast.Term:
+			ref, ok := x.Value.(ast.Ref)
+			if !ok {
+				return false
+			}
+			if n := w.missingKey(ref); n > 0 && !guarded(ref[:n+1]) {
+				get := fmt.Sprintf("object.get(%s, %s, \"none\")", ref[:n], ref[n])
+				w.report(x, MayBeMissing, get+" is always there", "%s may not be there, and then there is no result", termText(x))
+			}
+			return true
+		}
+		return false
+	}).Walk(result)
+}
+
+// missingKey returns the index of the first key of a reference that its map need not have; 0 where there is none, or nobody knows.
+func (w *walker) missingKey(ref ast.Ref) int {
+	for i := 1; i < len(ref); i++ {
+		name, isText := ref[i].Value.(ast.String)
+		if !isText {
+			continue
+		}
+		typ := w.typeQuietly(ast.NewTerm(ref[:i]))
+		if i == 1 && ref[0].Value.Compare(ast.InputRootDocument.Value) == 0 {
+			typ = w.input
+		}
+		if typ == nil || typ.kinds != object {
+			return 0
+		}
+		if _, field := typ.fields[string(name)]; !field && typ.elem != nil {
+			return i
+		}
+	}
+	return 0
 }
 
 // guarantees are the facts about arguments (argIndex has their positions by the ids of their variables) and about input.
