@@ -47,7 +47,11 @@ func newArchiveIndex(names []string) *archiveIndex {
 // nameArchives names the archives without coordinates that advisories are about. Of the others it leaves out those without a version. What
 // is of a known package and does not say its version, or its name, is a gap.
 func (s *matchState) nameArchives(ctx context.Context, inv *engine.Inventory) error {
-	if !slices.ContainsFunc(inv.Packages, func(p engine.Package) bool { return p.Archive != nil }) {
+	owners := owningPackages(inv)
+	if !slices.ContainsFunc(inv.Packages, func(p engine.Package) bool {
+		owner := owners[string(p.OwnedBy)]
+		return p.Archive != nil && (p.OwnedBy == "" || owner == nil || !owner.Origin.Own) // the distribution judges what it owns
+	}) {
 		return nil
 	}
 	shard, err := s.shardOf(ctx, "Maven")

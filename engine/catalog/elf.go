@@ -1,13 +1,13 @@
 package catalog
 
 import (
-	"bytes"
 	"debug/elf"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
 	"math"
+	"strings"
 )
 
 // elfProgram is what veto reads of a program's headers (ELF specification, "ELF Header", "Program Header", "Sections"). Loaders go by the
@@ -145,6 +145,7 @@ func (e *elfProgram) readSegments(offset uint64, each, count int) error {
 	if b == nil && count > 0 {
 		return errNoELF
 	}
+	e.segments = make([]elfSegment, 0, count)
 	for ; len(b) >= each && each > 0; b = b[each:] {
 		s := elfSegment{typ: elf.ProgType(e.order.Uint32(b))}
 		if e.wide {
@@ -178,6 +179,7 @@ func (e *elfProgram) readSections(offset uint64, each, count, names int) {
 		return
 	}
 	starts := make([]uint32, 0, count)
+	e.sections = make([]elfSection, 0, count)
 	for ; len(b) >= each; b = b[each:] {
 		s := elfSection{typ: elf.SectionType(e.order.Uint32(b[4:]))}
 		starts = append(starts, e.order.Uint32(b))
@@ -192,11 +194,10 @@ func (e *elfProgram) readSections(offset uint64, each, count, names int) {
 		}
 		e.sections = append(e.sections, s)
 	}
-	text := e.data(&e.sections[names])
+	text := string(e.data(&e.sections[names]))
 	for i := range e.sections {
 		if start := starts[i]; uint64(start) < uint64(len(text)) {
-			name, _, _ := bytes.Cut(text[start:], []byte{0})
-			e.sections[i].name = string(name)
+			e.sections[i].name, _, _ = strings.Cut(text[start:], "\x00")
 		}
 	}
 	e.odd = e.section(".text") == nil
