@@ -77,6 +77,10 @@ func TestRuntimesThatDiffer(t *testing.T) {
 			[]string{"d/e/b=3:d/e/b"}},
 		"an opaque marker in a file":       {[]string{"file d", "file d, file d/.wh..wh..opq"}, []string{"d=2:d"}},
 		"a whiteout in what is whited out": {[]string{"file d/a, file e", "file .wh.d, file d/.wh.a, file f"}, []string{"e=1:e f=2:f"}},
+		"an opaque folder where they differ elsewhere": {
+			[]string{"file d/a, file usr/lib/x, link lib usr/lib", "dir d, file d/.wh..wh..opq, file d/b, file lib/y"},
+			[]string{"d/b=2:d/b lib/y=2:lib/y usr/lib/x=1:usr/lib/x",
+				"d/b=2:d/b lib>usr/lib usr/lib/x=1:usr/lib/x usr/lib/y=2:lib/y"}},
 		"an opaque marker over a link": {[]string{"file x/a, link d x", "dir d, file d/.wh..wh..opq, file d/b"},
 			[]string{"d/b=2:d/b x/a=1:x/a"}},
 		"an entry through a link, then a whiteout": {
@@ -134,6 +138,22 @@ func TestAHardLinkSetsTheMode(t *testing.T) {
 	for _, p := range []string{"a", "b"} {
 		if m := trees[0].Nodes[p].Mode; m != 0o755 {
 			t.Errorf("%s has the mode %o", p, m)
+		}
+	}
+}
+
+// Where an overlay's layer writes through a link of its own, the tree says where its entries stand.
+func TestMovedInAnOverlay(t *testing.T) {
+	trees, err := image.Merge(stack("file usr/lib/x, link lib usr/lib", "file lib/y, dir u, link l u, file l/a"))
+	if err != nil || len(trees) != 2 {
+		t.Fatal(trees, err)
+	}
+	for i, want := range []string{"lib/y", "usr/lib/y"} {
+		if got := trees[i].PathOf(2, "lib/y"); got != want {
+			t.Errorf("tree %d: lib/y is at %s, want %s", i, got, want)
+		}
+		if got := trees[i].PathOf(2, "l/a"); got != "u/a" || !trees[i].Visible(2, "l/a") {
+			t.Errorf("tree %d: l/a is at %s", i, got)
 		}
 	}
 }
