@@ -325,7 +325,7 @@ func TestManySecretsAreAGap(t *testing.T) {
 		return ev
 	}
 	for _, separator := range []string{"\n", ","} {
-		for _, n := range []int{engine.MaxSecrets/2 - 1, engine.MaxSecrets + 1} {
+		for _, n := range []int{engine.MaxSecrets/2 - 1, engine.MaxSecrets / 2, engine.MaxSecrets + 1} {
 			var b strings.Builder
 			for i := range n { // each is found by two rules
 				fmt.Fprintf(&b, `"token":"ghp_aZ9xQ2wE4rT6yU8iO0pLaS5dF7gH9jK1l%03d"%s`, i, separator)
