@@ -71,14 +71,14 @@ func (s *matchState) nameArchives(ctx context.Context, inv *engine.Inventory) er
 		}
 		name := index.nameOf(p.Archive)
 		hidden := ""
-		if name == "" && p.Version == "" {
+		if name == "" {
 			hidden = index.hiddenIn(p.Archive)
 		}
 		switch {
 		case name != "" && p.Version == "":
 			s.addArchiveGap(&p, "its classes are of "+name+", and nothing says which version they are")
 		case hidden != "":
-			s.addArchiveGap(&p, "it has classes of "+hidden+", and neither its name nor its manifest says what it is")
+			s.addArchiveGap(&p, "it has classes of "+hidden+", and says neither that it is that nor which version of it is in it")
 		}
 		if name != "" {
 			group, artifact, _ := strings.Cut(name, ":")

@@ -36,6 +36,8 @@ func TestArchivesWithoutCoordinates(t *testing.T) {
 		{"app", "1.0", "com/acme/app", "app 1.0"},
 		{"lib", "", "org/apache/logging/log4j/core/lookup", "gap: it has classes of org.apache.logging.log4j:log4j-core"},
 		{"app", "", "com/acme org/springframework/beans", ""},
+		{"app", "1.0", "com/acme org/apache/logging/log4j/core", "app 1.0 gap: it has classes of org.apache.logging.log4j:log4j-core"},
+		{"log4j-api", "2.14.1", "org/apache/logging/log4j/spi org/apache/logging/log4j/util", "log4j-api 2.14.1"},
 	} {
 		p := engine.Package{Name: c.name, Version: c.version, Type: "maven", Ecosystem: "Maven",
 			Archive: &engine.JavaArchive{Names: []string{c.name}, Folders: strings.Fields(c.folders)}}
