@@ -48,6 +48,9 @@ func newArchiveIndex(names []string) *archiveIndex {
 // is of a known package and does not say its version, or its name, is a gap.
 func (s *matchState) nameArchives(ctx context.Context, inv *engine.Inventory) error {
 	owners := owningPackages(inv)
+	inv.Packages = slices.DeleteFunc(inv.Packages, func(p engine.Package) bool {
+		return p.Archive != nil && p.Version == "" && p.OwnedBy != ""
+	})
 	if !slices.ContainsFunc(inv.Packages, func(p engine.Package) bool {
 		owner := owners[string(p.OwnedBy)]
 		return p.Archive != nil && (p.OwnedBy == "" || owner == nil || !owner.Origin.Own) // the distribution judges what it owns

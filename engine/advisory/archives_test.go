@@ -66,6 +66,23 @@ func TestArchivesWithoutCoordinates(t *testing.T) {
 	}
 }
 
+// What a package of the distribution owns is that package's: it needs no name, and without a version it is no package of its own.
+func TestArchivesThatAreOwned(t *testing.T) {
+	owner := engine.Package{Name: "libx-java", Version: "1", Type: "deb", Ecosystem: "Debian:12", Origin: engine.PackageOrigin{Own: true},
+		Source: engine.Source{Name: "x", Version: "1"}}
+	jar := func(name, version string) engine.Package {
+		return engine.Package{Name: name, Version: version, Type: "maven", Ecosystem: "Maven", OwnedBy: "deb/libx-java",
+			Archive: &engine.JavaArchive{Names: []string{name}, Folders: []string{"org/example/a"}}}
+	}
+	inv := &engine.Inventory{Packages: []engine.Package{owner, jar("core", ""), jar("core", "1")}}
+	records := []Advisory{about("1", "org.example.a:core"), {ID: "2", Affected: []Affected{{Ecosystem: "Debian:12", Name: "y",
+		Ranges: []Range{{Type: "ECOSYSTEM", Events: []Event{{Introduced: "0"}}}}}}}}
+	m, err := NewMatcher(newStore(records, "")).Match(t.Context(), inv, clock())
+	if err != nil || len(m.Findings)+len(m.Gaps) > 0 || len(inv.Packages) != 2 {
+		t.Errorf("%+v, %+v, %v", inv.Packages, m, err)
+	}
+}
+
 // Of archives that turn out to be a package that is there, one is left, with both places.
 func TestArchiveOfAKnownPackage(t *testing.T) {
 	named := engine.Package{Name: "org.example.a:core", Version: "1", Type: "maven", Ecosystem: "Maven",
