@@ -44,6 +44,9 @@ func TestLimitsOfDatabases(t *testing.T) {
 		"packages of Dart": {"app/pubspec.lock", func(n int) string {
 			return "packages:\n" + lines(n, "  p%d:\n    source: hosted\n    version: \"1\"\n")
 		}, engine.MaxPackages, engine.MaxPackages, 0, 0},
+		"packages of Dart, before another section": {"app/pubspec.lock", func(n int) string {
+			return "packages:\n" + lines(n, "  p%d:\n    source: hosted\n    version: \"1\"\n") + "sdks:\n  dart: \">=3.0.0\"\n"
+		}, engine.MaxPackages, engine.MaxPackages, 0, 0},
 		"files of dpkg": {dpkgInfo + "/a.list", func(n int) string { return lines(n, "/f%d\n") }, engine.MaxOwnedFiles, 0,
 			engine.MaxOwnedFiles, 0},
 		"files of apk": {"lib/apk/db/installed", func(n int) string { return "P:a\nV:1\nF:usr\n" + lines(n, "R:f%d\n") + "\n" },
