@@ -317,6 +317,24 @@ func TestIdentifyOrder(t *testing.T) {
 	}
 }
 
+// Findings that nothing tells apart, as a package at two places of one class, stay in the order in which they came.
+func TestIdentifyIsStable(t *testing.T) {
+	var fs []Finding
+	for _, p := range []string{"usr/lib/python3.12/x", "usr/lib/python3.11/x", "usr/lib/python3.13/x"} {
+		fs = append(fs, Finding{Kind: "vulnerability", ID: "CVE-1",
+			Package: FoundPackage{Name: "x", Version: "1", Ecosystem: "PyPI", Locations: []Location{{Path: p}}}})
+	}
+	got := Identify(slices.Clone(fs))
+	for i, f := range got {
+		if f.Ref != got[0].Ref {
+			t.Fatalf("%s has a ref of its own", f.Package.Locations[0].Path)
+		}
+		if diff := cmp.Diff(fs[i].Package.Locations, f.Package.Locations); diff != "" {
+			t.Errorf("place %d (-want +got):\n%s", i, diff)
+		}
+	}
+}
+
 func TestSumsAreTheSame(t *testing.T) {
 	all := Sums{MD5: "1", SHA1: "2", SHA256: "3"}
 	for want, others := range map[bool][]Sums{
