@@ -248,3 +248,64 @@ func TestRootDirectory(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// A walk that is interrupted is an error: what it has shown by then is no whole root file system.
+func TestRootDirectoryInterrupted(t *testing.T) {
+	dir := t.TempDir()
+	if err := errors.Join(os.MkdirAll(filepath.Join(dir, "a/b"), 0o755), os.WriteFile(filepath.Join(dir, "c"), nil, 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	m, err := opened(context.Background(), "rootfs:"+dir, image.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	for _, last := range []string{"", "a", "a/b"} {
+		ctx, cancel := context.WithCancel(context.Background())
+		if last == "" {
+			cancel()
+		}
+		_, err := m.Layers()[0].Walk(ctx, func(f *engine.File) error {
+			if f.Path == last {
+				cancel()
+			}
+			return nil
+		})
+		cancel()
+		if !errors.Is(err, context.Canceled) {
+			t.Errorf("interrupted at %q: %v", last, err)
+		}
+	}
+}
+
+// An entry has the owner that its file has.
+func TestRootDirectoryOwners(t *testing.T) {
+	uid, gid := os.Getuid(), os.Getgid()
+	switch uid {
+	case -1:
+		t.Skip("files have no numbers of owners here")
+	case 0:
+		uid, gid = 1234, 5678 // root may give files away, and its own would have the numbers of no owner
+	}
+	dir := t.TempDir()
+	name := filepath.Join(dir, "a")
+	if err := errors.Join(os.WriteFile(name, nil, 0o600), os.Lchown(name, uid, gid)); err != nil {
+		t.Fatal(err)
+	}
+	m, err := opened(context.Background(), "rootfs:"+dir, image.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	seen := 0
+	_, err = m.Layers()[0].Walk(context.Background(), func(f *engine.File) error {
+		seen++
+		if int(f.UID) != uid || int(f.GID) != gid {
+			t.Errorf("%s is %d:%d's, want %d:%d", f.Path, f.UID, f.GID, uid, gid)
+		}
+		return nil
+	})
+	if err != nil || seen != 1 {
+		t.Errorf("%d entries, %v", seen, err)
+	}
+}
