@@ -52,18 +52,27 @@ func Open(dir string, limit int64, now func() time.Time) (*Cache, error) {
 	} else if err != nil {
 		return nil, err
 	}
+	root, err := openSame(dir, info)
+	if err != nil {
+		return nil, err
+	}
+	return &Cache{dir: dir, root: root, limit: limit, now: now}, nil
+}
+
+// openSame opens the folder that was checked, and nothing that has taken its place since.
+func openSame(dir string, checked fs.FileInfo) (*os.Root, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, fmt.Errorf("opening the layer cache: %w", err)
 	}
 	opened, err := root.Stat(".")
-	if err == nil && !os.SameFile(info, opened) {
+	if err == nil && !os.SameFile(checked, opened) {
 		err = fmt.Errorf("the layer cache %s was replaced while it was opened", dir)
 	}
 	if err != nil {
 		return nil, errors.Join(err, root.Close())
 	}
-	return &Cache{dir: dir, root: root, limit: limit, now: now}, nil
+	return root, nil
 }
 
 // makeFolder makes dir and its parents. made is false when something of that name exists, whatever it is.

@@ -70,6 +70,29 @@ func TestOpenTakesAReadableFolder(t *testing.T) {
 	}
 }
 
+// A folder that takes the place of the one that was checked is refused: nobody has checked whose it is.
+func TestOpenRefusesAReplacedFolder(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "layers")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	checked, err := os.Lstat(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	root, err := openSame(dir, checked)
+	if err != nil {
+		t.Fatal(err)
+	}
+	// The first folder stays, under another name, so that the second cannot be given its number.
+	if err := errors.Join(root.Close(), os.Rename(dir, dir+"-before"), os.Mkdir(dir, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	if root, err := openSame(dir, checked); err == nil {
+		t.Error("another folder was opened", root.Close())
+	}
+}
+
 // A nil cache is one that keeps nothing.
 func TestNilCache(t *testing.T) {
 	var c *Cache
